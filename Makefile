@@ -1,0 +1,57 @@
+# `make` lists the targets. On a fresh Debian 12 with Rust `make demo` and `make test` need nothing else: what is
+# missing gets installed. Servers run from a tree and in directories of their own, never the machine's.
+
+PG        ?= 15
+PG_CONFIG ?= /usr/lib/postgresql/$(PG)/bin/pg_config
+TARGET    := $(abspath $(or $(CARGO_TARGET_DIR),target))
+PROFILE   ?= dev
+T         ?= *
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+export PG PG_CONFIG PROFILE
+export PATH := $(TARGET)/tools/bin:$(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
+
+# pgrx: no ~/.pgrx needed. See build.rs for the second; with the third, extension and tests are one compilation.
+export PGRX_PG_CONFIG_PATH := $(PG_CONFIG)
+export CARGO_PGRX_DISABLE_GC_SECTIONS_WORKAROUND := 1
+build test: export PGRX_BUILD_FLAGS := --test *
+
+FEATURES := --no-default-features --features pg$(PG)
+# Tests wait more than they compute.
+export RUST_TEST_THREADS ?= 4
+
+.PHONY: help setup build install-tree demo test lint bench clean
+
+help:           ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
+
+setup:          ## install what is missing (Debian packages, cargo-pgrx)
+	@scripts/setup
+
+build: setup    ## build the extension into target/package
+	@rm -rf '$(TARGET)/package'
+	cargo-pgrx pgrx package --pg-config '$(PG_CONFIG)' --profile $(PROFILE) --out-dir '$(TARGET)/package' $(FEATURES)
+
+install-tree: build ## a server with the extension, in a directory of its own; prints the way to its programs
+	@scripts/server-tree
+
+demo: build     ## load the demo data, export it in every format into demo-output/
+	@scripts/with-server scripts/demo
+
+test: build     ## unit tests, then integration tests on real servers (T=install: only tests/install.rs)
+	cargo test --profile $(PROFILE) $(FEATURES) --lib
+	tree=$$(scripts/server-tree); ACCTEXPORT_SERVER_TREE=$$tree \
+		cargo test --profile $(PROFILE) $(FEATURES) --no-fail-fast --test '$(T)'
+
+lint: setup     ## rustfmt and clippy, warnings denied
+	cargo fmt --check
+	cargo clippy --profile $(PROFILE) $(FEATURES) --all-targets -- -D warnings
+
+bench: PROFILE := release
+bench: build    ## measure a release build side by side with what one would take instead
+	@benches/run
+
+clean:          ## remove what was built, and what servers left behind
+	@rm -rf '$(TARGET)'/{debug,release,package} demo-output
+	@bash -c '. scripts/common.sh && rm -rf "$$(work_dir)"'

@@ -1,0 +1,42 @@
+# Sourced by the other scripts: which server, whose account runs it, and where throwaway things go.
+# shellcheck shell=bash
+PG=${PG:-15}
+PG_CONFIG=${PG_CONFIG:-/usr/lib/postgresql/$PG/bin/pg_config}
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+target=${CARGO_TARGET_DIR:-$root/target}
+
+say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+die() { say "$*"; exit 1; }
+
+# The account that runs the server, which refuses to run as root.
+if ((EUID == 0)); then server_account=postgres; else server_account=$(id -un); fi
+
+# Runs a command as that account, from a directory that it can enter and without the caller's libpq settings.
+as_server() {
+    local run=(env -u PGDATA -u PGHOST -u PGPORT -u PGUSER -u PGDATABASE -u PGOPTIONS -u PGSERVICE LC_ALL=C.UTF-8 "$@")
+    if ((EUID == 0)); then run=(runuser -u "$server_account" -- "${run[@]}"); fi
+    (cd / && "${run[@]}")
+}
+
+# own_directory DIR [MODE]: makes it, or refuses what somebody else could have put there or could change.
+own_directory() {
+    local dir=$1 mode=${2:-0755}
+    mkdir -m "$mode" "$dir" 2>/dev/null || true
+    [[ -d $dir && ! -L $dir && -O $dir && -z $(find "$dir" -maxdepth 0 -perm /022) ]] ||
+        die "$dir: not a directory of $(id -un) that nobody else can write to; remove it, or set TMPDIR"
+}
+
+# Prints the directory for the server tree and the clusters of this checkout and this user. Not in the checkout: the
+# server's account may not be able to enter that. Socket paths end at 107 bytes, so a long TMPDIR is passed over.
+work_dir() {
+    local base dir
+    for base in "${TMPDIR:-/tmp}" /tmp /var/tmp; do
+        if ((${#base} <= 40)) && [[ $base == /* && -w $base ]] && as_server test -x "$base"; then
+            dir=${base%/}/pg_acctexport-$EUID-$(printf %s "$root" | sha256sum | cut -c 1-8)
+            own_directory "$dir"
+            printf '%s\n' "$dir"
+            return
+        fi
+    done
+    die "no directory for temporary files that $server_account can enter: set TMPDIR"
+}

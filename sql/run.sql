@@ -1,0 +1,72 @@
+-- For people in psql: start, commit, show progress, end with the outcome.
+CREATE FUNCTION acct_export_progress_bar(job acct_export_jobs) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT format('[%s%s] %s%%  %s', repeat('#', b.filled), repeat('-', 24 - b.filled), lpad(job.percent::text, 3),
+        CASE job.status
+            WHEN 'queued' THEN 'queued'
+            WHEN 'running' THEN
+                CASE job.stage
+                    WHEN 'storing' THEN job.message
+                    WHEN 'reading' THEN concat_ws('  ',
+                        to_char(job.rows_done, 'FM999,999,999,999,990') || ' of about ' || to_char(job.rows_total, 'FM999,999,999,999,990') || ' rows',
+                        to_char(job.rows_done / nullif(b.elapsed, 0), 'FM999,999,990') || ' rows/s',
+                        (job.seconds_left / 60) || ':' || lpad((job.seconds_left % 60)::text, 2, '0') || ' left')
+                    ELSE 'preparing' END
+            WHEN 'completed' THEN concat_ws('  ', job.message,
+                        to_char(job.rows_done, 'FM999,999,999,999,990') || ' rows',
+                        to_char(job.bytes_done / 1e6, 'FM999,999,990.0') || ' MB',
+                        to_char(b.elapsed, 'FM999,990.0') || ' s')
+            ELSE job.message END)
+      FROM (SELECT least(24, greatest(0, job.percent * 24 / 100)) AS filled,
+                   extract(epoch FROM coalesce(job.finished_at, clock_timestamp()) - job.started_at) AS elapsed) b;
+END;
+COMMENT ON FUNCTION acct_export_progress_bar(acct_export_jobs) IS 'a job''s progress as one line of text with a bar';
+
+CREATE PROCEDURE acct_export_run(
+    dataset          text,
+    format           text        DEFAULT 'xlsx',
+    period           text        DEFAULT NULL,
+    start_date       date        DEFAULT NULL,
+    end_date         date        DEFAULT NULL,
+    period_field     text        DEFAULT NULL,
+    since            timestamptz DEFAULT NULL,
+    filter           jsonb       DEFAULT NULL,
+    fields           text[]      DEFAULT NULL,
+    include          text[]      DEFAULT NULL,
+    include_disabled boolean     DEFAULT NULL,
+    anonymise        boolean     DEFAULT false,
+    all_tenants      boolean     DEFAULT false,
+    destination      text        DEFAULT NULL,
+    notify_email     text        DEFAULT NULL,
+    reason           text        DEFAULT NULL,
+    options          jsonb       DEFAULT '{}',
+    INOUT job        uuid        DEFAULT NULL
+)
+LANGUAGE plpgsql AS $$
+DECLARE
+    state @extschema@.acct_export_jobs;
+    bar   text;
+    shown text;
+BEGIN
+    job := @extschema@.acct_export_start(dataset, format, period, start_date, end_date, period_field, since, filter, fields,
+        include, include_disabled, anonymise, all_tenants, destination, notify_email, reason, options);
+    COMMIT;
+    LOOP
+        -- Half a second at most, so that the bar moves; a transaction each, so that no snapshot is held.
+        state := @extschema@.acct_export_wait(job, pg_catalog.make_interval(secs => 0.5));
+        bar := @extschema@.acct_export_progress_bar(state);
+        IF bar IS DISTINCT FROM shown THEN
+            RAISE INFO '%', bar;
+            shown := bar;
+        END IF;
+        COMMIT;
+        EXIT WHEN state.finished_at IS NOT NULL;
+    END LOOP;
+    IF state.status NOT IN ('completed', 'completed_with_errors') THEN
+        RAISE EXCEPTION '%', coalesce(state.error, state.message)
+            USING ERRCODE = coalesce(state.error_code, 'query_canceled'), DETAIL = pg_catalog.format('Export job %s is %s.', job, state.status);
+    END IF;
+END
+$$;
+COMMENT ON PROCEDURE acct_export_run IS 'acct_export_start for people in psql: starts, commits, shows a progress bar and ends with the job''s outcome';

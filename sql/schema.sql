@@ -1,0 +1,111 @@
+-- The tables. They belong to the extension's owner; no ordinary role has any right in this schema.
+CREATE SCHEMA acct_export;
+REVOKE ALL ON SCHEMA acct_export FROM PUBLIC;
+COMMENT ON SCHEMA acct_export IS 'pg_acctexport: registered datasets, jobs, files and the audit trail; reached through the acct_export_* functions and views only';
+
+CREATE TABLE acct_export.dataset (
+    dataset         text PRIMARY KEY CHECK (dataset <> '' AND length(dataset) <= 200),
+    title           text NOT NULL CHECK (title <> ''),
+    source          regclass NOT NULL,
+    key             text NOT NULL,
+    tenant_column   text,
+    created_column  text,
+    updated_column  text,
+    status_column   text,
+    disabled_values text[] NOT NULL DEFAULT '{}',
+    required_roles  text[] NOT NULL DEFAULT '{}',
+    authorize       text,
+    companions      text[] NOT NULL DEFAULT '{}'
+);
+COMMENT ON TABLE acct_export.dataset IS 'relations that may be exported, by the name that requesters use (acct_export_register)';
+COMMENT ON COLUMN acct_export.dataset.authorize IS 'schema.function(jsonb) that must say true to each request, or NULL';
+
+CREATE TABLE acct_export.field (
+    dataset      text NOT NULL REFERENCES acct_export.dataset ON DELETE CASCADE,
+    field        text NOT NULL,
+    label        text NOT NULL,
+    position     integer NOT NULL,
+    is_default   boolean NOT NULL,
+    in_group     text,
+    on_anonymise text NOT NULL DEFAULT 'keep' CHECK (on_anonymise IN ('keep', 'redact', 'pseudonymise', 'last4', 'drop')),
+    mask         text NOT NULL DEFAULT 'none' CHECK (mask IN ('none', 'last4', 'redact')),
+    json_path    text,
+    PRIMARY KEY (dataset, field)
+);
+COMMENT ON TABLE acct_export.field IS 'columns of the registered relations, how they are labelled, ordered and masked (acct_export_set_field)';
+
+CREATE TABLE acct_export.tenant_key (
+    tenant text PRIMARY KEY,
+    key    bytea NOT NULL CHECK (length(key) = 32)
+);
+COMMENT ON TABLE acct_export.tenant_key IS 'secret of each tenant for pseudonyms (HMAC-SHA-256); an empty tenant stands for none';
+
+CREATE TABLE acct_export.job (
+    id               uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    dataset          text NOT NULL,
+    format           text NOT NULL,
+    status           text NOT NULL CHECK (status IN ('awaiting_approval', 'queued', 'running', 'completed',
+                         'completed_with_errors', 'failed', 'cancelled', 'expired')),
+    request          jsonb NOT NULL,
+    context          jsonb NOT NULL,
+    fingerprint      bytea NOT NULL,
+    requested_by     oid NOT NULL,
+    requested_role   text NOT NULL,
+    actor            text,
+    tenant           text,
+    created_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
+    created_xid      xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    started_at       timestamptz,
+    finished_at      timestamptz,
+    expires_at       timestamptz,
+    as_of            timestamptz,
+    rows_done        bigint,
+    bytes_done       bigint,
+    attempts         integer NOT NULL DEFAULT 0,
+    worker_pid       integer,
+    cancel_requested boolean NOT NULL DEFAULT false,
+    error            text,
+    error_code       text
+);
+COMMENT ON TABLE acct_export.job IS 'one row per export asked for; see the view acct_export_jobs';
+COMMENT ON COLUMN acct_export.job.request IS 'the arguments as asked';
+COMMENT ON COLUMN acct_export.job.context IS 'what was resolved and captured when it was asked: bounds of the period, session settings';
+COMMENT ON COLUMN acct_export.job.fingerprint IS 'SHA-256 of the request, role, tenant and actor: one active job each';
+COMMENT ON COLUMN acct_export.job.created_xid IS 'the asking transaction, which cannot wait for its own job';
+
+CREATE UNIQUE INDEX job_active_twin ON acct_export.job (fingerprint)
+    WHERE status IN ('awaiting_approval', 'queued', 'running');
+CREATE INDEX job_active ON acct_export.job (status, created_at) WHERE status IN ('queued', 'running');
+CREATE INDEX job_turns ON acct_export.job (tenant, started_at);
+CREATE INDEX job_expiry ON acct_export.job (expires_at) WHERE status IN ('completed', 'completed_with_errors');
+CREATE INDEX job_newest ON acct_export.job (created_at);
+
+CREATE TABLE acct_export.file (
+    job        uuid NOT NULL REFERENCES acct_export.job ON DELETE CASCADE,
+    file       integer NOT NULL CHECK (file > 0),
+    name       text NOT NULL,
+    media_type text NOT NULL,
+    rows       bigint NOT NULL,
+    bytes      bigint NOT NULL,
+    sha256     text NOT NULL,
+    status     text NOT NULL CHECK (status IN ('stored', 'deleted', 'expired')),
+    PRIMARY KEY (job, file)
+);
+COMMENT ON TABLE acct_export.file IS 'files of the jobs; their bytes are in acct_export.chunk';
+
+CREATE TABLE acct_export.chunk (
+    job   uuid NOT NULL,
+    file  integer NOT NULL,
+    chunk integer NOT NULL CHECK (chunk > 0),
+    data  bytea NOT NULL,
+    PRIMARY KEY (job, file, chunk),
+    FOREIGN KEY (job, file) REFERENCES acct_export.file ON DELETE CASCADE
+);
+-- The files are compressed where they can be: TOAST shall not try again (pglz halves the speed).
+ALTER TABLE acct_export.chunk ALTER COLUMN data SET STORAGE EXTERNAL;
+COMMENT ON TABLE acct_export.chunk IS 'bytes of the files, in order, 1 MiB each';
+
+-- Datasets and fields are the DBA's work and go into a dump; jobs and files live in this database only.
+SELECT pg_catalog.pg_extension_config_dump('acct_export.dataset', '');
+SELECT pg_catalog.pg_extension_config_dump('acct_export.field', '');
+SELECT pg_catalog.pg_extension_config_dump('acct_export.tenant_key', '');

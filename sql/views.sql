@@ -1,0 +1,88 @@
+-- What callers see. The views run with the rights of the extension's owner on its tables, and filter by the caller.
+
+-- Every job with its progress, for all; nobody but the functions of the extension can read it.
+CREATE VIEW acct_export.job_status AS
+SELECT j.id AS job_id, j.dataset, j.format, j.status,
+       CASE WHEN j.status = 'running' THEN coalesce(p.stage, 'preparing') END AS stage,
+       CASE WHEN j.status IN ('completed', 'completed_with_errors', 'expired') THEN 100
+            WHEN j.status <> 'running' THEN 0
+            WHEN p.stage = 'storing' THEN 90 + coalesce(9 * p.bytes_done / nullif(p.bytes_total, 0), 0)
+            ELSE least(90, coalesce(90 * p.rows_done / nullif(p.rows_total, 0), 0)) END::integer AS percent,
+       coalesce(j.rows_done, p.rows_done, 0) AS rows_done,
+       CASE WHEN j.rows_done IS NOT NULL THEN j.rows_done ELSE greatest(p.rows_total, p.rows_done) END AS rows_total,
+       coalesce(j.bytes_done, p.bytes_done, 0) AS bytes_done,
+       coalesce(j.bytes_done, nullif(p.bytes_total, 0)) AS bytes_total,
+       -- What is left of the reading or storing, at the pace so far.
+       CASE WHEN j.status <> 'running' OR p.stage = 'preparing' THEN NULL
+            WHEN p.stage = 'storing' THEN ceil(s.elapsed * 0.1)
+            WHEN p.rows_done > 0 THEN ceil(s.elapsed * greatest(p.rows_total - p.rows_done, 0) / p.rows_done * 1.1)
+            END::integer AS seconds_left,
+       CASE j.status
+            WHEN 'failed' THEN 'Export failed. Please try again.'
+            WHEN 'cancelled' THEN 'Export cancelled.'
+            WHEN 'expired' THEN 'Export expired.'
+            WHEN 'awaiting_approval' THEN 'Waiting for approval'
+            WHEN 'completed_with_errors' THEN 'Export complete!'
+            WHEN 'completed' THEN CASE WHEN f.count > 1 THEN 'All exports complete!' ELSE 'Export complete!' END
+            WHEN 'running' THEN
+                CASE p.stage WHEN 'storing' THEN
+                    format('Downloading: %sMB / %sMB', to_char(p.bytes_done / 1e6, 'FM999999990.0'),
+                           to_char(p.bytes_total / 1e6, 'FM999999990.0'))
+                ELSE 'Preparing user export' END
+            ELSE 'Preparing user export' END AS message,
+       j.error, j.error_code, j.attempts, j.requested_role AS requested_by, j.actor, j.tenant,
+       j.created_at, j.started_at, j.finished_at, j.expires_at, j.as_of,
+       coalesce(f.files, '[]') AS files,
+       j.requested_by AS requested_oid
+  FROM acct_export.job j
+  LEFT JOIN LATERAL acct_export.worker_progress(j.worker_pid) p ON j.status = 'running'
+  CROSS JOIN LATERAL (SELECT extract(epoch FROM clock_timestamp() - j.started_at) AS elapsed) s
+  CROSS JOIN LATERAL (
+       SELECT count(*), jsonb_agg(jsonb_build_object('file', file, 'name', name, 'media_type', media_type, 'rows', rows,
+                  'bytes', bytes, 'sha256', sha256, 'status', file.status) ORDER BY file) AS files
+         FROM acct_export.file WHERE file.job = j.id) f;
+COMMENT ON VIEW acct_export.job_status IS 'all jobs with their progress; see acct_export_jobs';
+
+CREATE VIEW acct_export_jobs WITH (security_barrier) AS
+SELECT job_id, dataset, format, status, stage, percent, rows_done, rows_total, bytes_done, bytes_total, seconds_left,
+       message, error, error_code, attempts, requested_by, actor, tenant, created_at, started_at, finished_at,
+       expires_at, as_of, files
+  FROM acct_export.job_status
+ WHERE acct_export.visible(requested_oid, tenant)
+ ORDER BY created_at DESC;
+COMMENT ON VIEW acct_export_jobs IS 'export jobs that the caller may see, newest first';
+GRANT SELECT ON acct_export_jobs TO PUBLIC;
+
+CREATE FUNCTION acct_export_status(job uuid) RETURNS acct_export_jobs
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+BEGIN ATOMIC
+    SELECT * FROM jsonb_populate_record(NULL::acct_export_jobs, acct_export_job(job));
+END;
+COMMENT ON FUNCTION acct_export_status(uuid) IS 'state and progress of an export job, one row';
+
+CREATE FUNCTION acct_export_wait(job uuid, timeout interval DEFAULT '1 hour') RETURNS acct_export_jobs
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+BEGIN ATOMIC
+    SELECT * FROM jsonb_populate_record(NULL::acct_export_jobs, acct_export.wait_for_end(job, timeout));
+END;
+COMMENT ON FUNCTION acct_export_wait(uuid, interval) IS 'state of an export job once it has ended or the time is up (NULL: no limit)';
+
+CREATE VIEW acct_export_datasets WITH (security_barrier) AS
+SELECT d.dataset, d.title, d.source, d.key, d.tenant_column, d.created_column, d.updated_column,
+       '{xlsx,csv,ndjson,json}'::text[] AS formats, d.required_roles, d.companions
+  FROM acct_export.dataset d
+ WHERE acct_export.may_know(d.source::oid, d.required_roles)
+ ORDER BY d.dataset;
+COMMENT ON VIEW acct_export_datasets IS 'datasets that the caller may export';
+GRANT SELECT ON acct_export_datasets TO PUBLIC;
+
+CREATE VIEW acct_export_fields WITH (security_barrier) AS
+SELECT d.dataset, f.field, f.label, f."position", s.field_type AS type, f.is_default AND s.barred IS NULL AS is_default,
+       f.in_group, f.on_anonymise, f.mask, f.json_path, s.barred
+  FROM acct_export.dataset d
+  CROSS JOIN LATERAL acct_export.field_state(d.dataset) s
+  JOIN acct_export.field f ON f.dataset = d.dataset AND f.field = s.field
+ WHERE acct_export.may_know(d.source::oid, d.required_roles)
+ ORDER BY d.dataset, f."position", f.field;
+COMMENT ON VIEW acct_export_fields IS 'fields of the datasets that the caller may export; barred says why one never leaves';
+GRANT SELECT ON acct_export_fields TO PUBLIC;

@@ -1,0 +1,73 @@
+//! Registering datasets, and what the catalogue views show.
+
+use crate::catalog::register::{self, FieldChange, Registration};
+use crate::catalog::{load, rights};
+use crate::error::Error;
+use crate::pg::identity;
+use crate::pg::oid::Oid;
+use crate::pg::report::Report;
+use pgrx::datum::JsonB;
+use pgrx::prelude::*;
+
+/// Behind `acct_export_register`, whose arguments come as one document.
+#[pg_extern(schema = "acct_export", volatile, parallel_unsafe)]
+fn register_dataset(registration: JsonB) -> std::result::Result<(), Report> {
+    let given: Registration = serde_json::from_value(registration.0)
+        .map_err(|error| Error::invalid(format!("the registration cannot be read: {error}")))?;
+    Ok(register::register(&given)?)
+}
+
+/// Changes how a field is labelled, ordered, grouped, masked; NULL leaves a thing as it is.
+///
+/// Errors: 22023 for an unknown dataset or field or value, 42501 for a caller who does not own the source.
+#[pg_extern(volatile, parallel_unsafe)]
+#[allow(clippy::too_many_arguments)] // the contract's arguments
+fn acct_export_set_field(
+    dataset: Option<&str>,
+    field: Option<&str>,
+    label: default!(Option<&str>, "NULL"),
+    position: default!(Option<i32>, "NULL"),
+    is_default: default!(Option<bool>, "NULL"),
+    in_group: default!(Option<&str>, "NULL"),
+    on_anonymise: default!(Option<&str>, "NULL"),
+    mask: default!(Option<&str>, "NULL"),
+    json_path: default!(Option<&str>, "NULL"),
+) -> std::result::Result<(), Report> {
+    let change = FieldChange { label, position, is_default, in_group, on_anonymise, mask, json_path };
+    Ok(register::set_field(dataset, field, &change)?)
+}
+
+/// Forgets a dataset; its jobs and files stay until their time.
+#[pg_extern(volatile, parallel_unsafe)]
+fn acct_export_unregister(dataset: Option<&str>) -> std::result::Result<(), Report> {
+    Ok(register::unregister(dataset)?)
+}
+
+/// Whether the caller may know of a dataset.
+#[pg_extern(schema = "acct_export", stable, parallel_unsafe)]
+fn may_know(source: Oid, required_roles: Vec<Option<String>>) -> bool {
+    let roles: Vec<String> = required_roles.into_iter().flatten().collect();
+    rights::may_know(identity::current_user(), source.to_u32(), &roles)
+}
+
+/// Type and bar of each field of a dataset; every field is barred while the source could leak.
+#[pg_extern(schema = "acct_export", stable, parallel_unsafe)]
+#[allow(clippy::type_complexity)] // a row's columns
+fn field_state(
+    dataset: &str,
+) -> TableIterator<'static, (name!(field, String), name!(field_type, Option<String>), name!(barred, Option<String>))> {
+    let rows = match load::load(dataset) {
+        Ok(loaded) => loaded
+            .dataset
+            .fields
+            .into_iter()
+            .map(|field| (field.name, Some(field.ty.name).filter(|_| field.ty.oid != 0), field.barred))
+            .collect(),
+        Err(error) => load::field_names(dataset)
+            .unwrap_or_default()
+            .into_iter()
+            .map(|field| (field, None, Some(error.message.clone())))
+            .collect::<Vec<_>>(),
+    };
+    TableIterator::new(rows)
+}

@@ -1,0 +1,40 @@
+//! Taking the file.
+
+use crate::deliver::{self, Chunks};
+use crate::pg::report::Report;
+use pgrx::datum::Uuid;
+use pgrx::prelude::*;
+
+use crate::pg::oid::Oid;
+
+fn text(job: Option<Uuid>) -> Option<String> {
+    job.map(|job| job.to_string())
+}
+
+/// The file as one bytea.
+///
+/// Errors: P0002, 55000 for a job without a file (yet or any more), 54000 over 512 MB, 25006 where the audit event cannot
+/// be written.
+#[pg_extern(volatile, parallel_unsafe)]
+fn acct_export_file(job: Option<Uuid>, file: default!(Option<i32>, "1")) -> Result<Vec<u8>, Report> {
+    Ok(deliver::whole(text(job).as_deref(), file)?)
+}
+
+/// The file in chunks of 1 MiB, in order.
+///
+/// Errors: as `acct_export_file`, but for the size.
+#[pg_extern(volatile, parallel_unsafe)]
+fn acct_export_chunks(
+    job: Option<Uuid>,
+    file: default!(Option<i32>, "1"),
+) -> Result<TableIterator<'static, (name!(chunk, i32), name!(data, Vec<u8>))>, Report> {
+    Ok(TableIterator::new(Chunks::new(deliver::open(text(job).as_deref(), file, "chunks")?)))
+}
+
+/// The file as a large object of the caller's, for `\lo_export`; unlink it afterwards.
+///
+/// Errors: as `acct_export_chunks`.
+#[pg_extern(volatile, parallel_unsafe)]
+fn acct_export_large_object(job: Option<Uuid>, file: default!(Option<i32>, "1")) -> Result<Oid, Report> {
+    Ok(deliver::large_object(text(job).as_deref(), file).map(Oid::from)?)
+}

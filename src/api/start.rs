@@ -1,0 +1,182 @@
+//! `acct_export_start` and its request, which the streaming twins share.
+
+use crate::catalog::{load, rights};
+use crate::encode::{Format, Order};
+use crate::error::{Error, Kind, Result};
+use crate::job::context::Context;
+use crate::job::{create, manage};
+use crate::pg::identity::{self, Reader};
+use crate::pg::report::Report;
+use crate::pg::{catalog, params};
+use crate::request::Asked;
+use crate::settings;
+use crate::source::plan;
+use crate::worker;
+use pgrx::datum::{Date, JsonB, TimestampWithTimeZone, Uuid};
+use pgrx::prelude::*;
+use serde_json::{Map, Value};
+
+/// Selection arguments as SQL gives them.
+pub(super) struct Selection {
+    pub dataset: Option<String>,
+    pub period: Option<String>,
+    pub start_date: Option<Date>,
+    pub end_date: Option<Date>,
+    pub period_field: Option<String>,
+    pub since: Option<TimestampWithTimeZone>,
+    pub filter: Option<JsonB>,
+    pub fields: Option<Vec<Option<String>>>,
+    pub include: Option<Vec<Option<String>>>,
+    pub include_disabled: Option<bool>,
+    pub anonymise: Option<bool>,
+    pub all_tenants: Option<bool>,
+    pub options: Option<JsonB>,
+}
+
+impl Selection {
+    pub(super) fn into_asked(self) -> Result<Asked> {
+        let dataset = self
+            .dataset
+            .filter(|name| !name.is_empty())
+            .ok_or_else(|| Error::invalid("dataset must not be null or empty").hint("acct_export_datasets lists the datasets."))?;
+        let options = match self.options {
+            None | Some(JsonB(Value::Null)) => Map::new(),
+            Some(JsonB(Value::Object(options))) => options,
+            Some(_) => return Err(Error::invalid("options must be a JSON object").hint("Write it like '{\"order\": \"key\"}'.")),
+        };
+        // A NULL that means "no" here would fail open.
+        let certain = |value: Option<bool>, name: &str| {
+            value.ok_or_else(|| Error::invalid(format!("{name} must not be null")).hint("Give true or false."))
+        };
+        Ok(Asked {
+            dataset,
+            format: String::new(),
+            period: self.period,
+            start_date: self.start_date.map(|date| date.to_iso_string()),
+            end_date: self.end_date.map(|date| date.to_iso_string()),
+            period_field: self.period_field,
+            since: self.since.map(|since| since.to_iso_string()),
+            filter: self.filter.map(|filter| filter.0),
+            fields: self.fields,
+            include: self.include,
+            include_disabled: self.include_disabled,
+            anonymise: certain(self.anonymise, "anonymise")?,
+            all_tenants: certain(self.all_tenants, "all_tenants")?,
+            destination: None,
+            notify_email: None,
+            reason: None,
+            options,
+        })
+    }
+}
+
+/// Starts an export and returns its job's id. The file is made in the background, after the commit.
+///
+/// Errors: 22023 for an unknown dataset, field, format, period, option, operator or a value that does not fit; 42501 where
+/// the caller may not; 55006 where the same request is queued or running; 25006 where nothing can be written.
+#[pg_extern(volatile, parallel_unsafe)]
+#[allow(clippy::too_many_arguments)] // the contract's arguments
+fn acct_export_start(
+    dataset: Option<String>,
+    format: default!(Option<String>, "'xlsx'"),
+    period: default!(Option<String>, "NULL"),
+    start_date: default!(Option<Date>, "NULL"),
+    end_date: default!(Option<Date>, "NULL"),
+    period_field: default!(Option<String>, "NULL"),
+    since: default!(Option<TimestampWithTimeZone>, "NULL"),
+    filter: default!(Option<JsonB>, "NULL"),
+    fields: default!(Option<Vec<Option<String>>>, "NULL"),
+    include: default!(Option<Vec<Option<String>>>, "NULL"),
+    include_disabled: default!(Option<bool>, "NULL"),
+    anonymise: default!(Option<bool>, "false"),
+    all_tenants: default!(Option<bool>, "false"),
+    destination: default!(Option<String>, "NULL"),
+    notify_email: default!(Option<String>, "NULL"),
+    reason: default!(Option<String>, "NULL"),
+    options: default!(Option<JsonB>, "'{}'"),
+) -> std::result::Result<Uuid, Report> {
+    let selection = Selection {
+        dataset,
+        period,
+        start_date,
+        end_date,
+        period_field,
+        since,
+        filter,
+        fields,
+        include,
+        include_disabled,
+        anonymise,
+        all_tenants,
+        options,
+    };
+    let mut asked = selection.into_asked()?;
+    asked.format = format.ok_or_else(|| Error::invalid("format must not be null").hint("Known formats: xlsx, csv, ndjson, json."))?;
+    asked.destination = destination;
+    asked.notify_email = notify_email;
+    asked.reason = reason;
+    Ok(start(&asked)?)
+}
+
+/// Asks for the request of a failed or cancelled job again; the new job's id. Periods are counted from now.
+///
+/// Errors: P0002 for a job that is not visible, 55000 for one in another state, and those of `acct_export_start`.
+#[pg_extern(volatile, parallel_unsafe)]
+fn acct_export_retry(job: Option<Uuid>) -> std::result::Result<Uuid, Report> {
+    let job = job.map(|job| job.to_string());
+    Ok(start(&manage::request_of_ended(job.as_deref())?)?)
+}
+
+fn start(asked: &Asked) -> Result<Uuid> {
+    let format = Format::parse(&asked.format)?;
+    if let Some(destination) = &asked.destination {
+        return Err(Error::invalid(format!("destination \"{destination}\" does not exist"))
+            .hint("This version stores files in the job table: leave destination out."));
+    }
+    if asked.notify_email.is_some() {
+        return Err(Error::new(Kind::FeatureNotSupported, "this version sends no mail")
+            .hint("Leave notify_email out and LISTEN acct_export, or use acct_export_wait."));
+    }
+    let context = check(asked, format, Order::Key)?;
+    identity::as_owner(settings::intervals)?;
+    let job = create::create(asked, &context)?;
+    if settings::runs_in_background() {
+        worker::wake::at_commit();
+    } else {
+        worker::in_session(&job)?;
+    }
+    uuid(&job)
+}
+
+/// Everything that can be wrong with a request is found here, before there is a job: names, values, rights.
+pub(super) fn check(asked: &Asked, format: Format, order: Order) -> Result<Context> {
+    if !catalog::database_is_utf8() {
+        return Err(Error::new(Kind::FeatureNotSupported, "exports need a database with encoding UTF8"));
+    }
+    let options = plan::options(asked, format)?;
+    let context = Context::capture(asked)?;
+    let loaded = load::load(&asked.dataset)?;
+    let plan = plan::build(&loaded, asked, &context, &options, order)?;
+    let role = identity::current_user();
+    let claim = rights::Claim { role, tenant: context.tenant.as_deref(), all_tenants: asked.all_tenants };
+    let uses: Vec<&str> = plan.uses.iter().map(String::as_str).collect();
+    rights::check(&loaded, &claim, &uses)?;
+    // JSON places that collide are a mistake of the registration or the selection: an encoder finds them.
+    crate::encode::check(format, &plan.columns)?;
+    let reader = Reader { role, own_session: false, settings: &[] };
+    identity::as_requester(&reader, || params::bind(&plan.params).map(|_| ()))?;
+    rights::authorize(&loaded.dataset, asked, &reader)?;
+    Ok(context)
+}
+
+pub(super) fn uuid(text: &str) -> Result<Uuid> {
+    let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
+    let mut bytes = [0u8; 16];
+    for (place, byte) in bytes.iter_mut().enumerate() {
+        *byte = digits
+            .get(place * 2..place * 2 + 2)
+            .and_then(|pair| u8::from_str_radix(pair, 16).ok())
+            .ok_or_else(|| Error::new(Kind::Internal, "a job's id is no UUID"))?;
+    }
+    Ok(Uuid::from_bytes(bytes))
+}

@@ -1,0 +1,193 @@
+//! The streaming twins: rows of an export as lines, made as the caller reads them; nothing is stored.
+
+use super::start::{check, Selection};
+use crate::audit::{self, By};
+use crate::catalog::load;
+use crate::encode::{encoder, Encoder, Format, Order, Setup};
+use crate::error::{Error, Kind, Result};
+use crate::pg::identity::{self, Reader};
+use crate::pg::report::{raise, Report};
+use crate::pg::stream::Stream;
+use crate::pg::xact;
+use crate::request::Asked;
+use crate::source::plan;
+use crate::source::shield::Shield;
+use crate::tenant_key;
+use pgrx::datum::{Date, JsonB, TimestampWithTimeZone};
+use pgrx::prelude::*;
+use serde_json::json;
+use std::collections::VecDeque;
+
+/// Rows of one fetch at most, and about how many bytes it may gather.
+const MOST_ROWS: i64 = 1000;
+const GATHERED: usize = 1024 * 1024;
+
+/// Lines of a running export.
+struct Lines {
+    stream: Stream,
+    shield: Shield,
+    encoder: Box<dyn Encoder>,
+    ready: VecDeque<String>,
+    /// Rows of the next fetch: one at first, so that the first line comes at once.
+    next: i64,
+    done: bool,
+}
+
+impl Lines {
+    fn open(asked: &Asked, format: Format) -> Result<Lines> {
+        let context = check(asked, format, Order::None)?;
+        let options = plan::options(asked, format)?;
+        if options.compression.is_some() {
+            return Err(Error::invalid("a streamed export cannot be compressed").hint("Compress the stream where it is saved."));
+        }
+        let loaded = load::load(&asked.dataset)?;
+        let plan = plan::build(&loaded, asked, &context, &options, Order::None)?;
+        let key = if plan.pseudonymises() { Some(tenant_key::of(context.tenant.as_deref())?) } else { None };
+        let setup = Setup { title: String::new(), tempdir: Default::default(), time_zone: String::new() };
+        let mut encoder = encoder(format, &options, &plan.columns, setup)?;
+        let mut header = Vec::new();
+        encoder.begin(&mut header)?;
+        let stream = identity::as_requester(&reader(), || Stream::open(&plan.sql, &plan.params, false))?;
+        if xact::may_write() {
+            let by = By::caller();
+            let fields: Vec<&str> = plan.columns.iter().map(|column| column.name.as_str()).collect();
+            let detail = json!({
+                "format": format.as_str(), "stream": true, "filter": asked.filter, "period": asked.period,
+                "start_date": asked.start_date, "end_date": asked.end_date, "since": asked.since, "fields": fields,
+                "anonymise": asked.anonymise, "include_disabled": asked.include_disabled, "all_tenants": asked.all_tenants,
+            });
+            identity::as_owner(|| audit::record_stream(&asked.dataset, &by, context.tenant.as_deref(), detail))?;
+        }
+        let mut lines = Lines { stream, shield: plan.shield(key), encoder, ready: VecDeque::new(), next: 1, done: false };
+        if !header.is_empty() {
+            lines.ready.push_back(line(header)?);
+        }
+        Ok(lines)
+    }
+
+    fn fetch(&mut self) -> Result<()> {
+        let Lines { stream, shield, encoder, ready, .. } = self;
+        let mut gathered = 0;
+        let fetched = identity::as_requester(&reader(), || {
+            stream.fetch(self.next, &mut |cells| {
+                shield.apply(cells, &mut |cells| {
+                    let mut bytes = Vec::with_capacity(256);
+                    encoder.row(cells, &mut bytes)?;
+                    gathered += bytes.len();
+                    ready.push_back(line(bytes)?);
+                    Ok(())
+                })
+            })
+        })?;
+        if (fetched as i64) < self.next {
+            self.done = true;
+            self.stream.close();
+        }
+        let row = (gathered / (fetched.max(1) as usize)).max(1);
+        self.next = ((GATHERED / row) as i64).clamp(1, MOST_ROWS);
+        Ok(())
+    }
+}
+
+impl Iterator for Lines {
+    type Item = String;
+
+    fn next(&mut self) -> Option<String> {
+        while self.ready.is_empty() && !self.done {
+            self.fetch().unwrap_or_else(|error| raise(error));
+        }
+        self.ready.pop_front()
+    }
+}
+
+/// The caller reads as themselves, in their own session.
+fn reader() -> Reader<'static> {
+    Reader { role: identity::current_user(), own_session: false, settings: &[] }
+}
+
+/// A row without its line ending, which the client writes.
+fn line(mut bytes: Vec<u8>) -> Result<String> {
+    if bytes.ends_with(b"\n") {
+        bytes.pop();
+        if bytes.ends_with(b"\r") {
+            bytes.pop();
+        }
+    }
+    String::from_utf8(bytes).map_err(|_| Error::new(Kind::InvalidText, "a line of the export is not valid UTF-8"))
+}
+
+/// Streams an export as NDJSON, one object a row. In a select list the first rows arrive before the last are read.
+///
+/// Errors: as `acct_export_start`, without those of a job.
+#[pg_extern(volatile, parallel_unsafe)]
+#[allow(clippy::too_many_arguments)] // the contract's arguments
+fn acct_export_ndjson(
+    dataset: Option<String>,
+    period: default!(Option<String>, "NULL"),
+    start_date: default!(Option<Date>, "NULL"),
+    end_date: default!(Option<Date>, "NULL"),
+    period_field: default!(Option<String>, "NULL"),
+    since: default!(Option<TimestampWithTimeZone>, "NULL"),
+    filter: default!(Option<JsonB>, "NULL"),
+    fields: default!(Option<Vec<Option<String>>>, "NULL"),
+    include: default!(Option<Vec<Option<String>>>, "NULL"),
+    include_disabled: default!(Option<bool>, "NULL"),
+    anonymise: default!(Option<bool>, "false"),
+    all_tenants: default!(Option<bool>, "false"),
+    options: default!(Option<JsonB>, "'{}'"),
+) -> std::result::Result<SetOfIterator<'static, String>, Report> {
+    let selection = Selection {
+        dataset,
+        period,
+        start_date,
+        end_date,
+        period_field,
+        since,
+        filter,
+        fields,
+        include,
+        include_disabled,
+        anonymise,
+        all_tenants,
+        options,
+    };
+    Ok(SetOfIterator::new(Lines::open(&selection.into_asked()?, Format::Ndjson)?))
+}
+
+/// Streams an export as CSV, the header first; a line may hold quoted line breaks.
+///
+/// Errors: as `acct_export_ndjson`.
+#[pg_extern(volatile, parallel_unsafe)]
+#[allow(clippy::too_many_arguments)] // the contract's arguments
+fn acct_export_csv(
+    dataset: Option<String>,
+    period: default!(Option<String>, "NULL"),
+    start_date: default!(Option<Date>, "NULL"),
+    end_date: default!(Option<Date>, "NULL"),
+    period_field: default!(Option<String>, "NULL"),
+    since: default!(Option<TimestampWithTimeZone>, "NULL"),
+    filter: default!(Option<JsonB>, "NULL"),
+    fields: default!(Option<Vec<Option<String>>>, "NULL"),
+    include: default!(Option<Vec<Option<String>>>, "NULL"),
+    include_disabled: default!(Option<bool>, "NULL"),
+    anonymise: default!(Option<bool>, "false"),
+    all_tenants: default!(Option<bool>, "false"),
+    options: default!(Option<JsonB>, "'{}'"),
+) -> std::result::Result<SetOfIterator<'static, String>, Report> {
+    let selection = Selection {
+        dataset,
+        period,
+        start_date,
+        end_date,
+        period_field,
+        since,
+        filter,
+        fields,
+        include,
+        include_disabled,
+        anonymise,
+        all_tenants,
+        options,
+    };
+    Ok(SetOfIterator::new(Lines::open(&selection.into_asked()?, Format::Csv)?))
+}

@@ -1,0 +1,151 @@
+//! Datasets from the catalogue tables, with what the server says of their columns now.
+
+use super::lineage::Lineage;
+use super::model::{Dataset, Field, Treatment};
+use super::{lineage, rights, secrets};
+use crate::error::{Error, Result};
+use crate::pg::{identity, sql, types};
+use serde::Deserialize;
+
+/// A dataset together with where its rows come from.
+pub struct Loaded {
+    pub dataset: Dataset,
+    pub lineage: Lineage,
+}
+
+#[derive(Deserialize)]
+struct Row {
+    dataset: String,
+    title: String,
+    source: u32,
+    exists: bool,
+    key: String,
+    tenant_column: Option<String>,
+    created_column: Option<String>,
+    updated_column: Option<String>,
+    status_column: Option<String>,
+    disabled_values: Vec<String>,
+    required_roles: Vec<String>,
+    authorize: Option<String>,
+    companions: Vec<String>,
+    fields: Vec<FieldRow>,
+}
+
+#[derive(Deserialize)]
+struct FieldRow {
+    field: String,
+    label: String,
+    position: i32,
+    is_default: bool,
+    in_group: Option<String>,
+    on_anonymise: Treatment,
+    mask: String,
+    json_path: Option<String>,
+    /// None: the column is gone.
+    type_oid: Option<u32>,
+}
+
+const DATASET: &str = "
+SELECT jsonb_build_object(
+    'dataset', d.dataset, 'title', d.title, 'source', d.source::oid::bigint,
+    'exists', EXISTS (SELECT FROM pg_class c WHERE c.oid = d.source),
+    'key', d.key, 'tenant_column', d.tenant_column, 'created_column', d.created_column,
+    'updated_column', d.updated_column, 'status_column', d.status_column, 'disabled_values', d.disabled_values,
+    'required_roles', d.required_roles, 'authorize', d.authorize, 'companions', d.companions,
+    'fields', coalesce((
+        SELECT jsonb_agg(jsonb_build_object(
+                   'field', f.field, 'label', f.label, 'position', f.position, 'is_default', f.is_default,
+                   'in_group', f.in_group, 'on_anonymise', f.on_anonymise, 'mask', f.mask, 'json_path', f.json_path,
+                   'type_oid', a.atttypid::bigint) ORDER BY f.position, f.field)
+          FROM acct_export.field f
+          LEFT JOIN pg_attribute a
+                 ON a.attrelid = d.source AND a.attname = f.field AND a.attnum > 0 AND NOT a.attisdropped
+         WHERE f.dataset = d.dataset), '[]'))
+  FROM acct_export.dataset d
+ WHERE d.dataset = $1";
+
+/// Finds a dataset by name. 22023 with the known names for an unknown one; 42501 for a source that is gone or has
+/// become one that could leak.
+pub fn load(name: &str) -> Result<Loaded> {
+    let row: Option<Row> = identity::as_owner(|| sql::document(DATASET, &[name.into()]))?;
+    let Some(row) = row else { return Err(unknown(name)?) };
+    if !row.exists {
+        return Err(Error::denied(format!("the source of dataset \"{name}\" does not exist any more"))
+            .hint("Register the dataset again with acct_export_register."));
+    }
+    let lineage = lineage::trace(row.source)?;
+    lineage.check(name)?;
+    let fields = row.fields.into_iter().map(|field| assemble(field, &lineage)).collect();
+    let dataset = Dataset {
+        name: row.dataset,
+        title: row.title,
+        source: row.source,
+        key: row.key,
+        tenant_column: row.tenant_column,
+        created_column: row.created_column,
+        updated_column: row.updated_column,
+        status_column: row.status_column,
+        disabled_values: row.disabled_values,
+        required_roles: row.required_roles,
+        authorize: row.authorize,
+        companions: row.companions,
+        fields,
+    };
+    Ok(Loaded { dataset, lineage })
+}
+
+fn assemble(row: FieldRow, lineage: &Lineage) -> Field {
+    let ty = types::describe(row.type_oid.unwrap_or(0));
+    let barred = match row.type_oid {
+        None => Some("the source has no such column any more".to_owned()),
+        Some(_) => secrets::column(&row.field, ty.class, &ty.name).or_else(|| lineage.bars(&row.field)),
+    };
+    Field {
+        name: row.field,
+        label: row.label,
+        position: row.position,
+        is_default: row.is_default,
+        in_group: row.in_group,
+        on_anonymise: row.on_anonymise,
+        mask: match row.mask.as_str() {
+            "none" => Treatment::Keep,
+            "last4" => Treatment::Last4,
+            _ => Treatment::Redact,
+        },
+        json_path: row.json_path,
+        barred,
+        ty,
+    }
+}
+
+/// The error for a name that is no dataset; its hint lists those that the caller may export.
+fn unknown(name: &str) -> Result<Error> {
+    let known: Vec<(String, u32, Vec<String>)> = identity::as_owner(|| {
+        sql::documents(
+            "SELECT jsonb_build_array(dataset, source::oid::bigint, required_roles) FROM acct_export.dataset ORDER BY dataset",
+            &[],
+        )
+    })?;
+    let caller = identity::current_user();
+    let names: Vec<String> = known
+        .into_iter()
+        .filter(|(_, source, roles)| rights::may_know(caller, *source, roles))
+        .map(|(name, ..)| name)
+        .collect();
+    let hint = if names.is_empty() {
+        "No dataset is registered that you may export; see acct_export_register.".to_owned()
+    } else {
+        format!("Known datasets: {}.", names.join(", "))
+    };
+    Ok(Error::invalid(format!("unknown dataset \"{name}\"")).hint(hint))
+}
+
+/// Names of a dataset's fields, whatever became of its source.
+pub fn field_names(dataset: &str) -> Result<Vec<String>> {
+    identity::as_owner(|| {
+        sql::documents(
+            "SELECT to_jsonb(field) FROM acct_export.field WHERE dataset = $1 ORDER BY position, field",
+            &[dataset.into()],
+        )
+    })
+}

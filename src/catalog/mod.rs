@@ -1,0 +1,8 @@
+//! What may be exported: datasets, fields, what never leaves, who may export.
+
+pub mod load;
+pub mod lineage;
+pub mod model;
+pub mod register;
+pub mod rights;
+pub mod secrets;

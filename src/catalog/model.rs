@@ -1,0 +1,98 @@
+//! Datasets and fields as plain data: what the catalogue tables and the server's catalogues say of them.
+//!
+//! No server in here; `catalog::load` fills these, `request` checks against them.
+
+use serde::{Deserialize, Serialize};
+
+/// A registered relation (contract, section 2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dataset {
+    pub name: String,
+    /// Sheet name and stem of the file name.
+    pub title: String,
+    /// Oid of the source relation.
+    pub source: u32,
+    /// Column that orders and identifies the rows.
+    pub key: String,
+    pub tenant_column: Option<String>,
+    pub created_column: Option<String>,
+    pub updated_column: Option<String>,
+    pub status_column: Option<String>,
+    pub disabled_values: Vec<String>,
+    pub required_roles: Vec<String>,
+    /// `schema.function(jsonb)`, as regprocedure prints it with nothing in the search path.
+    pub authorize: Option<String>,
+    pub companions: Vec<String>,
+    pub fields: Vec<Field>,
+}
+
+impl Dataset {
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+}
+
+/// A column of the source that was registered as a field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    /// Name of the field, which is the column's name.
+    pub name: String,
+    pub label: String,
+    pub position: i32,
+    pub is_default: bool,
+    pub in_group: Option<String>,
+    pub on_anonymise: Treatment,
+    pub mask: Treatment,
+    pub json_path: Option<String>,
+    /// Why the field never leaves; None: it may.
+    pub barred: Option<String>,
+    pub ty: Type,
+}
+
+/// Type of a field, as far as filters and encoders need to know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Type {
+    pub oid: u32,
+    /// As `format_type` writes it: `timestamp with time zone`.
+    pub name: String,
+    pub class: Class,
+    /// Element type of an array.
+    pub element: Option<Box<Type>>,
+}
+
+/// Families of types that are treated alike. A domain has the class of its base type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// text, varchar, char, name, citext.
+    Text,
+    /// smallint, integer, bigint, oid.
+    Int,
+    /// real, double precision.
+    Float,
+    Numeric,
+    Bool,
+    Date,
+    Timestamp,
+    /// timestamp with time zone.
+    Instant,
+    Time,
+    Interval,
+    Uuid,
+    Enum,
+    Json,
+    Jsonb,
+    Array,
+    /// bytea and whatever else: exported as the server prints it, compared with `=` only.
+    Other,
+}
+
+/// What happens to a value before it is encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Treatment {
+    Keep,
+    Redact,
+    Pseudonymise,
+    Last4,
+    Drop,
+}

@@ -1,0 +1,353 @@
+//! Registration: what a DBA says of a relation, checked against the server's catalogue before it is kept.
+
+use super::model::{Class, Treatment};
+use super::{lineage, secrets};
+use crate::error::{Error, Result};
+use crate::pg::{catalog, identity, sql, types};
+use serde::{Deserialize, Serialize};
+
+/// Arguments of `acct_export_register`.
+#[derive(Debug, Deserialize)]
+pub struct Registration {
+    pub dataset: Option<String>,
+    pub source: Option<u32>,
+    pub key: Option<String>,
+    pub tenant_column: Option<String>,
+    pub created_column: Option<String>,
+    pub updated_column: Option<String>,
+    pub status_column: Option<String>,
+    pub disabled_values: Option<Vec<Option<String>>>,
+    pub required_roles: Option<Vec<Option<String>>>,
+    pub authorize: Option<String>,
+    pub title: Option<String>,
+    pub companions: Option<Vec<Option<String>>>,
+}
+
+#[derive(Deserialize)]
+struct Column {
+    name: String,
+    type_oid: u32,
+    position: i32,
+    comment: Option<String>,
+}
+
+#[derive(Serialize)]
+struct NewField<'a> {
+    field: &'a str,
+    label: String,
+    position: i32,
+    is_default: bool,
+    on_anonymise: Treatment,
+}
+
+const COLUMNS: &str = "
+SELECT jsonb_build_object('name', a.attname, 'type_oid', a.atttypid::bigint,
+           'position', row_number() OVER (ORDER BY a.attnum), 'comment', col_description(a.attrelid, a.attnum))
+  FROM pg_attribute a
+ WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped
+ ORDER BY a.attnum";
+
+const SAVE: &str = "
+INSERT INTO acct_export.dataset AS d (dataset, title, source, key, tenant_column, created_column, updated_column,
+       status_column, disabled_values, required_roles, authorize, companions)
+SELECT r.dataset, coalesce(r.title, initcap(r.dataset)), r.source::oid::regclass, r.key, r.tenant_column, r.created_column,
+       r.updated_column, r.status_column, coalesce(r.disabled_values, '{}'), coalesce(r.required_roles, '{}'), r.authorize,
+       coalesce(r.companions, '{}')
+  FROM jsonb_to_record($1::jsonb) AS r(dataset text, title text, source bigint, key text, tenant_column text,
+       created_column text, updated_column text, status_column text, disabled_values text[], required_roles text[],
+       authorize text, companions text[])
+    ON CONFLICT (dataset) DO UPDATE
+   SET title = excluded.title, source = excluded.source, key = excluded.key, tenant_column = excluded.tenant_column,
+       created_column = excluded.created_column, updated_column = excluded.updated_column,
+       status_column = excluded.status_column, disabled_values = excluded.disabled_values,
+       required_roles = excluded.required_roles, authorize = excluded.authorize, companions = excluded.companions";
+
+/// Fields of columns that are gone are dropped, those of new columns added, the others keep what set_field said.
+const SAVE_FIELDS: &str = "
+WITH new AS (
+    SELECT * FROM jsonb_to_recordset($2::jsonb)
+        AS f(field text, label text, position integer, is_default boolean, on_anonymise text)
+), gone AS (
+    DELETE FROM acct_export.field f WHERE f.dataset = $1 AND NOT EXISTS (SELECT FROM new WHERE new.field = f.field)
+)
+INSERT INTO acct_export.field (dataset, field, label, position, is_default, on_anonymise)
+SELECT $1, new.field, new.label, new.position, new.is_default, new.on_anonymise FROM new
+    ON CONFLICT (dataset, field) DO NOTHING";
+
+/// Checks and keeps a registration. 22023 for what does not exist or fit, 42501 for a caller who is not the owner and
+/// for a source that could leak.
+pub fn register(given: &Registration) -> Result<()> {
+    let dataset = required(given.dataset.as_deref(), "dataset")?;
+    let key = required(given.key.as_deref(), "key")?;
+    let source = given.source.ok_or_else(|| null("source"))?;
+    let relation = catalog::relation_name(source)
+        .ok_or_else(|| Error::invalid(format!("relation with OID {source} does not exist")))?;
+    if dataset.chars().count() > 200 || dataset.chars().any(char::is_control) {
+        return Err(Error::invalid("a dataset's name has at most 200 characters and no control characters"));
+    }
+    owner_only(source, &relation)?;
+    lineage::trace(source)?.check(dataset)?;
+    let columns: Vec<Column> = identity::as_owner(|| sql::documents(COLUMNS, &[i64::from(source).into()]))?;
+    let column = |name: &str, what: &str| find(&columns, name, what, &relation);
+    let key_type = column(key, "key")?;
+    if let Some(reason) = barred(key_type) {
+        return Err(Error::denied(format!("column \"{key}\" cannot be the key: {reason}")));
+    }
+    for (name, what) in [(&given.tenant_column, "tenant_column"), (&given.status_column, "status_column")] {
+        if let Some(name) = name {
+            column(name, what)?;
+        }
+    }
+    for (name, what) in [(&given.created_column, "created_column"), (&given.updated_column, "updated_column")] {
+        if let Some(name) = name {
+            let ty = types::describe(column(name, what)?.type_oid);
+            if !matches!(ty.class, Class::Date | Class::Timestamp | Class::Instant) {
+                return Err(Error::invalid(format!("{what} \"{name}\" is of type {}, not a date or timestamp", ty.name)));
+            }
+        }
+    }
+    let disabled_values = elements(&given.disabled_values, "disabled_values")?;
+    if !disabled_values.is_empty() && given.status_column.is_none() {
+        return Err(Error::invalid("disabled_values are given without a status_column"));
+    }
+    let required_roles = elements(&given.required_roles, "required_roles")?;
+    if let Some(missing) = required_roles.iter().find(|role| identity::role_oid(role).is_none()) {
+        return Err(Error::invalid(format!("role \"{missing}\" in required_roles does not exist"))
+            .hint("CREATE ROLE it first, and GRANT it to those who may export."));
+    }
+    let companions = elements(&given.companions, "companions")?;
+    for companion in &companions {
+        let known = identity::as_owner(|| {
+            sql::text("SELECT 'x' FROM acct_export.dataset WHERE dataset = $1", &[companion.into()])
+        })?;
+        if known.is_none() {
+            return Err(Error::invalid(format!("companion \"{companion}\" is not a registered dataset"))
+                .hint("Register the companions first."));
+        }
+    }
+    check_authorize(given.authorize.as_deref())?;
+    if given.title.as_deref().is_some_and(|title| title.trim().is_empty()) {
+        return Err(Error::invalid("title must not be empty"));
+    }
+
+    let record = serde_json::json!({
+        "dataset": dataset, "title": given.title, "source": source, "key": key, "tenant_column": given.tenant_column,
+        "created_column": given.created_column, "updated_column": given.updated_column,
+        "status_column": given.status_column, "disabled_values": disabled_values, "required_roles": required_roles,
+        "authorize": given.authorize, "companions": companions,
+    })
+    .to_string();
+    let fields: Vec<NewField<'_>> = columns.iter().map(|column| new_field(column, key)).collect();
+    let fields = serde_json::to_string(&fields).map_err(|_| Error::invalid("a column's name cannot be kept"))?;
+    may_write()?;
+    // Another dataset of this name may belong to somebody else's relation.
+    owner_of_dataset(dataset, false)?;
+    identity::as_owner(|| {
+        sql::run(SAVE, &[(&record).into()])?;
+        sql::run(SAVE_FIELDS, &[dataset.into(), (&fields).into()])
+    })?;
+    Ok(())
+}
+
+/// Changes to a field; None leaves a thing as it is.
+#[derive(Debug, Default)]
+pub struct FieldChange<'a> {
+    pub label: Option<&'a str>,
+    pub position: Option<i32>,
+    pub is_default: Option<bool>,
+    pub in_group: Option<&'a str>,
+    pub on_anonymise: Option<&'a str>,
+    pub mask: Option<&'a str>,
+    pub json_path: Option<&'a str>,
+}
+
+/// Moving a field to a position moves the ones at and after it down by one.
+const MOVE: &str = "
+UPDATE acct_export.field SET position = position + 1
+ WHERE dataset = $1 AND field <> $2 AND position >= $3 AND EXISTS (
+       SELECT FROM acct_export.field other WHERE other.dataset = $1 AND other.field <> $2 AND other.position = $3)";
+
+const SET_FIELD: &str = "
+UPDATE acct_export.field
+   SET label = coalesce($3, label), position = coalesce($4::integer, position), is_default = coalesce($5::boolean, is_default),
+       in_group = CASE WHEN $6 IS NULL THEN in_group ELSE nullif($6, '') END,
+       on_anonymise = coalesce($7, on_anonymise), mask = coalesce($8, mask),
+       json_path = CASE WHEN $9 IS NULL THEN json_path ELSE nullif($9, '') END
+ WHERE dataset = $1 AND field = $2";
+
+/// `acct_export_set_field`. 22023 for an unknown dataset or field or a value that is none of its kind.
+pub fn set_field(dataset: Option<&str>, field: Option<&str>, change: &FieldChange<'_>) -> Result<()> {
+    let dataset = required(dataset, "dataset")?;
+    let field = required(field, "field")?;
+    let loaded = super::load::load(dataset)?;
+    owner_of_dataset(dataset, true)?;
+    let known = loaded.dataset.field(field).ok_or_else(|| {
+        let names: Vec<&str> = loaded.dataset.fields.iter().map(|field| field.name.as_str()).collect();
+        Error::invalid(format!("unknown field \"{field}\" of dataset \"{dataset}\""))
+            .hint(format!("Known fields: {}.", names.join(", ")))
+    })?;
+    if let (Some(true), Some(reason)) = (change.is_default, &known.barred) {
+        return Err(Error::denied(format!("field \"{field}\" can never be exported: {reason}")));
+    }
+    one_of(change.on_anonymise, "on_anonymise", &["keep", "redact", "pseudonymise", "last4", "drop"])?;
+    one_of(change.mask, "mask", &["none", "last4", "redact"])?;
+    if change.label.is_some_and(|label| label.trim().is_empty()) {
+        return Err(Error::invalid("label must not be empty"));
+    }
+    if change.position.is_some_and(|position| position < 1) {
+        return Err(Error::invalid("position must be at least 1"));
+    }
+    if let Some(path) = change.json_path {
+        if !path.is_empty() && path.split('.').any(str::is_empty) {
+            return Err(Error::invalid(format!("json_path \"{path}\" has an empty step"))
+                .hint("Write it like 'user.identifiers.email_address'; an empty string removes it."));
+        }
+    }
+    may_write()?;
+    identity::as_owner(|| {
+        if let Some(position) = change.position {
+            sql::run(MOVE, &[dataset.into(), field.into(), i64::from(position).into()])?;
+        }
+        let is_default = change.is_default.map(|value| if value { "true" } else { "false" });
+        let position = sql::Arg::Int(change.position.map(i64::from));
+        sql::run(
+            SET_FIELD,
+            &[
+                dataset.into(),
+                field.into(),
+                change.label.into(),
+                position,
+                is_default.into(),
+                change.in_group.into(),
+                change.on_anonymise.into(),
+                change.mask.into(),
+                change.json_path.into(),
+            ],
+        )
+    })?;
+    Ok(())
+}
+
+/// `acct_export_unregister`: the dataset and its fields; jobs and files of it stay until their time.
+pub fn unregister(dataset: Option<&str>) -> Result<()> {
+    let dataset = required(dataset, "dataset")?;
+    if !owner_of_dataset(dataset, true)? {
+        super::load::load(dataset)?; // not there: the error that lists the known ones
+    }
+    may_write()?;
+    identity::as_owner(|| sql::run("DELETE FROM acct_export.dataset WHERE dataset = $1", &[dataset.into()]))?;
+    Ok(())
+}
+
+/// Whether the dataset exists; 42501 where the caller is not the owner of its source.
+fn owner_of_dataset(dataset: &str, must_exist: bool) -> Result<bool> {
+    let source: Option<(u32, Option<String>)> = identity::as_owner(|| {
+        sql::document(
+            "SELECT jsonb_build_array(source::oid::bigint, (SELECT c.oid::regclass::text FROM pg_class c WHERE c.oid = d.source))
+               FROM acct_export.dataset d WHERE dataset = $1",
+            &[dataset.into()],
+        )
+    })?;
+    match source {
+        None => Ok(false),
+        // The relation is gone: whoever is superuser, or owns what is registered in its place, may clean up.
+        Some((_, None)) if !must_exist || identity::is_superuser(identity::current_user()) => Ok(true),
+        Some((source, relation)) => owner_only(source, relation.as_deref().unwrap_or(dataset)).map(|()| true),
+    }
+}
+
+fn owner_only(source: u32, relation: &str) -> Result<()> {
+    let caller = identity::current_user();
+    let owner = identity::as_owner(|| {
+        sql::text(
+            "SELECT 'x' FROM pg_class WHERE oid = $1::oid AND pg_has_role($2::oid, relowner, 'USAGE')",
+            &[i64::from(source).into(), i64::from(caller).into()],
+        )
+    })?;
+    if owner.is_some() || identity::is_superuser(caller) {
+        return Ok(());
+    }
+    Err(Error::denied(format!("must be owner of relation {relation}"))
+        .hint("Its owner or a superuser registers a relation for export."))
+}
+
+fn check_authorize(function: Option<&str>) -> Result<()> {
+    let Some(function) = function else { return Ok(()) };
+    let fits = identity::as_owner(|| {
+        sql::text(
+            "SELECT 'x' FROM pg_proc WHERE oid = to_regprocedure($1) AND prorettype = 'boolean'::regtype AND NOT proretset",
+            &[function.into()],
+        )
+    })?;
+    match fits {
+        Some(_) => Ok(()),
+        None => Err(Error::invalid(format!("function {function} cannot authorize a request"))
+            .hint("It has to be a function f(request jsonb) that returns boolean.")),
+    }
+}
+
+fn new_field<'a>(column: &'a Column, key: &str) -> NewField<'a> {
+    let label = column.comment.as_deref().filter(|text| text.chars().count() <= 63 && !text.contains('\n'));
+    NewField {
+        field: &column.name,
+        label: label.unwrap_or(&column.name).to_owned(),
+        position: column.position,
+        is_default: barred(column).is_none(),
+        on_anonymise: on_anonymise(&column.name, key),
+    }
+}
+
+fn barred(column: &Column) -> Option<String> {
+    let ty = types::describe(column.type_oid);
+    secrets::column(&column.name, ty.class, &ty.name)
+}
+
+/// E-mail addresses, names and phone numbers are redacted, keys and ids are kept, as all else is.
+fn on_anonymise(name: &str, key: &str) -> Treatment {
+    let words = secrets::words(name);
+    let has = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
+    // A key that is an e-mail address or a phone number is personal all the same; a user_name_id is an id.
+    let is_id = name == key || words.last().is_some_and(|word| matches!(word.as_str(), "id" | "uuid" | "key"));
+    if is_id && !has(&["email", "emails", "mail", "phone", "mobile"]) {
+        return Treatment::Keep;
+    }
+    let personal = [
+        "email", "emails", "mail", "name", "names", "firstname", "lastname", "fullname", "surname", "forename", "nickname",
+        "username", "displayname", "phone", "phones", "telephone", "tel", "mobile", "cell", "fax", "msisdn",
+    ];
+    if has(&personal) { Treatment::Redact } else { Treatment::Keep }
+}
+
+fn find<'a>(columns: &'a [Column], name: &str, what: &str, relation: &str) -> Result<&'a Column> {
+    columns.iter().find(|column| column.name == name).ok_or_else(|| {
+        let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+        Error::invalid(format!("{what} \"{name}\" is not a column of {relation}"))
+            .hint(format!("Its columns: {}.", names.join(", ")))
+    })
+}
+
+fn elements(list: &Option<Vec<Option<String>>>, what: &str) -> Result<Vec<String>> {
+    let list = list.clone().unwrap_or_default();
+    list.into_iter().map(|element| element.ok_or_else(|| Error::invalid(format!("{what} must not contain NULL")))).collect()
+}
+
+fn one_of(value: Option<&str>, what: &str, known: &[&str]) -> Result<()> {
+    match value {
+        Some(value) if !known.contains(&value) => {
+            Err(Error::invalid(format!("{what} \"{value}\" is not known")).hint(format!("Known: {}.", known.join(", "))))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn required<'a>(value: Option<&'a str>, name: &str) -> Result<&'a str> {
+    value.filter(|value| !value.is_empty()).ok_or_else(|| null(name))
+}
+
+fn null(name: &str) -> Error {
+    Error::invalid(format!("{name} must not be null or empty"))
+}
+
+fn may_write() -> Result<()> {
+    crate::pg::xact::require_write("register a dataset")
+}

@@ -1,0 +1,121 @@
+//! Who may export: asked when a job is requested, again when it runs, and again when its file is read.
+
+use super::load::Loaded;
+use super::model::Dataset;
+use crate::error::{Error, Result};
+use crate::pg::{catalog, identity, report, sql};
+use crate::request::Asked;
+
+/// What the rights depend on beside the dataset.
+pub struct Claim<'a> {
+    pub role: u32,
+    pub tenant: Option<&'a str>,
+    pub all_tenants: bool,
+}
+
+/// The tenant guard, the roles and SELECT on the columns that the query names (42501).
+pub fn check(loaded: &Loaded, claim: &Claim<'_>, columns: &[&str]) -> Result<()> {
+    let dataset = &loaded.dataset;
+    holds(claim.role, &dataset.name, &dataset.required_roles)?;
+    select_on(dataset, claim.role, columns)?;
+    tenant(loaded, claim)
+}
+
+/// Whether a role is a member of all the roles that a dataset requires (42501, naming those that are missing).
+pub fn holds(role: u32, dataset: &str, required_roles: &[String]) -> Result<()> {
+    let name = identity::role_name(role)
+        .ok_or_else(|| Error::denied("the role that asked for the export does not exist any more"))?;
+    let missing: Vec<&str> = required_roles
+        .iter()
+        .map(String::as_str)
+        .filter(|required| !identity::role_oid(required).is_some_and(|oid| identity::is_member(role, oid)))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Error::denied(format!("role \"{name}\" may not export dataset \"{dataset}\""))
+        .hint(format!("It needs membership in: {}.", missing.join(", "))))
+}
+
+fn select_on(dataset: &Dataset, role: u32, columns: &[&str]) -> Result<()> {
+    let columns = serde_json::json!(columns).to_string();
+    // Names come from the catalogue; a column that is gone gives NULL and is found later by name.
+    let denied = identity::as_owner(|| {
+        sql::text(
+            "SELECT string_agg(DISTINCT c.name, ', ')
+               FROM jsonb_array_elements_text($3::jsonb) AS c(name)
+               JOIN pg_attribute a ON a.attrelid = $2::oid AND a.attname = c.name AND NOT a.attisdropped
+              WHERE NOT has_column_privilege($1::oid, $2::oid, a.attnum, 'SELECT')",
+            &[i64::from(role).into(), i64::from(dataset.source).into(), (&columns).into()],
+        )
+    })?;
+    let Some(denied) = denied else { return Ok(()) };
+    let relation = catalog::relation_name(dataset.source).unwrap_or_default();
+    let role = identity::role_name(role).unwrap_or_default();
+    Err(Error::denied(format!("permission denied for {relation}, which dataset \"{}\" reads", dataset.name))
+        .hint(format!("Role \"{role}\" needs SELECT on: {denied}.")))
+}
+
+fn tenant(loaded: &Loaded, claim: &Claim<'_>) -> Result<()> {
+    let dataset = &loaded.dataset;
+    if claim.all_tenants {
+        if identity::bypasses_row_security(claim.role) {
+            return Ok(());
+        }
+        return Err(Error::denied("all_tenants is for roles that bypass row security")
+            .hint("Export the tenant that is set, or ask as a role with BYPASSRLS."));
+    }
+    if dataset.tenant_column.is_none() {
+        return Ok(());
+    }
+    if claim.tenant.is_none() {
+        let setting = crate::settings::tenant_setting();
+        return Err(Error::denied(format!("no tenant is set, and dataset \"{}\" is exported by tenant", dataset.name))
+            .hint(format!("SET {setting} = '...' before you ask for the export.")));
+    }
+    let unguarded = loaded.lineage.base_tables().find(|table| !catalog::row_security_active(table.oid, claim.role));
+    let Some(table) = unguarded else { return Ok(()) };
+    let role = identity::role_name(claim.role).unwrap_or_default();
+    let error = Error::denied(format!("row security is not active for role \"{role}\" on table {}", table.name));
+    Err(if identity::bypasses_row_security(claim.role) {
+        error.hint("Export as a role without superuser rights and without BYPASSRLS, or all tenants with all_tenants => true.")
+    } else {
+        error.hint(format!("ALTER TABLE {0} ENABLE ROW LEVEL SECURITY; ALTER TABLE {0} FORCE ROW LEVEL SECURITY;", table.name))
+    })
+}
+
+/// Asks the dataset's own function, as the requester and read-only; anything but true is a refusal.
+pub fn authorize(dataset: &Dataset, asked: &Asked, reader: &identity::Reader<'_>) -> Result<()> {
+    let Some(function) = &dataset.authorize else { return Ok(()) };
+    let refused = || Error::denied(format!("the export of dataset \"{}\" was not authorized", dataset.name));
+    let name = identity::as_owner(|| {
+        // The stored signature is resolved by the catalogue and quoted by it: only what is a function gets into the text.
+        sql::text(
+            "SELECT quote_ident(n.nspname) || '.' || quote_ident(p.proname)
+               FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+              WHERE p.oid = to_regprocedure($1) AND p.prorettype = 'boolean'::regtype",
+            &[function.into()],
+        )
+    })?
+    .ok_or_else(|| refused().hint("Its authorize function does not exist any more; register the dataset again."))?;
+    let request = serde_json::to_string(asked).map_err(|_| refused())?;
+    let verdict = identity::as_requester(reader, || {
+        report::catching(|| sql::text(&format!("SELECT {name}($1::jsonb)"), &[(&request).into()]))
+    });
+    match verdict {
+        Ok(Some(answer)) if answer == "t" || answer == "true" => Ok(()),
+        Ok(_) => Err(refused()),
+        Err(report::Failure::Server(error)) => {
+            Err(refused().detail(format!("Its authorize function failed with SQLSTATE {}.", error.sqlstate)))
+        }
+        Err(report::Failure::Ours(error)) => Err(error),
+    }
+}
+
+/// Whether a role may know of a dataset: it holds the roles and may read something of the source.
+pub fn may_know(role: u32, source: u32, required_roles: &[String]) -> bool {
+    let holds = required_roles
+        .iter()
+        .all(|required| identity::role_oid(required).is_some_and(|oid| identity::is_member(role, oid)));
+    holds && identity::may_select_any(role, source)
+}

@@ -1,0 +1,111 @@
+//! Finding a file that may be read.
+
+use crate::audit::{self, By};
+use crate::catalog::rights;
+use crate::error::{Error, Kind, Result};
+use crate::job::{manage, status};
+use crate::pg::{identity, sql, xact};
+use serde::Deserialize;
+use serde_json::json;
+
+/// A stored file.
+#[derive(Debug, Deserialize)]
+pub struct File {
+    #[serde(skip)]
+    pub job: String,
+    pub file: i64,
+    pub bytes: i64,
+    pub chunks: i64,
+    status: String,
+}
+
+/// A bytea is a value of up to 1 GB, and twice that as the text that psql reads: beyond half of it, not as one value.
+const LARGEST_BYTEA: i64 = 512 * 1024 * 1024;
+
+const FILE: &str = "
+SELECT jsonb_build_object('file', f.file, 'bytes', f.bytes, 'status', f.status,
+           'chunks', (SELECT count(*) FROM acct_export.chunk c WHERE c.job = f.job AND c.file = f.file))
+  FROM acct_export.file f WHERE f.job = $1::uuid AND f.file = $2";
+
+/// Checks that the caller may read the file now, and writes the audit event. P0002 for a job that is not visible, 55000
+/// for one without a file (yet, or any more), 42501 where the caller has lost a right, 25006 where nothing can be written.
+pub fn open(job: Option<&str>, file: Option<i32>, way: &str) -> Result<File> {
+    let job = status::given(job)?;
+    let number = i64::from(file.ok_or_else(|| Error::invalid("file must not be null"))?);
+    let seen = manage::find(job)?;
+    let state = |message: String| Error::new(Kind::NotInPrerequisiteState, message);
+    match seen.status.as_str() {
+        "completed" | "completed_with_errors" => {}
+        "expired" => {
+            return Err(state(format!("the file of export job {job} has expired or was deleted"))
+                .hint("Ask for it again with acct_export_start."))
+        }
+        "failed" | "cancelled" => {
+            return Err(state(format!("export job {job} is {} and has no file", seen.status))
+                .hint("See its error with acct_export_status; acct_export_retry asks again."))
+        }
+        other => {
+            return Err(state(format!("export job {job} is not finished: {other}"))
+                .hint("Wait for it with acct_export_wait."))
+        }
+    }
+    let by = By::caller();
+    still_allowed(&seen)?;
+    xact::require_write("read an export's file, which is audited,")?;
+    let found: Option<File> = identity::as_owner(|| sql::document(FILE, &[job.into(), number.into()]))?;
+    let mut found =
+        found.ok_or_else(|| Error::invalid(format!("export job {job} has no file {number}")).hint("Files count from 1."))?;
+    if found.status != "stored" {
+        return Err(state(format!("file {number} of export job {job} is {}", found.status))
+            .hint("Ask for it again with acct_export_start."));
+    }
+    found.job = job.to_owned();
+    identity::as_owner(|| {
+        audit::record_by(audit::DOWNLOADED, job, &by, json!({ "file": number, "bytes": found.bytes, "way": way }))
+    })?;
+    Ok(found)
+}
+
+/// The caller holds the dataset's roles still (a dataset that was unregistered since has none to ask for).
+fn still_allowed(seen: &manage::Seen) -> Result<()> {
+    let roles: Option<Vec<String>> = identity::as_owner(|| {
+        sql::document("SELECT to_jsonb(required_roles) FROM acct_export.dataset WHERE dataset = $1", &[(&seen.dataset).into()])
+    })?;
+    match roles {
+        None => Ok(()),
+        Some(roles) => rights::holds(identity::current_user(), &seen.dataset, &roles),
+    }
+}
+
+/// `acct_export_file`: the whole file. 54000 for one that is too large for a value.
+pub fn whole(job: Option<&str>, number: Option<i32>) -> Result<Vec<u8>> {
+    let file = open(job, number, "bytea")?;
+    if file.bytes > LARGEST_BYTEA {
+        return Err(Error::new(
+            Kind::ProgramLimitExceeded,
+            format!("the file has {} bytes, too many for one bytea value", file.bytes),
+        )
+        .hint("Read it with acct_export_chunks or acct_export_large_object, or export to a destination."));
+    }
+    let mut bytes = Vec::with_capacity(file.bytes.max(0) as usize);
+    for chunk in 1..=file.chunks {
+        bytes.extend(file.chunk(chunk)?);
+    }
+    Ok(bytes)
+}
+
+impl File {
+    /// One chunk, from 1.
+    pub fn chunk(&self, number: i64) -> Result<Vec<u8>> {
+        let bytes = identity::as_owner(|| {
+            sql::bytes(
+                "SELECT data FROM acct_export.chunk WHERE job = $1::uuid AND file = $2 AND chunk = $3",
+                &[(&self.job).into(), self.file.into(), number.into()],
+            )
+        })?;
+        bytes.ok_or_else(|| {
+            Error::new(Kind::NotInPrerequisiteState, format!("the file of export job {} was deleted meanwhile", self.job))
+                .hint("Ask for it again with acct_export_start.")
+        })
+    }
+}

@@ -1,0 +1,9 @@
+//! Taking the file: as one bytea, in chunks, as a large object. Rights are checked again, every reading is audited.
+
+mod chunks;
+mod file;
+mod large_object;
+
+pub use chunks::Chunks;
+pub use file::{open, whole};
+pub use large_object::large_object;

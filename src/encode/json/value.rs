@@ -1,0 +1,89 @@
+//! One value as JSON, on one line.
+
+use crate::encode::{text, time, Cell};
+use crate::error::Result;
+
+/// Appends a cell. Numbers keep every digit; what JSON has no number for (NaN, infinities) is a string with
+/// the server's word, as row_to_json does; moments are ISO 8601 strings.
+pub fn append(cell: &Cell<'_>, out: &mut Vec<u8>) -> Result<()> {
+    match *cell {
+        Cell::Null => out.extend_from_slice(b"null"),
+        Cell::Bool(value) => out.extend_from_slice(if value { b"true" } else { b"false" }),
+        Cell::Int(value) => text::int(value, out)?,
+        Cell::Float(value) if value.is_finite() => text::float(value, out)?,
+        Cell::Float(value) => {
+            out.push(b'"');
+            text::float(value, out)?;
+            out.push(b'"');
+        }
+        Cell::Numeric(digits) if is_number(digits.as_bytes()) => out.extend_from_slice(digits.as_bytes()),
+        Cell::Numeric(words) | Cell::Text(words) => string(words, out)?,
+        Cell::Date(days) => {
+            out.push(b'"');
+            time::date(days, out);
+            out.push(b'"');
+        }
+        Cell::Timestamp(micros) => {
+            out.push(b'"');
+            time::timestamp(micros, b'T', out);
+            out.push(b'"');
+        }
+        Cell::Instant { utc, .. } => {
+            out.push(b'"');
+            time::instant(utc, out);
+            out.push(b'"');
+        }
+        Cell::Json(json) => embed(json.as_bytes(), out),
+        Cell::List(items) => {
+            out.push(b'[');
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    out.push(b',');
+                }
+                append(item, out)?;
+            }
+            out.push(b']');
+        }
+    }
+    Ok(())
+}
+
+fn string(words: &str, out: &mut Vec<u8>) -> Result<()> {
+    serde_json::to_writer(out, words).map_err(text::unwritable)
+}
+
+/// Is this a number as RFC 8259, section 6, has it? The server prints neither `+` nor leading zeros, but a
+/// wrong guess here would spoil the whole line.
+fn is_number(text: &[u8]) -> bool {
+    let text = text.strip_prefix(b"-").unwrap_or(text);
+    let (whole, fraction) = match text.iter().position(|byte| *byte == b'.') {
+        Some(at) => (&text[..at], Some(&text[at + 1..])),
+        None => (text, None),
+    };
+    let digits = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
+    digits(whole) && (whole.len() == 1 || whole[0] != b'0') && fraction.is_none_or(digits)
+}
+
+/// Appends a JSON text as it stands: its numbers, its order of keys, its doubled keys.
+///
+/// A `json` value keeps the line breaks it was typed with. They can only stand between tokens (a string
+/// escapes them, RFC 8259, section 7), so such a value loses its white space outside strings, and nothing
+/// else.
+fn embed(json: &[u8], out: &mut Vec<u8>) {
+    if !json.iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
+        out.extend_from_slice(json);
+        return;
+    }
+    let (mut inside, mut escaped) = (false, false);
+    for &byte in json {
+        if inside {
+            inside = escaped || byte != b'"';
+            escaped = !escaped && byte == b'\\';
+        } else if matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
+            continue;
+        } else {
+            inside = byte == b'"';
+        }
+        out.push(byte);
+    }
+}

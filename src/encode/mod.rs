@@ -1,0 +1,131 @@
+//! Rows to bytes: csv, ndjson, json, xlsx behind one trait.
+//!
+//! Pure Rust, no server in it: `cargo test` covers it. An encoder appends to the buffer that it is given
+//! and keeps no row; the caller empties the buffer into the spool (or hands it out line by line).
+//!
+//! What holds: the same columns, options and cells give the same bytes; no encoder unwinds, whatever the
+//! cells hold; no error message quotes a value. What it must not do: read a clock, a locale or a setting;
+//! compress (the spool does); decide what may be exported.
+
+mod cell;
+mod csv;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod fixture;
+mod format;
+mod json;
+mod options;
+mod text;
+mod time;
+mod xlsx;
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use crate::error::Result;
+
+pub use cell::{Cell, Column, Kind};
+pub use format::Format;
+pub use options::{Compression, CsvOptions, LineEnding, Options, Order, XlsxOptions};
+
+/// One file in the making: `begin` once, `row` for each row, `finish` once.
+///
+/// The buffer of `begin` and `row` is appended to and never read, so the caller may empty it after each call.
+/// After an error the encoder is of no further use and is to be dropped.
+pub trait Encoder {
+    /// Appends what stands before the first row: byte order mark and header, `[`, or nothing.
+    fn begin(&mut self, out: &mut Vec<u8>) -> Result<()>;
+
+    /// Appends exactly this row, in csv and ndjson with its line ending; xlsx, whose package cannot be
+    /// written before all rows are known, appends nothing.
+    ///
+    /// `cells` are as many as the columns: fewer or more is an internal error.
+    fn row(&mut self, cells: &[Cell<'_>], out: &mut Vec<u8>) -> Result<()>;
+
+    /// Writes what is left to `out` (for xlsx everything) and counts.
+    ///
+    /// Trouble with `out` belongs into its `io::Error`, not into a panic: xlsx catches panics here and an
+    /// unknown one becomes 58030. An `io::Error` that wraps an [`Error`](crate::error::Error)
+    /// (`io::Error::other(error)`) comes back as that error, so a cancel request stays 57014.
+    fn finish(self: Box<Self>, info: &Info, out: &mut (dyn Write + Send)) -> Result<Tally>;
+}
+
+/// Makes the encoder of a format.
+///
+/// Errors: 22023 where two columns claim the same place in a JSON row, 54000 for more columns than a
+/// worksheet has, 58030 or 53100 where xlsx cannot make its temporary file.
+pub fn encoder(
+    format: Format,
+    options: &Options,
+    columns: &[Column],
+    setup: Setup,
+) -> Result<Box<dyn Encoder>> {
+    Ok(match format {
+        Format::Csv => Box::new(csv::Csv::new(&options.csv, columns)),
+        Format::Ndjson => Box::new(json::Ndjson::new(columns)?),
+        Format::Json => Box::new(json::Json::new(columns)?),
+        Format::Xlsx => Box::new(xlsx::Xlsx::new(&options.xlsx, columns, setup)?),
+    })
+}
+
+/// Whether an encoder could be made: the errors of [`encoder`] without its file.
+pub fn check(format: Format, columns: &[Column]) -> Result<()> {
+    match format {
+        Format::Csv => Ok(()),
+        Format::Ndjson | Format::Json => json::Ndjson::new(columns).map(|_| ()),
+        Format::Xlsx => xlsx::check(columns),
+    }
+}
+
+/// A cell as the plain text that a csv shows, for what works on texts (masks, pseudonyms).
+pub fn plain_text(cell: &Cell<'_>) -> Result<String> {
+    let mut out = Vec::new();
+    text::plain(cell, ", ", &mut out)?;
+    Ok(String::from_utf8_lossy(&out).into_owned())
+}
+
+/// What an encoder needs to know of its surroundings; only xlsx looks at it.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// Name of the data sheet, of any length and content: it is made to fit.
+    pub title: String,
+    /// Where the sheets grow until they are packed (uncompressed, in a file that has no name).
+    pub tempdir: PathBuf,
+    /// The zone in which instants are shown, named in the `Export info` sheet.
+    pub time_zone: String,
+}
+
+/// What the `Export info` sheet and the document properties say; given at the end, when it is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Info {
+    pub properties: Properties,
+    /// Rows of the `Export info` sheet, name and value. The encoder adds what only it knows: time zone,
+    /// sheets, truncated cells, replaced characters, guarded cells.
+    pub entries: Vec<(String, String)>,
+}
+
+/// Document properties of a workbook.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Properties {
+    pub title: String,
+    /// The job's id.
+    pub subject: String,
+    /// Moment of the data (`as_of`), microseconds since 2000-01-01 00:00 UTC. Written instead of the clock's
+    /// time, so that the same input gives the same bytes.
+    pub created: i64,
+}
+
+/// What became of the rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Data rows; headers do not count.
+    pub rows: u64,
+    /// Data sheets of a workbook (0 in text formats).
+    pub sheets: u32,
+    /// Cells cut to the 32,767 UTF-16 units that a cell of a worksheet takes.
+    pub truncated_cells: u64,
+    /// Characters that XML 1.0 forbids, put down as U+FFFD.
+    pub replaced_characters: u64,
+    /// Cells of a csv, header included, that a spreadsheet would have run and that got a `'` in front.
+    pub guarded_cells: u64,
+}

@@ -1,0 +1,250 @@
+//! The `options` argument: what a format can be told (contract, section 6).
+//!
+//! Every option is read and checked before anything starts. An option of another format is an unknown one:
+//! a delimiter given for a workbook is a mistake that the caller wants to hear of.
+
+use serde_json::Value;
+
+use super::Format;
+use crate::error::{Error, Result};
+
+/// Options of an export, with the defaults where the caller gave none.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Options {
+    /// None: the caller's default (jobs by key, streams as they come).
+    pub order: Option<Order>,
+    /// Of text formats; the spool applies it.
+    pub compression: Option<Compression>,
+    pub csv: CsvOptions,
+    pub xlsx: XlsxOptions,
+}
+
+/// The order of the rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// By the dataset's key: the same data gives the same file.
+    Key,
+    /// As the source gives them.
+    None,
+}
+
+/// How a text file is packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    Gzip,
+}
+
+/// How a csv looks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CsvOptions {
+    /// One ASCII character between two fields.
+    pub delimiter: u8,
+    /// Starts the file with U+FEFF, by which Excel knows UTF-8.
+    pub bom: bool,
+    /// Starts with a line of labels.
+    pub header: bool,
+    /// What stands for NULL, unquoted; a text that is equal to it is quoted.
+    pub null_as: String,
+    pub line_ending: LineEnding,
+    /// Puts a `'` before texts that a spreadsheet would run.
+    pub formula_guard: bool,
+    /// Between the elements of a list.
+    pub multi_value_separator: String,
+}
+
+/// The end of a csv line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LineEnding {
+    /// RFC 4180, section 2.
+    Crlf,
+    Lf,
+}
+
+/// What a workbook is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct XlsxOptions {
+    /// Ends with the sheet `Export info`.
+    pub info_sheet: bool,
+    /// Companions as sheets of this workbook instead of files of their own: the caller's to act on.
+    pub one_workbook: bool,
+    /// Leaves out the cell references. rust_xlsxwriter always writes them, so today the workbook is the same
+    /// either way; the option is there for a writer of our own.
+    pub compact: bool,
+    /// The same data gives the same bytes. The encoder is reproducible in what it is given; it is for the
+    /// caller to give the same [`Info`](super::Info) each time (no job id, a fixed `created`) when this is
+    /// set.
+    pub reproducible: bool,
+}
+
+impl Default for CsvOptions {
+    fn default() -> Self {
+        CsvOptions {
+            delimiter: b',',
+            bom: false,
+            header: true,
+            null_as: String::new(),
+            line_ending: LineEnding::Crlf,
+            formula_guard: true,
+            multi_value_separator: ", ".into(),
+        }
+    }
+}
+
+impl Default for XlsxOptions {
+    fn default() -> Self {
+        XlsxOptions { info_sheet: true, one_workbook: false, compact: false, reproducible: false }
+    }
+}
+
+impl LineEnding {
+    /// The characters themselves.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LineEnding::Crlf => "\r\n",
+            LineEnding::Lf => "\n",
+        }
+    }
+}
+
+impl Options {
+    /// Reads the options of `format` from a JSON object; NULL is an empty one.
+    ///
+    /// Errors, all 22023: not an object; an option that the format does not have; a value of the wrong type
+    /// or out of its range; two csv options that contradict each other.
+    pub fn parse(format: Format, value: &Value) -> Result<Options> {
+        let mut options = Options::default();
+        let given = match value {
+            Value::Null => return Ok(options),
+            Value::Object(given) => given,
+            _ => {
+                return Err(Error::invalid("options must be a JSON object").hint(format!(
+                    "Options of {}: {}.",
+                    format.as_str(),
+                    known(format).join(", ")
+                )))
+            }
+        };
+        for (name, value) in given {
+            if !known(format).contains(&name.as_str()) {
+                return Err(Error::invalid(format!(
+                    "unknown option \"{name}\" for format {}",
+                    format.as_str()
+                ))
+                .hint(format!(
+                    "Options of {}: {}.",
+                    format.as_str(),
+                    known(format).join(", ")
+                )));
+            }
+            options.set(name, value)?;
+        }
+        options.csv.check()?;
+        Ok(options)
+    }
+
+    /// One option whose name the format knows.
+    fn set(&mut self, name: &str, value: &Value) -> Result<()> {
+        match name {
+            "order" => {
+                self.order = Some(choice(name, value, &[("key", Order::Key), ("none", Order::None)])?);
+            }
+            "compression" => self.compression = Some(choice(name, value, &[("gzip", Compression::Gzip)])?),
+            "info_sheet" => self.xlsx.info_sheet = boolean(name, value)?,
+            "one_workbook" => self.xlsx.one_workbook = boolean(name, value)?,
+            "compact" => self.xlsx.compact = boolean(name, value)?,
+            "reproducible" => self.xlsx.reproducible = boolean(name, value)?,
+            "delimiter" => self.csv.delimiter = delimiter(name, value)?,
+            "bom" => self.csv.bom = boolean(name, value)?,
+            "header" => self.csv.header = boolean(name, value)?,
+            "null_as" => self.csv.null_as = string(name, value)?.into(),
+            "line_ending" => {
+                let known = [("crlf", LineEnding::Crlf), ("lf", LineEnding::Lf)];
+                self.csv.line_ending = match value.as_str() {
+                    Some("\r\n") => LineEnding::Crlf,
+                    Some("\n") => LineEnding::Lf,
+                    _ => choice(name, value, &known)?,
+                };
+            }
+            "formula_guard" => self.csv.formula_guard = boolean(name, value)?,
+            "multi_value_separator" => self.csv.multi_value_separator = string(name, value)?.into(),
+            // `known` and this list belong together; a test holds them to it.
+            _ => {
+                return Err(Error::new(
+                    crate::error::Kind::Internal,
+                    format!("option \"{name}\" is not read"),
+                ))
+            }
+        }
+        Ok(())
+    }
+}
+
+impl CsvOptions {
+    /// What only shows once all options are read. `null_as` is written unquoted, so it must not hold what
+    /// would need quotes; COPY draws the same line.
+    fn check(&self) -> Result<()> {
+        let breaks = |byte: u8| byte == self.delimiter || matches!(byte, b'"' | b'\r' | b'\n');
+        if self.null_as.bytes().any(breaks) {
+            return Err(Error::invalid(
+                "option \"null_as\" must not contain the delimiter, a quote or a line break",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// The options that a format has.
+fn known(format: Format) -> &'static [&'static str] {
+    match format {
+        Format::Xlsx => &["order", "info_sheet", "one_workbook", "compact", "reproducible"],
+        Format::Csv => &[
+            "order",
+            "compression",
+            "delimiter",
+            "bom",
+            "header",
+            "null_as",
+            "line_ending",
+            "formula_guard",
+            "multi_value_separator",
+        ],
+        Format::Ndjson | Format::Json => &["order", "compression"],
+    }
+}
+
+fn boolean(name: &str, value: &Value) -> Result<bool> {
+    value.as_bool().ok_or_else(|| wrong(name, "true or false"))
+}
+
+fn string<'a>(name: &str, value: &'a Value) -> Result<&'a str> {
+    value.as_str().ok_or_else(|| wrong(name, "a string"))
+}
+
+/// A single ASCII character that is not part of csv's own grammar, nor a letter or digit: numbers and words
+/// would fall apart at it.
+fn delimiter(name: &str, value: &Value) -> Result<u8> {
+    match value.as_str().map(str::as_bytes) {
+        Some(&[byte @ (b'\t' | b' '..=b'~')]) if byte != b'"' && !byte.is_ascii_alphanumeric() => Ok(byte),
+        _ => Err(wrong(name, "one ASCII character such as \",\", \";\", \"|\" or a tab")),
+    }
+}
+
+fn choice<T: Copy>(name: &str, value: &Value, known: &[(&str, T)]) -> Result<T> {
+    let found = value.as_str().and_then(|text| known.iter().find(|(word, _)| *word == text));
+    match found {
+        Some((_, meaning)) => Ok(*meaning),
+        None => {
+            let words: Vec<String> = known.iter().map(|(word, _)| format!("\"{word}\"")).collect();
+            Err(wrong(name, &words.join(" or ")))
+        }
+    }
+}
+
+fn wrong(name: &str, wanted: &str) -> Error {
+    Error::invalid(format!("option \"{name}\" must be {wanted}"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+#[path = "options_tests.rs"]
+mod tests;

@@ -1,0 +1,154 @@
+//! A data sheet: its name, its header, its cells, and what is set when it is full.
+
+use rust_xlsxwriter::{IgnoreError, Worksheet};
+
+use super::caught::library_error;
+use super::info;
+use super::shown::Shown;
+use super::style::Styles;
+use super::text::{clean, Counts};
+use super::width::Gauge;
+use crate::encode::{Column, Kind};
+use crate::error::Result;
+
+/// UTF-16 units of a sheet name.
+const MAX_NAME: usize = 31;
+/// Points; the default row has 15.
+const HEADER_HEIGHT: f64 = 20.0;
+/// Characters side by side that are still readable when a page of paper has to take them.
+const PRINTABLE: u32 = 280;
+
+/// The name of the `number`th sheet (from 1) of a title: `Users`, `Users (2)`, cut so that it fits.
+///
+/// Excel allows neither `: \ / ? * [ ]` nor an apostrophe at either end, keeps `History` for itself, and
+/// compares names without regard to case; `Export info` is our own last sheet.
+pub fn name(title: &str, number: usize) -> String {
+    let suffix = if number > 1 { format!(" ({number})") } else { String::new() };
+    let cleaned: String =
+        title.chars().map(|character| if is_barred(character) { '_' } else { character }).collect();
+    let trimmed = trim(&cleaned);
+    let reserved = ["history", info::NAME].iter().any(|name| trimmed.to_lowercase() == name.to_lowercase());
+    let base = match (trimmed, reserved) {
+        ("", _) => "Export".to_string(),
+        (_, true) => format!("{trimmed} data"),
+        _ => trimmed.to_string(),
+    };
+    let mut units = suffix.len();
+    let fits = |character: &char| {
+        units += character.len_utf16();
+        units <= MAX_NAME
+    };
+    let cut: String = base.chars().take_while(fits).collect();
+    format!("{}{suffix}", trim(&cut))
+}
+
+fn is_barred(character: char) -> bool {
+    matches!(character, ':' | '\\' | '/' | '?' | '*' | '[' | ']' | '\u{FFFE}' | '\u{FFFF}')
+        || character.is_control()
+}
+
+fn trim(name: &str) -> &str {
+    name.trim_matches(|character: char| character == '\'' || character.is_whitespace())
+}
+
+/// Makes an empty sheet into one with formats and a header, that stays in view.
+pub fn start(
+    mut sheet: Worksheet,
+    name: &str,
+    columns: &[Column],
+    styles: &Styles,
+    counts: &mut Counts,
+) -> Result<Worksheet> {
+    sheet.set_name(name).map_err(library_error)?;
+    sheet.set_row_height(0, HEADER_HEIGHT).map_err(library_error)?;
+    sheet.set_freeze_panes(1, 0).map_err(library_error)?;
+    // On paper the header stands on every page as well.
+    sheet.set_repeat_rows(0, 0).map_err(library_error)?;
+    sheet.set_landscape();
+    for (index, column) in (0_u16..).zip(columns) {
+        if let Some(format) = styles.of(column) {
+            sheet.set_column_format(index, format).map_err(library_error)?;
+        }
+        let label = clean(&column.label, counts);
+        sheet.write_string_with_format(0, index, label, &styles.header).map_err(library_error)?;
+    }
+    Ok(sheet)
+}
+
+/// Writes one cell. Strings are written as strings whatever they look like: no formula, no link.
+pub fn put(
+    sheet: &mut Worksheet,
+    row: u32,
+    column: u16,
+    shown: &Shown<'_>,
+    kind: Kind,
+    styles: &Styles,
+    counts: &mut Counts,
+) -> Result<()> {
+    let written = match *shown {
+        Shown::Blank => return Ok(()),
+        Shown::Bool(value) => sheet.write_boolean(row, column, value),
+        Shown::Number(value) => sheet.write_number(row, column, value),
+        Shown::Scaled(value, places) => match styles.scaled.get(places) {
+            Some(format) => sheet.write_number_with_format(row, column, value, format),
+            None => sheet.write_number(row, column, value),
+        },
+        // Without its format a day is a number like any other, so it brings its own where the column has not
+        // got it.
+        Shown::Day(serial) if kind == Kind::Date => sheet.write_number(row, column, serial),
+        Shown::Day(serial) => sheet.write_number_with_format(row, column, serial, &styles.date),
+        Shown::Moment(serial) if matches!(kind, Kind::Timestamp | Kind::Instant) => {
+            sheet.write_number(row, column, serial)
+        }
+        Shown::Moment(serial) => sheet.write_number_with_format(row, column, serial, &styles.datetime),
+        Shown::Text(text) => sheet.write_string(row, column, clean(text, counts)),
+    };
+    written.map_err(library_error)?;
+    Ok(())
+}
+
+/// Sets what depends on the number of rows or on the sample of them: filter, widths, and no green corners on
+/// identifiers that are digits.
+pub fn complete(sheet: &mut Worksheet, rows: u32, columns: &[Column], gauge: &Gauge) -> Result<()> {
+    let Some(last) = columns.len().checked_sub(1) else { return Ok(()) };
+    // At most 16,384 columns.
+    let last = last as u16;
+    sheet.autofilter(0, 0, rows, last).map_err(library_error)?;
+    for (index, width) in (0_u16..).zip(gauge.widths()) {
+        sheet.set_column_width(index, width).map_err(library_error)?;
+    }
+    if gauge.widths().map(u32::from).sum::<u32>() <= PRINTABLE {
+        sheet.set_print_fit_to_pages(1, 0);
+    }
+    if rows > 0 {
+        sheet.ignore_error_range(1, 0, rows, last, IgnoreError::NumberStoredAsText).map_err(library_error)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_made_to_fit() {
+        for (title, number, wanted) in [
+            ("Users", 1, "Users"),
+            ("Users", 2, "Users (2)"),
+            ("'a/b:c\\d?e*f[g]'", 1, "a_b_c_d_e_f_g_"),
+            ("", 1, "Export"),
+            (" '' ", 3, "Export (3)"),
+            ("History", 1, "History data"),
+            ("EXPORT INFO", 1, "EXPORT INFO data"),
+            ("a\u{0}b\nc", 1, "a_b_c"),
+            ("1234567890123456789012345678901234", 1, "1234567890123456789012345678901"),
+            ("1234567890123456789012345678901234", 12, "12345678901234567890123456 (12)"),
+            ("123456789012345678901234567890😀", 1, "123456789012345678901234567890"),
+            ("123456789012345678901234567890'x", 1, "123456789012345678901234567890"),
+        ] {
+            assert_eq!(name(title, number), wanted);
+            assert!(Worksheet::new().set_name(name(title, number)).is_ok());
+        }
+    }
+}

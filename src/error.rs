@@ -1,0 +1,125 @@
+//! The one error of this extension: what went wrong, its SQLSTATE, and what the user can do about it.
+//!
+//! Messages follow the server's error style guide: lower case, no final period; detail and hint are
+//! sentences. No value read from a table and no secret may stand in any of the three: names that
+//! the caller typed, names of the catalogue, types and counts only.
+
+use std::fmt;
+
+/// What kind of mistake or trouble it is; each kind has one SQLSTATE (contract, section 9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// 22023: an unknown dataset, field, format, option, operator; an argument that makes no sense.
+    InvalidParameter,
+    /// 22P02: a text that its type does not read.
+    InvalidText,
+    /// 42501: a right, a role, the tenant guard, a barred field, a source that could leak.
+    InsufficientPrivilege,
+    /// P0002: a job that is not there, or not for the caller to see.
+    NoDataFound,
+    /// 55000: a job that is not finished, a file that is gone.
+    NotInPrerequisiteState,
+    /// 55006: the same request is queued or running already.
+    ObjectInUse,
+    /// 54000: over a limit of a format, a type or a setting.
+    ProgramLimitExceeded,
+    /// 25006: writing is needed where the transaction may not write.
+    ReadOnlyTransaction,
+    /// 0A000: known, but not in this version.
+    FeatureNotSupported,
+    /// 53100: no room left for the spool.
+    DiskFull,
+    /// 53400: over a limit that the server's settings draw (`temp_file_limit`).
+    ConfigurationLimitExceeded,
+    /// 57014: stopped by a cancel request.
+    QueryCanceled,
+    /// 58030: the spool could not be written or read.
+    Io,
+    /// XX000: a state that this code says cannot be.
+    Internal,
+}
+
+impl Kind {
+    /// The five characters of the SQLSTATE.
+    pub fn sqlstate(self) -> &'static str {
+        match self {
+            Kind::InvalidParameter => "22023",
+            Kind::InvalidText => "22P02",
+            Kind::InsufficientPrivilege => "42501",
+            Kind::NoDataFound => "P0002",
+            Kind::NotInPrerequisiteState => "55000",
+            Kind::ObjectInUse => "55006",
+            Kind::ProgramLimitExceeded => "54000",
+            Kind::ReadOnlyTransaction => "25006",
+            Kind::FeatureNotSupported => "0A000",
+            Kind::DiskFull => "53100",
+            Kind::ConfigurationLimitExceeded => "53400",
+            Kind::QueryCanceled => "57014",
+            Kind::Io => "58030",
+            Kind::Internal => "XX000",
+        }
+    }
+}
+
+/// An error as it reaches the user: kind, message, and where they help a detail and a hint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    pub kind: Kind,
+    pub message: String,
+    pub detail: Option<String>,
+    pub hint: Option<String>,
+}
+
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Error { kind, message: message.into(), detail: None, hint: None }
+    }
+
+    /// 22023, the most frequent kind.
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Error::new(Kind::InvalidParameter, message)
+    }
+
+    /// 42501.
+    pub fn denied(message: impl Into<String>) -> Self {
+        Error::new(Kind::InsufficientPrivilege, message)
+    }
+
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<std::io::Error> for Error {
+    /// An error of ours that a `Write` carried through a library comes back as itself; else the operating system's
+    /// words for the errno and nothing more: paths and contents stay out.
+    fn from(error: std::io::Error) -> Self {
+        if let Some(ours) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+            return ours.clone();
+        }
+        match error.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                Error::new(Kind::DiskFull, "no space left for the export's spool file").hint(
+                    "Free disk space, or point acct_export.spool_directory to a larger volume.",
+                )
+            }
+            kind => Error::new(Kind::Io, format!("could not write or read the spool file: {kind}")),
+        }
+    }
+}

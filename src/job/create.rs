@@ -1,0 +1,61 @@
+//! A request becomes a job: one row, one audit event, one notification, a worker woken at commit.
+
+use super::context::Context;
+use crate::audit;
+use crate::error::{Error, Kind, Result};
+use crate::pg::sql::{self, Arg};
+use crate::pg::{identity, xact};
+use crate::request::Asked;
+
+/// `ON CONFLICT` waits for a twin that another session is just inserting.
+const INSERT: &str = "
+INSERT INTO acct_export.job (dataset, format, status, request, context, fingerprint, requested_by, requested_role, actor, tenant)
+VALUES ($1, $2, 'queued', $3::jsonb, $4::jsonb, $5, $6::oid, $7, $8, $9)
+    ON CONFLICT (fingerprint) WHERE status IN ('awaiting_approval', 'queued', 'running') DO NOTHING
+RETURNING to_jsonb(id)";
+
+const TWIN: &str = "
+SELECT id::text FROM acct_export.job
+ WHERE fingerprint = $1 AND status IN ('awaiting_approval', 'queued', 'running')";
+
+/// Inserts the job; its id. 55006 with the twin's id in DETAIL where the same request is active.
+pub fn create(asked: &Asked, context: &Context) -> Result<String> {
+    xact::require_write("start an export")?;
+    let role = identity::current_user();
+    let role_name = identity::role_name(role).unwrap_or_default();
+    let internal = |_| Error::new(Kind::Internal, "the request cannot be written as JSON");
+    let request = serde_json::to_string(asked).map_err(internal)?;
+    let captured = serde_json::to_string(context).map_err(internal)?;
+    let fingerprint = asked.fingerprint(role, context.tenant.as_deref(), context.actor.as_deref());
+    identity::as_owner(|| {
+        // A twin may end between the two statements; then the second try finds its place free.
+        for _ in 0..10 {
+            let job: Option<String> = sql::change(
+                INSERT,
+                &[
+                    (&asked.dataset).into(),
+                    (&asked.format).into(),
+                    (&request).into(),
+                    (&captured).into(),
+                    Arg::Bytes(&fingerprint),
+                    i64::from(role).into(),
+                    (&role_name).into(),
+                    context.actor.as_deref().into(),
+                    context.tenant.as_deref().into(),
+                ],
+            )?;
+            if let Some(job) = job {
+                audit::record(audit::REQUESTED, &job, serde_json::json!({ "request": asked }))?;
+                super::status::notify(&job, "queued")?;
+                return Ok(job);
+            }
+            let twin = xact::with_latest_snapshot(|| sql::text(TWIN, &[Arg::Bytes(&fingerprint)]))?;
+            if let Some(twin) = twin {
+                return Err(Error::new(Kind::ObjectInUse, "the same export is queued or running already")
+                    .detail(format!("Job {twin} does it."))
+                    .hint("Follow that job with acct_export_status, or cancel it with acct_export_cancel."));
+            }
+        }
+        Err(Error::new(Kind::ObjectInUse, "the same export is being asked for by another session"))
+    })
+}

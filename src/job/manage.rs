@@ -1,0 +1,132 @@
+//! What a caller does with a job: cancel, retry, delete its file; and what time does: purge.
+
+use super::status::{given, not_found, notify};
+use crate::audit::{self, By};
+use crate::error::{Error, Kind, Result};
+use crate::pg::{identity, sql, wait, xact};
+use crate::request::Asked;
+use crate::settings;
+use serde::Deserialize;
+use serde_json::json;
+
+/// A job as far as managing it needs.
+#[derive(Debug, Deserialize)]
+pub struct Seen {
+    pub status: String,
+    pub dataset: String,
+    pub requested_by: u32,
+    pub tenant: Option<String>,
+    pub request: Asked,
+    pub worker_pid: Option<i32>,
+}
+
+const SEEN: &str = "
+SELECT jsonb_build_object('status', status, 'dataset', dataset, 'requested_by', requested_by::bigint, 'tenant', tenant,
+                          'request', request, 'worker_pid', worker_pid)
+  FROM acct_export.job WHERE id = $1::uuid";
+
+/// Finds a job that the caller may see. P0002 otherwise.
+pub fn find(job: &str) -> Result<Seen> {
+    let seen: Option<Seen> = identity::as_owner(|| sql::document(SEEN, &[job.into()]))?;
+    seen.filter(|seen| super::status::is_visible(seen.requested_by, seen.tenant.as_deref()))
+        .ok_or_else(|| not_found(job))
+}
+
+const CANCEL: &str = "
+UPDATE acct_export.job
+   SET cancel_requested = true, status = CASE status WHEN 'running' THEN 'running' ELSE 'cancelled' END,
+       finished_at = CASE status WHEN 'running' THEN NULL ELSE clock_timestamp() END
+ WHERE id = $1::uuid AND status IN ('queued', 'running', 'awaiting_approval')
+RETURNING jsonb_build_array(status, worker_pid)";
+
+/// `acct_export_cancel`: whether there was something to cancel. A running job is signalled when this transaction commits,
+/// so that its worker finds the mark.
+pub fn cancel(job: Option<&str>) -> Result<bool> {
+    let job = given(job)?;
+    find(job)?;
+    xact::require_write("cancel an export")?;
+    let by = By::caller();
+    let cancelled: Option<(String, Option<i32>)> = identity::as_owner(|| sql::change(CANCEL, &[job.into()]))?;
+    match cancelled {
+        None => Ok(false),
+        Some((status, pid)) if status == "running" => {
+            // Only while somebody holds the job's lock is that process its worker.
+            if let Some(pid) = pid.filter(|_| super::lock_of(job).is_held_elsewhere()) {
+                xact::on_commit(move || {
+                    wait::cancel_backend(pid);
+                });
+            }
+            Ok(true)
+        }
+        Some((status, _)) => {
+            identity::as_owner(|| {
+                audit::record_by(audit::CANCELLED, job, &by, json!({}))?;
+                notify(job, &status)
+            })?;
+            Ok(true)
+        }
+    }
+}
+
+/// The request of a failed or cancelled job, to be asked again by the caller. 55000 for a job in another state.
+pub fn request_of_ended(job: Option<&str>) -> Result<Asked> {
+    let job = given(job)?;
+    let seen = find(job)?;
+    if !matches!(seen.status.as_str(), "failed" | "cancelled") {
+        return Err(Error::new(
+            Kind::NotInPrerequisiteState,
+            format!("export job {job} is {}, not failed or cancelled", seen.status),
+        )
+        .hint("Ask for a new export with acct_export_start."));
+    }
+    Ok(seen.request)
+}
+
+const REMOVE: &str = "
+WITH gone AS (DELETE FROM acct_export.chunk WHERE job = $1::uuid),
+     files AS (UPDATE acct_export.file SET status = $2 WHERE job = $1::uuid AND status = 'stored' RETURNING file),
+     ended AS (UPDATE acct_export.job SET status = 'expired', expires_at = least(expires_at, clock_timestamp())
+                WHERE id = $1::uuid AND status IN ('completed', 'completed_with_errors') RETURNING id)
+SELECT to_jsonb(count(*)) FROM files, ended";
+
+/// `acct_export_delete`: the files before their time; false if there is none (any more).
+pub fn delete(job: Option<&str>) -> Result<bool> {
+    let job = given(job)?;
+    find(job)?;
+    xact::require_write("delete an export's file")?;
+    let by = By::caller();
+    identity::as_owner(|| {
+        let files: Option<i64> = sql::change(REMOVE, &[job.into(), "deleted".into()])?;
+        if files.unwrap_or(0) == 0 {
+            return Ok(false);
+        }
+        audit::record_by(audit::DELETED, job, &by, json!({ "files": files }))?;
+        notify(job, "expired")?;
+        Ok(true)
+    })
+}
+
+const EXPIRED: &str = "
+SELECT to_jsonb(id) FROM acct_export.job
+ WHERE status IN ('completed', 'completed_with_errors') AND expires_at <= clock_timestamp()
+ ORDER BY expires_at LIMIT 1000 FOR UPDATE SKIP LOCKED";
+
+const FORGET: &str = "
+DELETE FROM acct_export.job
+ WHERE status IN ('expired', 'failed', 'cancelled') AND finished_at < clock_timestamp() - $1::interval";
+
+/// `acct_export_purge` and housekeeping: files past their time, records past theirs. The number of files. As the owner.
+pub fn purge() -> Result<i64> {
+    let intervals = settings::intervals()?;
+    let mut purged = 0;
+    // One row a time: `change` gives the first, and each is gone from the next look.
+    while let Some(job) = sql::change::<String>(EXPIRED, &[])? {
+        let files: Option<i64> = sql::change(REMOVE, &[(&job).into(), "expired".into()])?;
+        audit::record(audit::PURGED, &job, json!({ "files": files }))?;
+        notify(&job, "expired")?;
+        purged += files.unwrap_or(0);
+        wait::check_interrupts();
+    }
+    sql::run(FORGET, &[(&intervals.history).into()])?;
+    Ok(purged)
+}

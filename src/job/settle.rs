@@ -1,0 +1,93 @@
+//! The end of a job: the file, the state, the audit event and the notification in one commit.
+
+use super::queue::Claimed;
+use super::status::notify;
+use crate::audit;
+use crate::error::{Error, Kind, Result};
+use crate::pg::sql;
+use crate::settings::Intervals;
+use crate::sink::{table, Spooled};
+use serde_json::json;
+
+/// What a finished read hands over.
+pub struct Product {
+    pub spooled: Spooled,
+    pub name: String,
+    pub media_type: &'static str,
+    pub rows: u64,
+    /// Moment of the snapshot, microseconds since 2000-01-01 UTC.
+    pub as_of: i64,
+    pub fields: Vec<String>,
+}
+
+const LOCK: &str = "
+SELECT jsonb_build_array(status, cancel_requested) FROM acct_export.job WHERE id = $1::uuid FOR UPDATE";
+
+const COMPLETE: &str = "
+UPDATE acct_export.job
+   SET status = 'completed', finished_at = clock_timestamp(), expires_at = clock_timestamp() + $2::interval,
+       as_of = timestamptz '2000-01-01 00:00:00+00' + $3 * interval '1 microsecond', rows_done = $4, bytes_done = $5,
+       worker_pid = NULL
+ WHERE id = $1::uuid";
+
+/// Stores the file and completes the job; 57014 if somebody asked to cancel it meanwhile. As the owner.
+pub fn complete(job: &Claimed, product: &mut Product, intervals: &Intervals) -> Result<()> {
+    let file = "INSERT INTO acct_export.file (job, file, name, media_type, rows, bytes, sha256, status)
+                VALUES ($1::uuid, 1, $2, $3, $4, $5, $6, 'stored')";
+    let (rows, bytes) = (product.rows as i64, product.spooled.bytes as i64);
+    let sha256 = product.spooled.sha256.clone();
+    sql::run(
+        file,
+        &[
+            (&job.id).into(),
+            (&product.name).into(),
+            product.media_type.into(),
+            rows.into(),
+            bytes.into(),
+            (&sha256).into(),
+        ],
+    )?;
+    table::store(&job.id, 1, &mut product.spooled)?;
+    // The row is locked last and briefly: a cancel waits for nothing but this commit.
+    let state: Option<(String, bool)> = sql::change(LOCK, &[(&job.id).into()])?;
+    match state {
+        Some((status, false)) if status == "running" => {}
+        Some(_) => return Err(Error::new(Kind::QueryCanceled, "canceling statement due to user request")),
+        None => return Err(Error::new(Kind::NoDataFound, "the job was removed while it ran")),
+    }
+    sql::run(
+        COMPLETE,
+        &[(&job.id).into(), (&intervals.retention).into(), product.as_of.into(), rows.into(), bytes.into()],
+    )?;
+    let asked = &job.request;
+    audit::record(
+        audit::EXPORTED,
+        &job.id,
+        json!({
+            "format": asked.format, "filter": asked.filter, "period": asked.period, "start_date": asked.start_date,
+            "end_date": asked.end_date, "since": asked.since, "fields": product.fields, "anonymise": asked.anonymise,
+            "include_disabled": asked.include_disabled, "all_tenants": asked.all_tenants, "reason": asked.reason,
+            "row_count": product.rows, "bytes": bytes, "sha256": sha256, "file": product.name,
+        }),
+    )?;
+    notify(&job.id, "completed")
+}
+
+const FAIL: &str = "
+UPDATE acct_export.job
+   SET status = CASE WHEN cancel_requested THEN 'cancelled' ELSE 'failed' END, finished_at = clock_timestamp(),
+       worker_pid = NULL,
+       error = CASE WHEN NOT cancel_requested THEN $2 END, error_code = CASE WHEN NOT cancel_requested THEN $3 END
+ WHERE id = $1::uuid AND status = 'running'
+RETURNING to_jsonb(status)";
+
+/// Ends a job without a file: cancelled if that was asked for, else failed with its reason. As the owner.
+pub fn fail(job: &str, message: &str, sqlstate: &str) -> Result<()> {
+    let status: Option<String> = sql::change(FAIL, &[job.into(), message.into(), sqlstate.into()])?;
+    match status.as_deref() {
+        Some("cancelled") => audit::record(audit::CANCELLED, job, json!({}))?,
+        Some("failed") => audit::record(audit::FAILED, job, json!({ "code": sqlstate }))?,
+        _ => return Ok(()),
+    }
+    notify(job, status.as_deref().unwrap_or_default())
+}

@@ -1,0 +1,93 @@
+//! Reading a job: who sees it, its document, waiting for its end, telling others.
+
+use crate::error::{Error, Kind, Result};
+use crate::pg::{guc, identity, sql, wait, xact};
+use crate::settings;
+use serde_json::{json, Value};
+use std::time::{Duration, Instant};
+
+/// Whether the caller may see a job of this role and tenant (contract, section 4.5). A job with a tenant is seen in a
+/// session of this tenant only; superusers without a tenant set see all.
+pub fn is_visible(requested_by: u32, tenant: Option<&str>) -> bool {
+    let caller = identity::current_user();
+    if !identity::is_member(caller, requested_by) {
+        return false;
+    }
+    let current = guc::get(&settings::tenant_setting());
+    match (tenant, current) {
+        (None, _) => true,
+        (Some(tenant), Some(current)) => tenant == current,
+        (Some(_), None) => identity::is_superuser(caller),
+    }
+}
+
+/// Columns of acct_export_jobs, and the request.
+const DOCUMENT: &str = "
+SELECT to_jsonb(s) - 'requested_oid' || jsonb_build_object('request', j.request)
+  FROM acct_export.job_status s JOIN acct_export.job j ON j.id = s.job_id
+ WHERE s.job_id = $1::uuid";
+
+/// The job as one document (`acct_export_job`), seen at this moment also in a REPEATABLE READ transaction. P0002 where it
+/// is not there or not visible.
+pub fn document(job: Option<&str>) -> Result<Value> {
+    let job = given(job)?;
+    xact::with_latest_snapshot(|| {
+        super::manage::find(job)?;
+        identity::as_owner(|| sql::document(DOCUMENT, &[job.into()]))
+    })?
+    .ok_or_else(|| not_found(job))
+}
+
+pub fn given(job: Option<&str>) -> Result<&str> {
+    job.ok_or_else(|| Error::invalid("job must not be null"))
+}
+
+pub fn not_found(job: &str) -> Error {
+    Error::new(Kind::NoDataFound, format!("export job {job} does not exist"))
+        .hint("acct_export_jobs lists the jobs that you may see; is the right tenant set?")
+}
+
+/// Whether this very transaction asked for the job, so that no worker can see it yet.
+fn is_own_unfinished(job: &str) -> Result<bool> {
+    let own = identity::as_owner(|| {
+        sql::text(
+            "SELECT 'x' FROM acct_export.job
+              WHERE id = $1::uuid AND created_xid = pg_current_xact_id_if_assigned() AND status = 'queued'",
+            &[job.into()],
+        )
+    })?;
+    Ok(own.is_some())
+}
+
+/// Waits until the job ended or the time is up, then gives its document. 55000 for a job that this transaction itself has
+/// asked for: it cannot begin before the commit.
+pub fn wait_for_end(job: Option<&str>, limit: Duration) -> Result<Value> {
+    let job = given(job)?;
+    if is_own_unfinished(job)? {
+        return Err(Error::new(
+            Kind::NotInPrerequisiteState,
+            "cannot wait for an export that the same transaction has asked for",
+        )
+        .hint("Commit first, then wait; or CALL acct_export_run(...), which does both."));
+    }
+    let begin = Instant::now();
+    let mut pause = Duration::from_millis(5);
+    loop {
+        let document = document(Some(job))?;
+        let ended = !matches!(document["status"].as_str(), Some("queued" | "running" | "awaiting_approval"));
+        let left = limit.saturating_sub(begin.elapsed());
+        if ended || left.is_zero() {
+            return Ok(document);
+        }
+        crate::worker::wake::if_needed();
+        wait::pause(pause.min(left).max(Duration::from_millis(1)));
+        pause = (pause * 3 / 2).min(Duration::from_millis(250));
+    }
+}
+
+/// Tells listeners of channel `acct_export`: the job's id and status, and nothing else.
+pub fn notify(job: &str, status: &str) -> Result<()> {
+    let payload = json!({ "job": job, "status": status }).to_string();
+    sql::run("SELECT pg_notify('acct_export', $1)", &[(&payload).into()])?;
+    Ok(())
+}

@@ -1,0 +1,56 @@
+//! pg_acctexport: account exports from inside a multi-tenant PostgreSQL database.
+//!
+//! The way of an export: `api` decodes the call, `request` and `catalog` check it, `job` queues it, `worker` claims it,
+//! `source` plans the query and shields the values, `encode` makes bytes of the rows, `sink` spools and stores them,
+//! `deliver` hands the file out, `audit` tells of all of it. `pg` is the only room that touches the server.
+
+mod api;
+mod audit;
+mod catalog;
+mod deliver;
+mod encode;
+mod error;
+mod job;
+mod pg;
+mod request;
+mod settings;
+mod sink;
+mod source;
+mod tenant_key;
+mod worker;
+
+use pgrx::prelude::*;
+
+pgrx::pg_module_magic!(name, version);
+
+/// Tells pgrx of the schema that sql/schema.sql makes, for functions that are put into it.
+#[pg_schema]
+mod acct_export {}
+
+extension_sql_file!("../sql/schema.sql", name = "schema", bootstrap);
+extension_sql_file!("../sql/audit.sql", name = "audit", requires = ["schema"]);
+extension_sql_file!("../sql/register.sql", name = "register", requires = ["schema", api::catalogue::register_dataset]);
+extension_sql_file!(
+    "../sql/views.sql",
+    name = "views",
+    requires = [
+        "schema",
+        api::follow::visible,
+        api::follow::worker_progress,
+        api::follow::acct_export_job,
+        api::follow::wait_for_end,
+        api::catalogue::may_know,
+        api::catalogue::field_state
+    ]
+);
+extension_sql_file!("../sql/run.sql", name = "run", requires = ["views", api::start::acct_export_start]);
+extension_sql_file!("../sql/comments.sql", name = "comments", finalize);
+
+/// Called when the library is loaded: in the postmaster with `shared_preload_libraries`, else in a session or worker.
+#[pg_guard]
+pub extern "C-unwind" fn _PG_init() {
+    settings::define();
+    if pg::worker::preloading() {
+        pg::worker::register_launcher();
+    }
+}

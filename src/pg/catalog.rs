@@ -1,0 +1,65 @@
+//! Facts of the server's catalogues that need no SQL.
+
+use pgrx::pg_sys;
+use std::ffi::CStr;
+
+/// Owner of the extension's tables.
+pub(super) fn owner() -> pg_sys::Oid {
+    // SAFETY: syscache look-ups; the tuple is released before its owner is used.
+    unsafe {
+        let namespace = pg_sys::get_namespace_oid(c"acct_export".as_ptr(), false);
+        let table = pg_sys::get_relname_relid(c"job".as_ptr(), namespace);
+        let tuple = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::RELOID as i32, pg_sys::Datum::from(table));
+        if tuple.is_null() {
+            return pg_sys::GetUserId(); // half-dropped: as the caller, who has no rights on the tables
+        }
+        let owner = (*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_class>()).relowner;
+        pg_sys::ReleaseSysCache(tuple);
+        owner
+    }
+}
+
+/// `schema.name`, quoted; None: there is no such relation.
+pub fn relation_name(relation: u32) -> Option<String> {
+    let oid = pg_sys::Oid::from(relation);
+    // SAFETY: syscache look-ups that give NULL or palloc'd names.
+    unsafe {
+        let name = pg_sys::get_rel_name(oid);
+        if name.is_null() {
+            return None;
+        }
+        let schema = pg_sys::get_namespace_name(pg_sys::get_rel_namespace(oid));
+        if schema.is_null() {
+            return None;
+        }
+        let text = |name| CStr::from_ptr(name).to_string_lossy().into_owned();
+        Some(pgrx::spi::quote_qualified_identifier(text(schema), text(name)))
+    }
+}
+
+/// Whether policies of this table apply to the role at this moment (superusers, BYPASSRLS and owners without FORCE:
+/// no).
+pub fn row_security_active(table: u32, role: u32) -> bool {
+    // SAFETY: syscache look-ups; with noError there is no ERROR for `row_security = off`.
+    let state = unsafe { pg_sys::check_enable_rls(pg_sys::Oid::from(table), pg_sys::Oid::from(role), true) };
+    state == pg_sys::CheckEnableRlsResult::RLS_ENABLED as i32
+}
+
+/// Files are UTF-8; so must be the database.
+pub fn database_is_utf8() -> bool {
+    // SAFETY: reads a backend variable.
+    unsafe { pg_sys::GetDatabaseEncoding() == pg_sys::pg_enc::PG_UTF8 as i32 }
+}
+
+/// The data directory, from which the default place of spool files follows.
+pub fn data_directory() -> String {
+    // SAFETY: set once at start, NUL-terminated.
+    unsafe { CStr::from_ptr(pg_sys::DataDir).to_string_lossy().into_owned() }
+}
+
+/// `temp_file_limit` in bytes; None: no limit.
+pub fn temp_file_limit() -> Option<u64> {
+    // SAFETY: reads a setting, in kB, -1 for none.
+    let limit = unsafe { pg_sys::temp_file_limit };
+    u64::try_from(limit).ok().map(|kilobytes| kilobytes * 1024)
+}

@@ -1,0 +1,57 @@
+//! Locks that prove life: held by a session, released by the server however its process ends.
+//!
+//! They are advisory locks with a fourth field that no SQL function uses (`pg_advisory_lock` writes 1 or 2 there,
+//! lockfuncs.c), so no user can take, hold or release one of them. They appear in pg_locks.
+
+use pgrx::pg_sys;
+
+/// What is locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lock {
+    /// A job, by the first eight bytes of its id: its worker lives.
+    Job(u64),
+    /// One of the `max_workers` places in which a worker may run.
+    Slot(u32),
+}
+
+impl Lock {
+    fn tag(self) -> pg_sys::LOCKTAG {
+        let (high, low, class) = match self {
+            Lock::Job(id) => ((id >> 32) as u32, id as u32, 0x4a4f),
+            Lock::Slot(slot) => (0, slot, 0x534c),
+        };
+        pg_sys::LOCKTAG {
+            // SAFETY: a backend variable, set once at start.
+            locktag_field1: unsafe { pg_sys::MyDatabaseId }.to_u32(),
+            locktag_field2: high,
+            locktag_field3: low,
+            locktag_field4: class,
+            locktag_type: pg_sys::LockTagType::LOCKTAG_ADVISORY as u8,
+            locktag_lockmethodid: pg_sys::USER_LOCKMETHOD as u8,
+        }
+    }
+
+    /// Takes the lock for this session; false: another session holds it.
+    pub fn try_acquire(self) -> bool {
+        let tag = self.tag();
+        // SAFETY: a complete tag; a session lock outlives the transaction and ends with the process.
+        let result = unsafe { pg_sys::LockAcquire(&tag, pg_sys::ExclusiveLock as i32, true, true) };
+        result != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
+    }
+
+    pub fn release(self) {
+        let tag = self.tag();
+        // SAFETY: as above; releasing a lock that is not held is a WARNING of the server.
+        unsafe { pg_sys::LockRelease(&tag, pg_sys::ExclusiveLock as i32, true) };
+    }
+
+    /// Whether another session holds it at this moment.
+    pub fn is_held_elsewhere(self) -> bool {
+        if self.try_acquire() {
+            self.release();
+            false
+        } else {
+            true
+        }
+    }
+}

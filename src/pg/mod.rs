@@ -1,0 +1,22 @@
+//! Safe wrappers around the server: the only place for `unsafe` and `pg_sys`.
+//!
+//! Nothing here knows of exports. Each file wraps one thing of the server; what it relies on stands beside
+//! each `unsafe` block. A server ERROR unwinds through Rust as a panic that pgrx carries back to the server;
+//! a FATAL does not unwind at all, so nothing here holds what only `Drop` would clean up.
+
+pub mod catalog;
+pub mod guc;
+pub mod identity;
+pub mod lock;
+pub mod oid;
+pub mod params;
+pub mod progress;
+pub mod query;
+pub mod report;
+pub mod sql;
+pub mod stream;
+pub mod tuple;
+pub mod types;
+pub mod wait;
+pub mod worker;
+pub mod xact;

@@ -1,0 +1,94 @@
+//! Errors across the border: ours to the server's reports, the server's to something that can be kept.
+
+use crate::error::{Error, Kind, Result};
+use pgrx::pg_sys::errcodes::PgSqlErrorCode as Code;
+use pgrx::pg_sys::panic::{CaughtError, ErrorReport};
+use pgrx::PgTryBuilder;
+use std::panic::AssertUnwindSafe;
+
+/// The error of an SQL function of ours: the server raises it as ERROR.
+pub type Report = ErrorReport;
+
+impl From<Error> for ErrorReport {
+    fn from(error: Error) -> Self {
+        let mut report = ErrorReport::new(code(error.kind), error.message, "pg_acctexport");
+        if let Some(detail) = error.detail {
+            report = report.set_detail(detail);
+        }
+        if let Some(hint) = error.hint {
+            report = report.set_hint(hint);
+        }
+        report
+    }
+}
+
+fn code(kind: Kind) -> Code {
+    match kind {
+        Kind::InvalidParameter => Code::ERRCODE_INVALID_PARAMETER_VALUE,
+        Kind::InvalidText => Code::ERRCODE_INVALID_TEXT_REPRESENTATION,
+        Kind::InsufficientPrivilege => Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+        Kind::NoDataFound => Code::ERRCODE_NO_DATA_FOUND,
+        Kind::NotInPrerequisiteState => Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+        Kind::ObjectInUse => Code::ERRCODE_OBJECT_IN_USE,
+        Kind::ProgramLimitExceeded => Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+        Kind::ReadOnlyTransaction => Code::ERRCODE_READ_ONLY_SQL_TRANSACTION,
+        Kind::FeatureNotSupported => Code::ERRCODE_FEATURE_NOT_SUPPORTED,
+        Kind::DiskFull => Code::ERRCODE_DISK_FULL,
+        Kind::ConfigurationLimitExceeded => Code::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
+        Kind::QueryCanceled => Code::ERRCODE_QUERY_CANCELED,
+        Kind::Io => Code::ERRCODE_IO_ERROR,
+        Kind::Internal => Code::ERRCODE_INTERNAL_ERROR,
+    }
+}
+
+/// Raises an error of ours where no `Result` can be returned (an iterator of a set-returning function).
+pub fn raise(error: Error) -> ! {
+    let report: ErrorReport = error.into();
+    report.report(pgrx::PgLogLevel::ERROR);
+    unreachable!("an ERROR does not return")
+}
+
+/// A server error that was caught: what may be kept of it. Its message, detail and context may quote row
+/// values, so they are not here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerError {
+    /// Five characters.
+    pub sqlstate: String,
+}
+
+/// How a piece of work ended that did not end well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    Ours(Error),
+    Server(ServerError),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Failure::Ours(error)
+    }
+}
+
+/// Runs `body` and catches a server ERROR. This is no savepoint: after a `Server` failure the transaction (or
+/// subtransaction) has to be aborted by the caller.
+pub fn catching<T>(body: impl FnOnce() -> Result<T>) -> std::result::Result<T, Failure> {
+    PgTryBuilder::new(AssertUnwindSafe(|| body().map_err(Failure::Ours)))
+        .catch_others(|caught| {
+            let code = match &caught {
+                CaughtError::PostgresError(report) | CaughtError::ErrorReport(report) => report.sql_error_code(),
+                CaughtError::RustPanic { ereport, .. } => ereport.sql_error_code(),
+            };
+            Err(Failure::Server(ServerError { sqlstate: unpack(code as i32) }))
+        })
+        .execute()
+}
+
+/// Five characters, six bits each, lowest first (`MAKE_SQLSTATE` in utils/elog.h).
+fn unpack(code: i32) -> String {
+    (0..5).map(|place| char::from((((code >> (6 * place)) & 0x3f) as u8) + b'0')).collect()
+}
+
+/// Writes one LOG line. Never give it a value from a table.
+pub fn log(message: &str) {
+    pgrx::log!("pg_acctexport: {message}");
+}

@@ -1,0 +1,178 @@
+//! Control SQL: the few rows of catalogue and job tables. Never rows of a source.
+//!
+//! Statements are constants of this project, values are bound. Results are one text column, most often a JSON
+//! document that serde reads into a struct.
+
+use crate::error::{Error, Kind, Result};
+use pgrx::{pg_sys, FromDatum, IntoDatum};
+use serde::de::DeserializeOwned;
+use std::ffi::{CStr, CString};
+
+/// A bound value; NULL where it is None.
+#[derive(Debug, Clone, Copy)]
+pub enum Arg<'a> {
+    Text(Option<&'a str>),
+    Int(Option<i64>),
+    Bool(bool),
+    Bytes(&'a [u8]),
+}
+
+impl<'a> From<&'a str> for Arg<'a> {
+    fn from(value: &'a str) -> Self {
+        Arg::Text(Some(value))
+    }
+}
+impl<'a> From<&'a String> for Arg<'a> {
+    fn from(value: &'a String) -> Self {
+        Arg::Text(Some(value))
+    }
+}
+impl<'a> From<Option<&'a str>> for Arg<'a> {
+    fn from(value: Option<&'a str>) -> Self {
+        Arg::Text(value)
+    }
+}
+impl From<i64> for Arg<'_> {
+    fn from(value: i64) -> Self {
+        Arg::Int(Some(value))
+    }
+}
+impl From<bool> for Arg<'_> {
+    fn from(value: bool) -> Self {
+        Arg::Bool(value)
+    }
+}
+
+impl Arg<'_> {
+    fn type_oid(&self) -> pg_sys::Oid {
+        match self {
+            Arg::Text(_) => pg_sys::TEXTOID,
+            Arg::Int(_) => pg_sys::INT8OID,
+            Arg::Bool(_) => pg_sys::BOOLOID,
+            Arg::Bytes(_) => pg_sys::BYTEAOID,
+        }
+    }
+
+    fn datum(&self) -> Option<pg_sys::Datum> {
+        match *self {
+            Arg::Text(value) => value.and_then(|text| text.into_datum()),
+            Arg::Int(value) => value.and_then(|number| number.into_datum()),
+            Arg::Bool(value) => value.into_datum(),
+            Arg::Bytes(value) => value.into_datum(),
+        }
+    }
+}
+
+/// Which snapshot a statement sees, and whether it may write.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Access {
+    /// The active snapshot; no transaction id is taken, so it runs on a standby and in a poll.
+    Read,
+    Write,
+}
+
+/// A row of a result that SPI holds.
+struct Row {
+    tuple: pg_sys::HeapTuple,
+    table: *mut pg_sys::SPITupleTable,
+}
+
+impl Row {
+    /// First column as text; None for NULL.
+    fn text(&self) -> Option<String> {
+        // SAFETY: the result is held by the SPI session in which this row lives; the text is copied.
+        unsafe {
+            let text = pg_sys::SPI_getvalue(self.tuple, (*self.table).tupdesc, 1);
+            (!text.is_null()).then(|| CStr::from_ptr(text).to_string_lossy().into_owned())
+        }
+    }
+
+    /// First column, a bytea.
+    fn bytes(&self) -> Option<Vec<u8>> {
+        // SAFETY: as above; the column is a bytea by the query's text.
+        unsafe {
+            let mut is_null = false;
+            let datum = pg_sys::SPI_getbinval(self.tuple, (*self.table).tupdesc, 1, &mut is_null);
+            Vec::<u8>::from_datum(datum, is_null)
+        }
+    }
+}
+
+/// Runs a statement inside one SPI session, which frees everything it took.
+fn execute<T>(sql: &str, args: &[Arg<'_>], access: Access, each: impl Fn(Row) -> Result<T>) -> Result<(u64, Vec<T>)> {
+    let statement =
+        CString::new(sql).map_err(|_| Error::new(Kind::Internal, "a statement contains a NUL byte"))?;
+    // SAFETY: SPI is connected and finished in this block (an ERROR in between ends both by the abort); argument
+    // datums live in SPI's context, value strings are copied by `each` before it ends.
+    unsafe {
+        pg_sys::SPI_connect();
+        let mut types: Vec<pg_sys::Oid> = args.iter().map(Arg::type_oid).collect();
+        let mut nulls = Vec::with_capacity(args.len());
+        let mut values = Vec::with_capacity(args.len());
+        for arg in args {
+            let datum = arg.datum();
+            nulls.push(if datum.is_none() { b'n' } else { b' ' } as core::ffi::c_char);
+            values.push(datum.unwrap_or(pg_sys::Datum::from(0usize)));
+        }
+        let code = pg_sys::SPI_execute_with_args(
+            statement.as_ptr(),
+            args.len() as i32,
+            types.as_mut_ptr(),
+            values.as_mut_ptr(),
+            nulls.as_ptr(),
+            access == Access::Read,
+            0,
+        );
+        if code < 0 {
+            pg_sys::SPI_finish();
+            return Err(Error::new(Kind::Internal, format!("a statement of the extension failed with SPI code {code}")));
+        }
+        let affected = pg_sys::SPI_processed;
+        let mut rows = Vec::new();
+        let table = pg_sys::SPI_tuptable;
+        if !table.is_null() {
+            for index in 0..affected as usize {
+                rows.push(each(Row { tuple: *(*table).vals.add(index), table })?);
+            }
+        }
+        pg_sys::SPI_finish();
+        Ok((affected, rows))
+    }
+}
+
+/// Rows of a query whose one column is a JSON document.
+pub fn documents<T: DeserializeOwned>(sql: &str, args: &[Arg<'_>]) -> Result<Vec<T>> {
+    execute(sql, args, Access::Read, parse).map(|(_, rows)| rows)
+}
+
+/// First row of such a query.
+pub fn document<T: DeserializeOwned>(sql: &str, args: &[Arg<'_>]) -> Result<Option<T>> {
+    Ok(documents(sql, args)?.into_iter().next())
+}
+
+/// First row of a writing statement that returns one JSON document a row; None: no row was returned.
+pub fn change<T: DeserializeOwned>(sql: &str, args: &[Arg<'_>]) -> Result<Option<T>> {
+    Ok(execute(sql, args, Access::Write, parse)?.1.into_iter().next())
+}
+
+/// Runs a writing statement; the number of rows it touched.
+pub fn run(sql: &str, args: &[Arg<'_>]) -> Result<u64> {
+    execute(sql, args, Access::Write, |_| Ok(())).map(|(affected, _)| affected)
+}
+
+/// First column of the first row, as text.
+pub fn text(sql: &str, args: &[Arg<'_>]) -> Result<Option<String>> {
+    let (_, rows) = execute(sql, args, Access::Read, |row| Ok(row.text()))?;
+    Ok(rows.into_iter().next().flatten())
+}
+
+/// First column of the first row of a reading query, which is a bytea.
+pub fn bytes(sql: &str, args: &[Arg<'_>]) -> Result<Option<Vec<u8>>> {
+    execute(sql, args, Access::Read, |row| Ok(row.bytes()))
+        .map(|(_, rows)| rows.into_iter().next().flatten())
+}
+
+fn parse<T: DeserializeOwned>(row: Row) -> Result<T> {
+    serde_json::from_str(row.text().as_deref().unwrap_or("null"))
+        .map_err(|error| Error::new(Kind::Internal, format!("unexpected document in a table of the extension: {error}")))
+}

@@ -1,0 +1,64 @@
+//! The export's query as a portal, from which a set-returning function fetches a few rows at each call.
+
+use super::params;
+use super::query::{statement, Receiver, Sink};
+use crate::error::{Error, Kind, Result};
+use crate::request::filter::Param;
+use pgrx::pg_sys;
+use std::ffi::{CStr, CString};
+
+/// An open portal, kept by name: it ends with the transaction at the latest.
+pub struct Stream {
+    name: CString,
+    local: bool,
+}
+
+impl Stream {
+    /// Opens with the active snapshot; rows are read by `fetch`.
+    pub fn open(sql: &str, bound: &[Param], local: bool) -> Result<Stream> {
+        let statement = statement(sql)?;
+        // SAFETY: the portal copies plan and parameters; it outlives the SPI session by design (spi.c).
+        unsafe {
+            pg_sys::SPI_connect();
+            let options = pg_sys::SPIParseOpenOptions {
+                params: params::bind(bound)?,
+                cursorOptions: pg_sys::CURSOR_OPT_NO_SCROLL as i32,
+                read_only: true,
+            };
+            let portal = pg_sys::SPI_cursor_parse_open(std::ptr::null(), statement.as_ptr(), &options);
+            if portal.is_null() {
+                pg_sys::SPI_finish();
+                return Err(Error::new(Kind::Internal, "the export's query could not be opened"));
+            }
+            let name = CStr::from_ptr((*portal).name).to_owned();
+            pg_sys::SPI_finish();
+            Ok(Stream { name, local })
+        }
+    }
+
+    /// Gives up to `count` rows to `sink`; the number of rows read, fewer than `count` at the end.
+    pub fn fetch(&self, count: i64, sink: &mut Sink<'_>) -> Result<u64> {
+        // SAFETY: the portal is looked up by name, so a portal that is gone is an error and no stray pointer.
+        unsafe {
+            let portal = pg_sys::SPI_cursor_find(self.name.as_ptr());
+            if portal.is_null() {
+                return Err(Error::new(Kind::NotInPrerequisiteState, "the export's cursor was closed"));
+            }
+            let mut receiver = Receiver::new(sink, self.local);
+            let fetched =
+                pg_sys::PortalRunFetch(portal, pg_sys::FetchDirection::FETCH_FORWARD, count, receiver.as_server());
+            receiver.outcome()?;
+            Ok(fetched)
+        }
+    }
+
+    pub fn close(&self) {
+        // SAFETY: looked up by name; closing a portal that is not running is allowed at any time.
+        unsafe {
+            let portal = pg_sys::SPI_cursor_find(self.name.as_ptr());
+            if !portal.is_null() {
+                pg_sys::SPI_cursor_close(portal);
+            }
+        }
+    }
+}

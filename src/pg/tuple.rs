@@ -1,0 +1,284 @@
+//! Tuples to cells: each column's datum becomes plain data that lives for one row.
+//!
+//! Text types are read where they lie; numbers, dates and booleans are taken from the datum; all else goes through
+//! the type's output function, looked up once. What a row allocates is in a memory context of its own, emptied
+//! before the next row.
+
+use crate::encode::{Cell, Kind};
+use crate::error::{Error, Kind as ErrorKind, Result};
+use pgrx::pg_sys;
+use std::ffi::CStr;
+
+/// How a column's datum becomes a cell.
+enum Reader {
+    Bool,
+    Int2,
+    Int4,
+    Int8,
+    Oid,
+    Float4,
+    Float8,
+    Date,
+    Timestamp,
+    /// With the zone's wall clock where the format shows it.
+    Instant {
+        local: bool,
+    },
+    /// text, varchar, char(n), json: the bytes after the varlena header.
+    Text,
+    JsonText,
+    Jsonb,
+    Numeric(pg_sys::FmgrInfo),
+    Output(pg_sys::FmgrInfo),
+    Array(Box<Element>),
+}
+
+struct Element {
+    reader: Reader,
+    type_oid: pg_sys::Oid,
+    length: i16,
+    by_value: bool,
+    align: core::ffi::c_char,
+}
+
+/// What an encoder has to know of a type: the kind of cell that its values become.
+pub fn kind_of(type_oid: u32) -> Kind {
+    let base = base_type(pg_sys::Oid::from(type_oid));
+    match base {
+        pg_sys::BOOLOID => Kind::Bool,
+        pg_sys::INT2OID | pg_sys::INT4OID | pg_sys::INT8OID | pg_sys::OIDOID => Kind::Int,
+        pg_sys::FLOAT4OID | pg_sys::FLOAT8OID => Kind::Float,
+        pg_sys::NUMERICOID => Kind::Numeric,
+        pg_sys::DATEOID => Kind::Date,
+        pg_sys::TIMESTAMPOID => Kind::Timestamp,
+        pg_sys::TIMESTAMPTZOID => Kind::Instant,
+        pg_sys::JSONOID | pg_sys::JSONBOID => Kind::Json,
+        _ if element_type(base).is_some() => Kind::List,
+        _ => Kind::Text,
+    }
+}
+
+fn base_type(oid: pg_sys::Oid) -> pg_sys::Oid {
+    // SAFETY: a syscache look-up.
+    unsafe { pg_sys::getBaseType(oid) }
+}
+
+/// Element type of a true array type (not of the fixed-length ones such as `name` and `point`).
+fn element_type(oid: pg_sys::Oid) -> Option<pg_sys::Oid> {
+    // SAFETY: a syscache look-up; InvalidOid where it is no true array.
+    let element = unsafe { pg_sys::get_base_element_type(oid) };
+    // SAFETY: as above.
+    let true_array = unsafe { pg_sys::get_typlen(oid) } == -1;
+    (element != pg_sys::InvalidOid && true_array).then_some(element)
+}
+
+impl Reader {
+    fn of(type_oid: pg_sys::Oid, local: bool) -> Reader {
+        let base = base_type(type_oid);
+        match base {
+            pg_sys::BOOLOID => Reader::Bool,
+            pg_sys::INT2OID => Reader::Int2,
+            pg_sys::INT4OID => Reader::Int4,
+            pg_sys::INT8OID => Reader::Int8,
+            pg_sys::OIDOID => Reader::Oid,
+            pg_sys::FLOAT4OID => Reader::Float4,
+            pg_sys::FLOAT8OID => Reader::Float8,
+            pg_sys::DATEOID => Reader::Date,
+            pg_sys::TIMESTAMPOID => Reader::Timestamp,
+            pg_sys::TIMESTAMPTZOID => Reader::Instant { local },
+            pg_sys::TEXTOID | pg_sys::VARCHAROID | pg_sys::BPCHAROID => Reader::Text,
+            pg_sys::JSONOID => Reader::JsonText,
+            pg_sys::JSONBOID => Reader::Jsonb,
+            pg_sys::NUMERICOID => Reader::Numeric(output_function(base)),
+            _ => match element_type(base) {
+                Some(element) => Reader::Array(Box::new(Element::of(element, local))),
+                None => Reader::Output(output_function(base)),
+            },
+        }
+    }
+
+    /// # Safety
+    /// `datum` is a non-null value of the type this reader was made for; the current memory context outlives 'r.
+    unsafe fn read<'r>(&mut self, datum: pg_sys::Datum) -> Result<Cell<'r>> {
+        Ok(match self {
+            Reader::Bool => Cell::Bool(datum.value() as u8 != 0),
+            Reader::Int2 => Cell::Int(i64::from(datum.value() as i16)),
+            Reader::Int4 => Cell::Int(i64::from(datum.value() as i32)),
+            Reader::Int8 => Cell::Int(datum.value() as i64),
+            Reader::Oid => Cell::Int(i64::from(datum.value() as u32)),
+            // float4 as the shortest text that reads back: 0.1, not 0.10000000149.
+            Reader::Float4 => {
+                let value = f32::from_bits(datum.value() as u32);
+                Cell::Float(if value.is_finite() { value.to_string().parse().unwrap_or(f64::from(value)) } else { f64::from(value) })
+            }
+            Reader::Float8 => Cell::Float(f64::from_bits(datum.value() as u64)),
+            Reader::Date => Cell::Date(datum.value() as i32),
+            Reader::Timestamp => Cell::Timestamp(datum.value() as i64),
+            Reader::Instant { local } => {
+                let utc = datum.value() as i64;
+                Cell::Instant { utc, local: if *local { wall_clock(utc) } else { utc } }
+            }
+            Reader::Text => Cell::Text(varlena_text(datum)?),
+            Reader::JsonText => Cell::Json(varlena_text(datum)?),
+            Reader::Jsonb => {
+                let value = pg_sys::pg_detoast_datum(datum.cast_mut_ptr());
+                let container = std::ptr::addr_of_mut!((*value.cast::<pg_sys::Jsonb>()).root);
+                let size = pgrx::varsize(value) as i32;
+                Cell::Json(c_text(pg_sys::JsonbToCString(std::ptr::null_mut(), container, size))?)
+            }
+            Reader::Numeric(output) => Cell::Numeric(c_text(pg_sys::OutputFunctionCall(output, datum))?),
+            Reader::Output(output) => Cell::Text(c_text(pg_sys::OutputFunctionCall(output, datum))?),
+            Reader::Array(element) => Cell::List(element.read(datum)?),
+        })
+    }
+}
+
+impl Element {
+    fn of(type_oid: pg_sys::Oid, local: bool) -> Element {
+        let (mut length, mut by_value, mut align) = (0i16, false, 0 as core::ffi::c_char);
+        // SAFETY: a syscache look-up into three locals.
+        unsafe { pg_sys::get_typlenbyvalalign(type_oid, &mut length, &mut by_value, &mut align) };
+        Element { reader: Reader::of(type_oid, local), type_oid, length, by_value, align }
+    }
+
+    /// All elements in their storage order; an array of several dimensions is flattened.
+    ///
+    /// # Safety
+    /// As for [`Reader::read`].
+    unsafe fn read<'r>(&mut self, datum: pg_sys::Datum) -> Result<&'r [Cell<'r>]> {
+        let array = pg_sys::pg_detoast_datum(datum.cast_mut_ptr()).cast::<pg_sys::ArrayType>();
+        let (mut values, mut nulls, mut count) = (std::ptr::null_mut(), std::ptr::null_mut(), 0i32);
+        pg_sys::deconstruct_array(
+            array,
+            self.type_oid,
+            i32::from(self.length),
+            self.by_value,
+            self.align,
+            &mut values,
+            &mut nulls,
+            &mut count,
+        );
+        let count = count as usize;
+        if count == 0 {
+            return Ok(&[]);
+        }
+        let cells = pg_sys::MemoryContextAllocHuge(pg_sys::CurrentMemoryContext, count * size_of::<Cell<'r>>()).cast::<Cell<'r>>();
+        for index in 0..count {
+            let cell = if *nulls.add(index) { Cell::Null } else { self.reader.read(*values.add(index))? };
+            cells.add(index).write(cell);
+        }
+        Ok(std::slice::from_raw_parts(cells, count))
+    }
+}
+
+fn output_function(type_oid: pg_sys::Oid) -> pg_sys::FmgrInfo {
+    // SAFETY: the look-up fills both; the function info lives in the current (query-long) memory context.
+    unsafe {
+        let (mut function, mut is_varlena) = (pg_sys::InvalidOid, false);
+        pg_sys::getTypeOutputInfo(type_oid, &mut function, &mut is_varlena);
+        let mut info = pg_sys::FmgrInfo::default();
+        pg_sys::fmgr_info(function, &mut info);
+        info
+    }
+}
+
+/// # Safety
+/// `datum` is a varlena; the result lives as long as the tuple or the current memory context.
+unsafe fn varlena_text<'r>(datum: pg_sys::Datum) -> Result<&'r str> {
+    let value = pg_sys::pg_detoast_datum_packed(datum.cast_mut_ptr());
+    let bytes = std::slice::from_raw_parts(pgrx::vardata_any(value).cast::<u8>(), pgrx::varsize_any_exhdr(value));
+    utf8(bytes)
+}
+
+/// # Safety
+/// `text` is a NUL-terminated string in the current memory context.
+unsafe fn c_text<'r>(text: *mut core::ffi::c_char) -> Result<&'r str> {
+    utf8(CStr::from_ptr(text).to_bytes())
+}
+
+fn utf8(bytes: &[u8]) -> Result<&str> {
+    std::str::from_utf8(bytes)
+        .map_err(|_| Error::new(ErrorKind::InvalidText, "a value of the source is not valid UTF-8"))
+}
+
+/// The instant on the wall clock of the session's TimeZone, microseconds since 2000-01-01.
+fn wall_clock(utc: i64) -> i64 {
+    if utc == i64::MIN || utc == i64::MAX {
+        return utc;
+    }
+    // SAFETY: the session's zone always exists; localtime gives NULL beyond its range.
+    unsafe {
+        let seconds = utc.div_euclid(1_000_000) + POSTGRES_EPOCH;
+        let time = pg_sys::pg_localtime(&seconds, pg_sys::session_timezone);
+        if time.is_null() {
+            return utc;
+        }
+        utc + (*time).tm_gmtoff * 1_000_000
+    }
+}
+
+/// 2000-01-01 in seconds since 1970-01-01.
+const POSTGRES_EPOCH: i64 = 946_684_800;
+
+/// All columns of a result.
+pub struct RowReader {
+    readers: Vec<Reader>,
+    /// Holds what one row allocates.
+    row: pg_sys::MemoryContext,
+    cells: Vec<Cell<'static>>,
+}
+
+impl RowReader {
+    /// `local`: instants also as wall clock. Lives in the current memory context, which has to outlive it.
+    pub fn new(types: &[pg_sys::Oid], local: bool) -> RowReader {
+        // SAFETY: a child of the current context, deleted with it.
+        let row = unsafe {
+            pg_sys::AllocSetContextCreateInternal(
+                pg_sys::CurrentMemoryContext,
+                c"acct_export row".as_ptr(),
+                pg_sys::ALLOCSET_DEFAULT_MINSIZE as usize,
+                pg_sys::ALLOCSET_DEFAULT_INITSIZE as usize,
+                pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
+            )
+        };
+        let readers = types.iter().map(|oid| Reader::of(*oid, local)).collect();
+        RowReader { readers, row, cells: Vec::with_capacity(types.len()) }
+    }
+
+    /// Hands one row to `sink`.
+    ///
+    /// # Safety
+    /// `slot` holds a tuple of the types that this reader was made for.
+    pub unsafe fn read(
+        &mut self,
+        slot: *mut pg_sys::TupleTableSlot,
+        sink: &mut dyn FnMut(&[Cell<'_>]) -> Result<()>,
+    ) -> Result<()> {
+        pg_sys::MemoryContextReset(self.row);
+        let outer = pg_sys::MemoryContextSwitchTo(self.row);
+        if i32::from((*slot).tts_nvalid) < self.readers.len() as i32 {
+            pg_sys::slot_getsomeattrs_int(slot, self.readers.len() as i32);
+        }
+        self.cells.clear();
+        let mut outcome = Ok(());
+        for (index, reader) in self.readers.iter_mut().enumerate() {
+            let cell = if *(*slot).tts_isnull.add(index) {
+                Ok(Cell::Null)
+            } else {
+                reader.read(*(*slot).tts_values.add(index))
+            };
+            match cell {
+                Ok(cell) => self.cells.push(cell),
+                Err(error) => {
+                    outcome = Err(error);
+                    break;
+                }
+            }
+        }
+        // The sink is pure Rust: it allocates nothing from the server, so the row's context may stay current.
+        let outcome = outcome.and_then(|()| sink(&self.cells));
+        self.cells.clear();
+        pg_sys::MemoryContextSwitchTo(outer);
+        outcome
+    }
+}

@@ -1,0 +1,121 @@
+//! Transactions of a worker, snapshots, and what is done when a transaction commits.
+
+use super::report::{catching, Failure};
+use crate::error::{Error, Kind, Result};
+use pgrx::{pg_sys, PgXactCallbackEvent};
+use std::panic::{RefUnwindSafe, UnwindSafe};
+
+/// How a worker's transaction runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    ReadWrite,
+    /// REPEATABLE READ, READ ONLY: one snapshot for all that is read.
+    OneSnapshot,
+}
+
+/// Runs `body` in a transaction of its own and commits it; whatever goes wrong aborts it. For background workers,
+/// which are outside of any transaction otherwise. (pgrx's own helper takes its snapshot before an isolation level
+/// could be set, and does not abort.)
+pub fn transaction<T>(mode: Mode, body: impl FnOnce() -> Result<T>) -> std::result::Result<T, Failure> {
+    let outcome = catching(|| {
+        // SAFETY: no transaction is open in this process; the isolation level is set before the first snapshot.
+        unsafe {
+            pg_sys::SetCurrentStatementStartTimestamp();
+            pg_sys::StartTransactionCommand();
+            if mode == Mode::OneSnapshot {
+                pg_sys::XactIsoLevel = pg_sys::XACT_REPEATABLE_READ as i32;
+                pg_sys::XactReadOnly = true;
+            }
+            pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
+        }
+        let value = body()?;
+        // SAFETY: pops what was pushed above; commit may raise, which is caught like the rest.
+        unsafe {
+            pg_sys::PopActiveSnapshot();
+            pg_sys::CommitTransactionCommand();
+        }
+        Ok(value)
+    });
+    if outcome.is_err() {
+        // SAFETY: leaves whatever transaction state there is; a no-op where none is left.
+        unsafe { pg_sys::AbortOutOfAnyTransaction() };
+    }
+    outcome
+}
+
+/// Forbids writes for the time of its life, in whatever transaction this is.
+pub struct ReadOnly {
+    before: bool,
+}
+
+impl ReadOnly {
+    pub fn begin() -> Self {
+        // SAFETY: a backend variable that the server sets the same way; `SET transaction_read_only = off` is refused
+        // once a snapshot was taken, so nothing that runs inside can lift it.
+        unsafe {
+            let before = pg_sys::XactReadOnly;
+            pg_sys::XactReadOnly = true;
+            ReadOnly { before }
+        }
+    }
+}
+
+impl Drop for ReadOnly {
+    fn drop(&mut self) {
+        // SAFETY: puts the value back; an abort resets it anyway.
+        unsafe { pg_sys::XactReadOnly = self.before };
+    }
+}
+
+/// Runs `body` with a snapshot of this moment, also inside a REPEATABLE READ transaction.
+pub fn with_latest_snapshot<T>(body: impl FnOnce() -> T) -> T {
+    // SAFETY: pushed and popped in pairs; on an error the abort pops it.
+    unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot()) };
+    let value = body();
+    // SAFETY: see above.
+    unsafe { pg_sys::PopActiveSnapshot() };
+    value
+}
+
+/// Calls `hook` once if and when the current transaction commits. It must not panic and not touch the database.
+pub fn on_commit(hook: impl FnOnce() + UnwindSafe + RefUnwindSafe + 'static) {
+    pgrx::register_xact_callback(PgXactCallbackEvent::Commit, hook);
+}
+
+/// Whether this transaction may write: not read-only, not on a standby.
+pub fn may_write() -> bool {
+    // SAFETY: reads backend and shared variables.
+    unsafe { !pg_sys::XactReadOnly && !pg_sys::RecoveryInProgress() }
+}
+
+/// Start of the current statement (in a worker: of its transaction), microseconds since 2000-01-01 UTC.
+pub fn statement_time() -> i64 {
+    // SAFETY: reads a backend variable.
+    unsafe { pg_sys::GetCurrentStatementStartTimestamp() }
+}
+
+/// 25006 where the transaction may not write.
+pub fn require_write(what: &str) -> Result<()> {
+    if may_write() {
+        return Ok(());
+    }
+    let error = Error::new(Kind::ReadOnlyTransaction, format!("cannot {what} in a read-only transaction"));
+    // SAFETY: reads a shared variable.
+    Err(if unsafe { pg_sys::RecoveryInProgress() } {
+        error.hint("This server is a standby: ask on the primary, or use acct_export_ndjson or acct_export_csv here.")
+    } else {
+        error.hint("Use a transaction that may write.")
+    })
+}
+
+/// Calls `hook` when the current transaction ends, with whether it committed. It must not panic and not touch the
+/// database.
+pub fn on_end(hook: impl Fn(bool) + UnwindSafe + RefUnwindSafe + Copy + 'static) {
+    pgrx::register_xact_callback(PgXactCallbackEvent::Commit, move || hook(true));
+    pgrx::register_xact_callback(PgXactCallbackEvent::Abort, move || hook(false));
+}
+
+pub fn in_recovery() -> bool {
+    // SAFETY: reads a shared variable.
+    unsafe { pg_sys::RecoveryInProgress() }
+}

@@ -1,0 +1,143 @@
+//! The syntax tree of a filter: one shape, first with names as typed, then with the fields they stand for.
+//!
+//! Generic in its leaves so that connectives are written once; the tree is at most as deep as the document it
+//! came from, so walking and dropping it recursively is bounded by the limit that `weigh` keeps.
+
+use crate::catalog::model::Field;
+
+/// Connectives over leaves of type `C`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Node<C> {
+    /// AND; empty: every row.
+    All(Vec<Node<C>>),
+    /// OR; never empty.
+    Any(Vec<Node<C>>),
+    /// Complement: holds where the inner one is false or unknown.
+    Not(Box<Node<C>>),
+    Leaf(C),
+}
+
+/// A comparison by its SCIM name (RFC 7644, section 3.4.2.2), and `in`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operator {
+    Eq,
+    Ne,
+    Co,
+    Sw,
+    Ew,
+    Gt,
+    Ge,
+    Lt,
+    Le,
+    Pr,
+    In,
+}
+
+impl Operator {
+    /// All of them, in the order of the contract.
+    pub const ALL: [Operator; 11] = [
+        Operator::Eq,
+        Operator::Ne,
+        Operator::Co,
+        Operator::Sw,
+        Operator::Ew,
+        Operator::Gt,
+        Operator::Ge,
+        Operator::Lt,
+        Operator::Le,
+        Operator::Pr,
+        Operator::In,
+    ];
+
+    /// The name in the document.
+    pub fn name(self) -> &'static str {
+        match self {
+            Operator::Eq => "eq",
+            Operator::Ne => "ne",
+            Operator::Co => "co",
+            Operator::Sw => "sw",
+            Operator::Ew => "ew",
+            Operator::Gt => "gt",
+            Operator::Ge => "ge",
+            Operator::Lt => "lt",
+            Operator::Le => "le",
+            Operator::Pr => "pr",
+            Operator::In => "in",
+        }
+    }
+
+    /// The operator of this name, exactly as written.
+    pub fn parse(name: &str) -> Option<Operator> {
+        Operator::ALL.into_iter().find(|operator| operator.name() == name)
+    }
+}
+
+/// A condition as typed; nothing about it is known to fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    pub name: String,
+    pub operator: Operator,
+    pub operand: Operand,
+    /// Letter case does not matter.
+    pub ci: bool,
+}
+
+/// What stands beside an operator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Operand {
+    One(Scalar),
+    Many(Vec<Scalar>),
+}
+
+/// A JSON value where a scalar belongs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scalar {
+    Null,
+    Bool(bool),
+    /// As it was written: no digit is lost to a float.
+    Number(String),
+    Text(String),
+    /// An object or an array, which `check` refuses once it can name the type.
+    Unfit(&'static str),
+}
+
+impl Scalar {
+    /// What kind of JSON value it is, for a message.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Scalar::Null => "null",
+            Scalar::Bool(_) => "true or false",
+            Scalar::Number(_) => "a number",
+            Scalar::Text(_) => "a string",
+            Scalar::Unfit(kind) => kind,
+        }
+    }
+}
+
+/// A condition that fits its field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved<'d> {
+    pub field: &'d Field,
+    /// Keys inside a JSON field; empty: the field itself.
+    pub path: Vec<String>,
+    /// The name as typed, for messages: the field, the path with dots, or the stand-in.
+    pub name: String,
+    /// What is applied, which for a stand-in differs from what was typed.
+    pub operator: Operator,
+    pub test: Test,
+    pub ci: bool,
+}
+
+/// What is asked of the value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Test {
+    /// `eq null`, or `ne null` where `is` is false.
+    Null { is: bool },
+    /// `pr true`, or `pr false`.
+    Present { is: bool },
+    /// The operator against one value; `number` where it was a JSON number, which orders JSON values as
+    /// numbers.
+    Compare { value: String, number: bool },
+    /// `in`; `or_null` where the list held a null.
+    OneOf { values: Vec<String>, or_null: bool },
+}

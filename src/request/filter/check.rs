@@ -1,0 +1,154 @@
+//! The tree against the dataset: every name becomes a field, every operand a test that suits the field's
+//! type.
+//!
+//! What holds for the tree that comes out: fields are known and not barred, operators suit, operands are
+//! texts for the type's input function. Whether that function reads them, only the server can say.
+
+use super::ast::{Condition, Node, Operand, Operator, Resolved, Scalar, Test};
+use super::names::{resolve, Named};
+use super::suits::{operators, reads};
+use crate::catalog::model::{Class, Dataset};
+use crate::error::{Error, Result};
+use crate::request::listing::{listed, shown};
+
+/// Checks a parsed filter; see [`compile`](super::compile) for `is_secret_key`.
+///
+/// Errors: 22023 for an unknown field (the hint lists the known ones), an operator that does not suit, a
+/// value of the wrong JSON type; 42501 for a barred field or a secret key in a path.
+pub fn check<'d>(
+    node: &Node<Condition>,
+    dataset: &'d Dataset,
+    is_secret_key: &dyn Fn(&str) -> bool,
+) -> Result<Node<Resolved<'d>>> {
+    let all = |nodes: &[Node<Condition>]| -> Result<Vec<Node<Resolved<'d>>>> {
+        nodes.iter().map(|node| check(node, dataset, is_secret_key)).collect()
+    };
+    Ok(match node {
+        Node::All(nodes) => Node::All(all(nodes)?),
+        Node::Any(nodes) => Node::Any(all(nodes)?),
+        Node::Not(inner) => Node::Not(Box::new(check(inner, dataset, is_secret_key)?)),
+        Node::Leaf(condition) => {
+            Node::Leaf(leaf(condition, resolve(&condition.name, dataset, is_secret_key)?)?)
+        }
+    })
+}
+
+fn leaf<'d>(condition: &Condition, named: Named<'d>) -> Result<Resolved<'d>> {
+    let operator = match (named.implied, condition.operator) {
+        (None, typed) => typed,
+        (Some(implied), Operator::Eq) => implied,
+        (Some(_), typed) => {
+            return Err(Error::invalid(format!(
+                "{} in the filter takes a date or time, no operator {}",
+                shown(&condition.name),
+                typed.name()
+            ))
+            .hint(format!("Write {{{}: \"2025-01-01\"}}.", shown(&condition.name))))
+        }
+    };
+    let subject = Subject { condition, named: &named, operator };
+    let test = subject.test()?;
+    Ok(Resolved {
+        name: condition.name.clone(),
+        ci: condition.ci,
+        field: named.field,
+        path: named.path,
+        operator,
+        test,
+    })
+}
+
+/// A condition with its field, while it is being judged.
+struct Subject<'a, 'd> {
+    condition: &'a Condition,
+    named: &'a Named<'d>,
+    operator: Operator,
+}
+
+impl Subject<'_, '_> {
+    fn test(&self) -> Result<Test> {
+        // Being NULL is a question to any type.
+        if let (Operator::Eq | Operator::Ne, Operand::One(Scalar::Null)) =
+            (self.operator, &self.condition.operand)
+        {
+            return Ok(Test::Null { is: self.operator == Operator::Eq });
+        }
+        let suitable = operators(&self.named.field.ty, &self.named.path);
+        if !suitable.contains(&self.operator) {
+            return Err(self.unsuitable(suitable));
+        }
+        match (self.operator, &self.condition.operand) {
+            (Operator::Pr, Operand::One(Scalar::Bool(is))) => Ok(Test::Present { is: *is }),
+            (Operator::Pr, Operand::One(other)) => Err(self.unfit("true or false", other.kind())),
+            (Operator::Pr, Operand::Many(_)) => Err(self.unfit("true or false", "an array")),
+            (Operator::In, Operand::Many(items)) => self.one_of(items),
+            (Operator::In, Operand::One(other)) => Err(self.unfit("an array of values", other.kind())),
+            (_, Operand::One(value)) => {
+                Ok(Test::Compare { value: self.text(value)?, number: matches!(value, Scalar::Number(_)) })
+            }
+            (_, Operand::Many(_)) => {
+                Err(self.unfit("a single value", "an array").hint("Use \"in\" with a list of values."))
+            }
+        }
+    }
+
+    fn one_of(&self, items: &[Scalar]) -> Result<Test> {
+        let mut values = Vec::with_capacity(items.len());
+        let mut or_null = false;
+        for item in items {
+            match item {
+                Scalar::Null => or_null = true,
+                other => values.push(self.text(other)?),
+            }
+        }
+        Ok(Test::OneOf { values, or_null })
+    }
+
+    /// The operand's text for the type's input function.
+    fn text(&self, value: &Scalar) -> Result<String> {
+        if !reads(&self.named.field.ty, value) {
+            return Err(self.unfit(&format!("a value of type {}", self.type_name()), value.kind()));
+        }
+        match value {
+            Scalar::Text(text) if text.contains('\0') => {
+                Err(self.unfit("a text", "one with a null character"))
+            }
+            Scalar::Text(text) | Scalar::Number(text) => Ok(text.clone()),
+            Scalar::Bool(true) => Ok("true".into()),
+            Scalar::Bool(false) => Ok("false".into()),
+            Scalar::Null | Scalar::Unfit(_) => Err(self.unfit("a single value", value.kind())),
+        }
+    }
+
+    fn type_name(&self) -> &str {
+        &self.named.field.ty.name
+    }
+
+    fn unfit(&self, needed: &str, given: &str) -> Error {
+        Error::invalid(format!(
+            "operator {} of field {} of type {} in the filter needs {needed}, not {given}",
+            self.operator.name(),
+            shown(&self.condition.name),
+            self.type_name()
+        ))
+    }
+
+    fn unsuitable(&self, suitable: &[Operator]) -> Error {
+        let names = listed(suitable.iter().map(|operator| operator.name()));
+        let mut hint = format!("Operators for {}: {names}; null suits eq and ne.", self.type_name());
+        if matches!(self.named.field.ty.class, Class::Json | Class::Jsonb) {
+            hint.push_str(" Values inside are reached by path, such as \"field.key\".");
+        }
+        Error::invalid(format!(
+            "operator {} does not suit field {} of type {} in the filter",
+            self.operator.name(),
+            shown(&self.condition.name),
+            self.type_name()
+        ))
+        .hint(hint)
+    }
+}
+
+#[cfg(test)]
+#[path = "check_tests.rs"]
+mod tests;

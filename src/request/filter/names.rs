@@ -1,0 +1,113 @@
+//! What a name in a filter stands for: a field, a path into a JSON field, or one of the four stand-ins.
+
+use super::ast::Operator;
+use super::weigh::within_path;
+use crate::catalog::model::{Class, Dataset, Field};
+use crate::error::{Error, Result};
+use crate::request::listing::shown;
+use crate::request::selection::open_fields;
+
+/// A name that was found.
+pub struct Named<'d> {
+    pub field: &'d Field,
+    /// Keys below a JSON field.
+    pub path: Vec<String>,
+    /// For a stand-in the operator that its name means.
+    pub implied: Option<Operator>,
+}
+
+/// Finds the field that a name stands for and refuses what must not be asked about.
+///
+/// Errors: 22023 for an unknown name, a path below a field that is not JSON, a stand-in without its column;
+/// 42501 for a barred field or a secret key in a path.
+pub fn resolve<'d>(
+    name: &str,
+    dataset: &'d Dataset,
+    is_secret_key: &dyn Fn(&str) -> bool,
+) -> Result<Named<'d>> {
+    if let Some(field) = dataset.field(name) {
+        return Ok(Named { field: open(field)?, path: Vec::new(), implied: None });
+    }
+    if let Some((column, what, implied)) = stand_in(name, dataset) {
+        let field = column.as_deref().and_then(|column| dataset.field(column)).ok_or_else(|| {
+            Error::invalid(format!(
+                "{} in the filter stands for the {what} column, which dataset {} does not have",
+                shown(name),
+                shown(&dataset.name)
+            ))
+            .hint(format!(
+                "Register the dataset with {what}_column, or filter on a field: {}.",
+                open_fields(dataset)
+            ))
+        })?;
+        return Ok(Named { field: open(field)?, path: Vec::new(), implied: Some(implied) });
+    }
+    let Some((field, rest)) = longest_prefix(name, dataset) else {
+        return Err(Error::invalid(format!("unknown field {} in the filter", shown(name)))
+            .hint(format!("Fields that can be filtered on: {}.", open_fields(dataset))));
+    };
+    let field = open(field)?;
+    if !matches!(field.ty.class, Class::Json | Class::Jsonb) {
+        return Err(Error::invalid(format!(
+            "field {} of type {} has no path {} in the filter",
+            shown(&field.name),
+            field.ty.name,
+            shown(rest)
+        ))
+        .hint("Only fields of type json and jsonb are reached by path."));
+    }
+    let path: Vec<String> = rest.split('.').map(str::to_owned).collect();
+    within_path(path.len())?;
+    for key in &path {
+        if key.is_empty() || key.contains('\0') {
+            return Err(Error::invalid(format!(
+                "path {} in the filter has an empty or impossible key",
+                shown(name)
+            ))
+            .hint("Write a path as field.key.key, without empty keys."));
+        }
+        if is_secret_key(key) {
+            return Err(Error::denied(format!(
+                "key {} of path {} is never exported",
+                shown(key),
+                shown(name)
+            ))
+            .hint("Secret keys of JSON values cannot be filtered on; remove the condition."));
+        }
+    }
+    Ok(Named { field, path, implied: None })
+}
+
+fn open(field: &Field) -> Result<&Field> {
+    match &field.barred {
+        None => Ok(field),
+        Some(reason) => {
+            Err(Error::denied(format!("field {} cannot be filtered on: {reason}", shown(&field.name)))
+                .hint("Fields that are never exported cannot be filtered on; remove the condition."))
+        }
+    }
+}
+
+/// The dataset's own columns under the names of the seeds.
+fn stand_in<'d>(name: &str, dataset: &'d Dataset) -> Option<(&'d Option<String>, &'static str, Operator)> {
+    match name {
+        "created_after" => Some((&dataset.created_column, "created", Operator::Ge)),
+        "created_before" => Some((&dataset.created_column, "created", Operator::Lt)),
+        "updated_after" => Some((&dataset.updated_column, "updated", Operator::Ge)),
+        "updated_before" => Some((&dataset.updated_column, "updated", Operator::Lt)),
+        _ => None,
+    }
+}
+
+/// Splits at the last dot before which a field is named: a column name may hold dots itself. Fields are not
+/// looked up once per dot: a name of a megabyte of dots would take as many copies of the list.
+fn longest_prefix<'d, 'n>(name: &'n str, dataset: &'d Dataset) -> Option<(&'d Field, &'n str)> {
+    dataset
+        .fields
+        .iter()
+        .filter_map(|field| {
+            let rest = name.strip_prefix(field.name.as_str())?.strip_prefix('.')?;
+            Some((field, rest))
+        })
+        .max_by_key(|(field, _)| field.name.len())
+}

@@ -1,0 +1,113 @@
+use super::*;
+use crate::request::filter::weigh::MAX_CONDITIONS;
+use serde_json::json;
+
+fn leaf(name: &str, operator: Operator, operand: Operand, ci: bool) -> Node<Condition> {
+    Node::Leaf(Condition { name: name.into(), operator, operand, ci })
+}
+
+fn text(value: &str) -> Scalar {
+    Scalar::Text(value.into())
+}
+
+fn refused(document: Value, sqlstate: &str, message: &str) -> Error {
+    let error = parse(&document).unwrap_err();
+    assert_eq!((error.kind.sqlstate(), error.message.as_str()), (sqlstate, message), "{document}");
+    error
+}
+
+#[test]
+fn shorthands() {
+    let one = |value: Scalar| Operand::One(value);
+    assert_eq!(parse(&json!({ "a": "x" })).unwrap(), leaf("a", Operator::Eq, one(text("x")), false));
+    assert_eq!(
+        parse(&json!({ "a": true })).unwrap(),
+        leaf("a", Operator::Eq, one(Scalar::Bool(true)), false)
+    );
+    assert_eq!(parse(&json!({ "a": null })).unwrap(), leaf("a", Operator::Eq, one(Scalar::Null), false));
+    let list = Operand::Many(vec![text("x"), Scalar::Null]);
+    assert_eq!(parse(&json!({ "a": ["x", null] })).unwrap(), leaf("a", Operator::In, list, false));
+    assert_eq!(parse(&json!({})).unwrap(), Node::All(Vec::new()));
+}
+
+#[test]
+fn numbers_keep_their_digits() {
+    let document: Value = serde_json::from_str(r#"{"a": 123456789012345678901234567890.10}"#).unwrap();
+    let number = Scalar::Number("123456789012345678901234567890.10".into());
+    assert_eq!(parse(&document).unwrap(), leaf("a", Operator::Eq, Operand::One(number), false));
+}
+
+#[test]
+fn every_operator_and_ci() {
+    for operator in Operator::ALL {
+        let document = json!({ "a": { operator.name(): "x", "ci": true } });
+        assert_eq!(parse(&document).unwrap(), leaf("a", operator, Operand::One(text("x")), true));
+    }
+    assert_eq!(
+        parse(&json!({ "a": { "ge": "x", "lt": "y", "ci": false } })).unwrap(),
+        Node::All(vec![
+            leaf("a", Operator::Ge, Operand::One(text("x")), false),
+            leaf("a", Operator::Lt, Operand::One(text("y")), false),
+        ])
+    );
+}
+
+#[test]
+fn connectives_nest() {
+    let a = || leaf("a", Operator::Eq, Operand::One(text("x")), false);
+    let document =
+        json!({ "or": [{ "a": "x" }, { "not": { "and": [{ "a": "x" }, { "a": "x" }] } }], "a": "x" });
+    assert_eq!(
+        parse(&document).unwrap(),
+        Node::All(vec![Node::Any(vec![a(), Node::Not(Box::new(Node::All(vec![a(), a()])))]), a()])
+    );
+}
+
+#[test]
+fn what_is_no_filter() {
+    for document in [json!(null), json!([]), json!("x"), json!(1)] {
+        let error = parse(&document).unwrap_err();
+        assert_eq!(error.kind.sqlstate(), "22023");
+        assert!(error.message.starts_with("the filter must be a JSON object, not "), "{}", error.message);
+        assert!(error.hint.is_some());
+    }
+    refused(json!({ "or": {} }), "22023", "\"or\" in the filter takes an array, not an object");
+    refused(json!({ "or": [] }), "22023", "\"or\" in the filter must not be empty");
+    refused(json!({ "and": [1] }), "22023", "\"and\" in the filter must hold objects, not a number");
+    refused(json!({ "or": [{ "a": 1 }, {}] }), "22023", "\"or\" in the filter must not hold an empty object");
+    refused(json!({ "not": [] }), "22023", "\"not\" in the filter must hold objects, not an array");
+    refused(json!({ "not": {} }), "22023", "\"not\" in the filter must not hold an empty object");
+    refused(json!({ "a": {} }), "22023", "field \"a\" in the filter has no operator");
+    refused(json!({ "a": { "ci": true } }), "22023", "field \"a\" in the filter has no operator");
+    refused(
+        json!({ "a": { "eq": 1, "ci": 1 } }),
+        "22023",
+        "\"ci\" of field \"a\" in the filter must be true or false, not a number",
+    );
+    let error = refused(
+        json!({ "a": { "EQ": 1 } }),
+        "22023",
+        "unknown operator \"EQ\" for field \"a\" in the filter",
+    );
+    assert_eq!(error.hint.unwrap(), "Known operators: eq, ne, co, sw, ew, gt, ge, lt, le, pr, in.");
+}
+
+#[test]
+fn limits() {
+    let conditions = |count: usize| json!({ "or": vec![json!({ "a": 1 }); count] });
+    assert!(parse(&conditions(MAX_CONDITIONS)).is_ok());
+    refused(conditions(MAX_CONDITIONS + 1), "54000", "the filter has more than 1000 conditions");
+    assert!(parse(&json!({ "a": vec![1; 100_000] })).is_ok());
+    let deep = (0..100).fold(json!({ "a": 1 }), |inner, _| json!({ "not": inner }));
+    refused(deep, "54000", "the filter is nested deeper than 64 levels");
+    refused(json!({ "a": "x".repeat(2_000_000) }), "54000", "the filter is larger than 1 MB");
+}
+
+/// Deeper than serde_json reads: the walk must not use the stack. Dropping such a value would, so it is
+/// leaked.
+#[test]
+fn depth_beyond_any_parser() {
+    let deep = (0..200_000).fold(json!({}), |inner, _| Value::Array(vec![inner]));
+    assert_eq!(parse(&deep).unwrap_err().kind.sqlstate(), "54000");
+    std::mem::forget(deep);
+}

@@ -1,0 +1,251 @@
+//! The checked tree as a WHERE clause: quoted columns of the alias `s`, built-in operators, `$n` for every
+//! value.
+//!
+//! It runs with `search_path = pg_catalog`, so operators of extensions are not there: types that bring their
+//! own equality are compared as text, citext as text without case. A domain over an enum has no `=` at all
+//! (anyenum takes no domains): the catalogue must hand it over as `Class::Other`, whose text is compared.
+//! Three-valued logic is closed off where SCIM means a complement: `ne` and `not` hold for NULL.
+//!
+//! Index use: equality and order take the field's own type on both sides. `sw` is `^@`: from PostgreSQL 15 on
+//! it uses a btree of collation "C" or of `text_pattern_ops` just as LIKE does (tried on 15), and needs no
+//! escaping of wildcards. Both do so only while the planner sees the value, so the caller must not force a
+//! generic plan. Arrays are searched with `@>` and `&&`, which GIN serves and `= ANY` it does not.
+
+use super::ast::{Node, Operator, Resolved, Test};
+use super::json;
+use super::side::{is_citext, Side, TEXT};
+use crate::catalog::model::{Class, Type};
+
+/// The alias under which the source stands in the query.
+pub const ALIAS: &str = "s";
+
+/// A condition to stand in a WHERE, with the values of its placeholders in their order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Clause {
+    pub sql: String,
+    pub params: Vec<Param>,
+}
+
+/// A value to bind, and what a message says of it where the type's input function refuses it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Param {
+    /// The type of the value, for [`Value::Many`] of each element: the parameter is then an array of it.
+    pub type_oid: u32,
+    pub type_name: String,
+    pub value: Value,
+    /// The field as the requester named it.
+    pub field: String,
+    /// The operator's name in the document.
+    pub operator: &'static str,
+}
+
+/// Texts for the input function of the type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    One(String),
+    Many(Vec<String>),
+}
+
+/// An identifier as SQL: always quoted, so that no name is ever a key word or folded.
+pub fn quote_ident(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Writes the clause; its first placeholder is `$first`. Without any condition it is `true`.
+pub fn to_sql(node: &Node<Resolved<'_>>, first: usize) -> Clause {
+    let mut writer = Writer { first, params: Vec::new() };
+    let sql = writer.node(node);
+    Clause { sql, params: writer.params }
+}
+
+/// Collects parameters while the SQL is put together.
+pub(super) struct Writer {
+    first: usize,
+    params: Vec<Param>,
+}
+
+impl Writer {
+    fn node(&mut self, node: &Node<Resolved<'_>>) -> String {
+        match node {
+            Node::All(nodes) => self.joined(nodes, " AND ", "true"),
+            Node::Any(nodes) => self.joined(nodes, " OR ", "false"),
+            Node::Not(inner) => format!("({} IS NOT TRUE)", self.node(inner)),
+            Node::Leaf(leaf) => format!("({})", self.leaf(leaf)),
+        }
+    }
+
+    fn joined(&mut self, nodes: &[Node<Resolved<'_>>], word: &str, empty: &str) -> String {
+        if nodes.is_empty() {
+            return empty.into();
+        }
+        let parts: Vec<String> = nodes.iter().map(|node| self.node(node)).collect();
+        format!("({})", parts.join(word))
+    }
+
+    fn leaf(&mut self, leaf: &Resolved<'_>) -> String {
+        let column = format!("{ALIAS}.{}", quote_ident(&leaf.field.name));
+        match leaf.field.ty.class {
+            Class::Json => json::condition(self, leaf, &column, "json_typeof"),
+            Class::Jsonb => json::condition(self, leaf, &column, "jsonb_typeof"),
+            Class::Array => self.array(leaf, &column),
+            _ => self.scalar(leaf, &column, &leaf.field.ty),
+        }
+    }
+
+    /// Adds a parameter and gives its placeholder.
+    pub(super) fn bind(
+        &mut self,
+        leaf: &Resolved<'_>,
+        type_oid: u32,
+        type_name: &str,
+        value: Value,
+    ) -> String {
+        let number = self.first + self.params.len();
+        self.params.push(Param {
+            type_oid,
+            type_name: type_name.into(),
+            value,
+            field: leaf.name.clone(),
+            operator: leaf.operator.name(),
+        });
+        format!("${number}")
+    }
+
+    /// A test on a single value of type `ty` that the SQL `value` gives.
+    fn scalar(&mut self, leaf: &Resolved<'_>, value: &str, ty: &Type) -> String {
+        let textual = ty.class == Class::Text;
+        match &leaf.test {
+            Test::Null { is } => null_test(value, *is),
+            Test::Present { is } if textual && *is => format!("{value}::text <> ''"),
+            Test::Present { is: _ } if textual => format!("({value}::text <> '') IS NOT TRUE"),
+            Test::Present { is } => null_test(value, !is),
+            Test::Compare { value: operand, .. } => self.comparison(leaf, value, ty, operand),
+            Test::OneOf { values, or_null } => {
+                let any = self.one_of(leaf, value, ty, values);
+                or_null_test(any, value, *or_null)
+            }
+        }
+    }
+
+    fn comparison(&mut self, leaf: &Resolved<'_>, value: &str, ty: &Type, operand: &str) -> String {
+        let folded = ty.class == Class::Text && (leaf.ci || is_citext(ty));
+        let pattern = matches!(leaf.operator, Operator::Co | Operator::Sw | Operator::Ew);
+        if folded || pattern {
+            let bound = self.bind(leaf, TEXT, "text", Value::One(operand.to_owned()));
+            return if folded {
+                compared(leaf.operator, &format!("lower({value}::text)"), &format!("lower({bound})"))
+            } else {
+                compared(leaf.operator, &format!("{value}::text"), &bound)
+            };
+        }
+        let side = Side::of(value, ty);
+        let bound = self.bind(leaf, side.oid, &side.name, Value::One(operand.to_owned()));
+        compared(leaf.operator, &side.sql, &bound)
+    }
+
+    fn one_of(&mut self, leaf: &Resolved<'_>, value: &str, ty: &Type, values: &[String]) -> String {
+        if ty.class == Class::Text && (leaf.ci || is_citext(ty)) {
+            let bound = self.bind(leaf, TEXT, "text", Value::Many(values.to_vec()));
+            // An array made once, before the scan: an index on lower(column) serves it.
+            return format!(
+                "lower({value}::text) = ANY (ARRAY(SELECT lower(u.v) FROM unnest({bound}) AS u(v)))"
+            );
+        }
+        let side = Side::of(value, ty);
+        let bound = self.bind(leaf, side.oid, &side.name, Value::Many(values.to_vec()));
+        format!("{} = ANY ({bound})", side.sql)
+    }
+
+    /// Arrays are asked for an element; `co` means the same as `eq`.
+    fn array(&mut self, leaf: &Resolved<'_>, column: &str) -> String {
+        let Some(element) = leaf.field.ty.element.as_deref() else {
+            // `check` lets only tests for presence come here.
+            return match &leaf.test {
+                Test::Null { is } => null_test(column, *is),
+                Test::Present { is } => present_array(column, *is),
+                Test::Compare { .. } | Test::OneOf { .. } => "false".into(),
+            };
+        };
+        let folded = leaf.ci && element.class == Class::Text;
+        let exact = !folded && !Side::is_text(element);
+        match &leaf.test {
+            Test::Null { is } => null_test(column, *is),
+            Test::Present { is } => present_array(column, *is),
+            Test::Compare { value, .. } => {
+                let has = if exact {
+                    let bound = self.bind(leaf, element.oid, &element.name, Value::One(value.clone()));
+                    format!("{column} @> ARRAY[{bound}]")
+                } else {
+                    let one = self.element(leaf, element, Operator::Eq, value);
+                    format!("EXISTS (SELECT 1 FROM unnest({column}) AS e(v) WHERE {one})")
+                };
+                if leaf.operator == Operator::Ne {
+                    format!("({has}) IS NOT TRUE")
+                } else {
+                    has
+                }
+            }
+            Test::OneOf { values, or_null } => {
+                let any = if exact {
+                    let bound = self.bind(leaf, element.oid, &element.name, Value::Many(values.clone()));
+                    format!("{column} && {bound}")
+                } else {
+                    let one = self.one_of(leaf, "e.v", element, values);
+                    format!("EXISTS (SELECT 1 FROM unnest({column}) AS e(v) WHERE {one})")
+                };
+                or_null_test(any, column, *or_null)
+            }
+        }
+    }
+
+    /// The test on one element, where the array operators would compare it otherwise than asked.
+    fn element(&mut self, leaf: &Resolved<'_>, element: &Type, operator: Operator, operand: &str) -> String {
+        let inner = Resolved { operator, ..leaf.clone() };
+        self.comparison(&inner, "e.v", element, operand)
+    }
+}
+
+/// Both sides under an operator. Patterns are matched under collation "C": byte by byte, which is what exact
+/// means, and also where the column's collation is nondeterministic, for which the server knows no patterns.
+pub(super) fn compared(operator: Operator, left: &str, right: &str) -> String {
+    match operator {
+        Operator::Eq => format!("{left} = {right}"),
+        Operator::Ne => format!("{left} IS DISTINCT FROM {right}"),
+        Operator::Gt => format!("{left} > {right}"),
+        Operator::Ge => format!("{left} >= {right}"),
+        Operator::Lt => format!("{left} < {right}"),
+        Operator::Le => format!("{left} <= {right}"),
+        Operator::Co => format!("strpos({left} COLLATE \"C\", {right}) > 0"),
+        Operator::Sw => format!("{left} COLLATE \"C\" ^@ {right}"),
+        Operator::Ew => format!("right({left}, length({right})) COLLATE \"C\" = {right}"),
+        // Neither compares two values; `check` gives them tests of their own.
+        Operator::Pr | Operator::In => "false".into(),
+    }
+}
+
+/// IS NULL in the spelling that means the value itself: `IS NOT NULL` of a row asks each of its columns
+/// (manual, section 9.2); with a bare NULL the parser makes the same plain test of it, which indexes serve.
+pub(super) fn null_test(value: &str, is: bool) -> String {
+    format!("{value} IS {}DISTINCT FROM NULL", if is { "NOT " } else { "" })
+}
+
+pub(super) fn or_null_test(condition: String, value: &str, or_null: bool) -> String {
+    if or_null {
+        format!("{condition} OR {}", null_test(value, true))
+    } else {
+        condition
+    }
+}
+
+/// `cardinality` is NULL for NULL and 0 for an array without elements, whatever its dimensions.
+fn present_array(column: &str, is: bool) -> String {
+    if is {
+        format!("cardinality({column}) > 0")
+    } else {
+        format!("(cardinality({column}) > 0) IS NOT TRUE")
+    }
+}
+
+#[cfg(test)]
+#[path = "sql_tests.rs"]
+mod tests;

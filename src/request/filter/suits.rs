@@ -1,0 +1,71 @@
+//! Which operators suit which family of types, and which JSON values a family reads.
+
+use super::ast::{Operator, Scalar};
+use crate::catalog::model::{Class, Type};
+use Operator::{Co, Eq, Ew, Ge, Gt, In, Le, Lt, Ne, Pr, Sw};
+
+/// Operators for text, and for whatever a path into JSON finds.
+const TEXTUAL: &[Operator] = &[Eq, Ne, Co, Sw, Ew, Gt, Ge, Lt, Le, Pr, In];
+const ORDERED: &[Operator] = &[Eq, Ne, Gt, Ge, Lt, Le, Pr, In];
+const EQUATED: &[Operator] = &[Eq, Ne, Pr, In];
+const ELEMENTS: &[Operator] = &[Eq, Ne, Co, Pr, In];
+const PRESENCE: &[Operator] = &[Pr];
+
+/// The operators that a value of this type may be tested with; `null` beside eq and ne always may.
+///
+/// A whole JSON value is tested for presence only: compared as text it would answer questions about secret
+/// keys inside it. The same goes for arrays of JSON.
+pub fn operators(ty: &Type, path: &[String]) -> &'static [Operator] {
+    match ty.class {
+        Class::Text => TEXTUAL,
+        Class::Json | Class::Jsonb if path.is_empty() => PRESENCE,
+        Class::Json | Class::Jsonb => TEXTUAL,
+        Class::Int
+        | Class::Float
+        | Class::Numeric
+        | Class::Date
+        | Class::Timestamp
+        | Class::Instant
+        | Class::Time
+        | Class::Interval
+        | Class::Uuid => ORDERED,
+        // Labels are ordered by their definition, which who filters does not see.
+        Class::Bool | Class::Enum | Class::Other => EQUATED,
+        Class::Array => match ty.element.as_deref() {
+            Some(element) if is_comparable_element(element) => ELEMENTS,
+            _ => PRESENCE,
+        },
+    }
+}
+
+fn is_comparable_element(element: &Type) -> bool {
+    !matches!(element.class, Class::Json | Class::Jsonb | Class::Array)
+}
+
+/// Whether the JSON value can stand for a value of this type; whether its text does, the type's input
+/// function says.
+///
+/// A string suits every type, for its input function reads strings: an int8 above 2^53 comes as one from
+/// JavaScript.
+pub fn reads(ty: &Type, value: &Scalar) -> bool {
+    match value {
+        Scalar::Text(_) => true,
+        Scalar::Null | Scalar::Unfit(_) => false,
+        Scalar::Bool(_) => match ty.class {
+            Class::Bool | Class::Json | Class::Jsonb => true,
+            Class::Array => ty.element.as_deref().is_some_and(|element| reads(element, value)),
+            _ => false,
+        },
+        Scalar::Number(_) => match ty.class {
+            Class::Text
+            | Class::Int
+            | Class::Float
+            | Class::Numeric
+            | Class::Json
+            | Class::Jsonb
+            | Class::Other => true,
+            Class::Array => ty.element.as_deref().is_some_and(|element| reads(element, value)),
+            _ => false,
+        },
+    }
+}

@@ -1,0 +1,109 @@
+//! Limits on a filter document, measured before anything walks it recursively.
+//!
+//! The walk keeps its own stack, so a document of any depth is refused rather than overflowing the backend's
+//! stack.
+
+use crate::error::{Error, Kind, Result};
+use serde_json::Value;
+
+/// Levels of objects and arrays, the outermost being the first.
+pub const MAX_DEPTH: usize = 64;
+
+/// Operators applied to fields; a list of `in` counts once.
+pub const MAX_CONDITIONS: usize = 1_000;
+
+/// Bytes of all keys, strings and numbers, with one for each value: about what the document takes as compact
+/// text.
+pub const MAX_BYTES: usize = 1_048_576;
+
+/// Refuses a document that is too deep or too large (54000).
+pub fn weigh(document: &Value) -> Result<()> {
+    let mut bytes = 0usize;
+    let mut waiting = vec![(document, 1usize)];
+    while let Some((value, depth)) = waiting.pop() {
+        bytes += 1;
+        match value {
+            Value::Object(object) => {
+                within_depth(depth)?;
+                bytes += object.keys().map(String::len).sum::<usize>();
+                waiting.extend(object.values().map(|value| (value, depth + 1)));
+            }
+            Value::Array(items) => {
+                within_depth(depth)?;
+                waiting.extend(items.iter().map(|value| (value, depth + 1)));
+            }
+            Value::String(text) => bytes += text.len(),
+            Value::Number(number) => bytes += number.as_str().len(),
+            Value::Null | Value::Bool(_) => {}
+        }
+        if bytes > MAX_BYTES {
+            return Err(limit("the filter is larger than 1 MB")
+                .hint("Shorten its lists; a large set of values belongs into a table that the view joins."));
+        }
+    }
+    Ok(())
+}
+
+/// 54000 with more than [`MAX_CONDITIONS`].
+pub fn within_conditions(count: usize) -> Result<()> {
+    if count > MAX_CONDITIONS {
+        return Err(limit(format!("the filter has more than {MAX_CONDITIONS} conditions"))
+            .hint("Use \"in\" with a list instead of one condition per value."));
+    }
+    Ok(())
+}
+
+/// 54000 for a path of more than [`MAX_DEPTH`] keys: no document that could be exported is deeper by far.
+pub fn within_path(keys: usize) -> Result<()> {
+    if keys > MAX_DEPTH {
+        return Err(limit(format!("a path in the filter has more than {MAX_DEPTH} keys"))
+            .hint("Name the keys from the field down to the value."));
+    }
+    Ok(())
+}
+
+fn within_depth(depth: usize) -> Result<()> {
+    if depth > MAX_DEPTH {
+        return Err(limit(format!("the filter is nested deeper than {MAX_DEPTH} levels"))
+            .hint("Flatten it: keys of one object are joined by AND already."));
+    }
+    Ok(())
+}
+
+fn limit(message: impl Into<String>) -> Error {
+    Error::new(Kind::ProgramLimitExceeded, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn nested(levels: usize) -> Value {
+        (1..levels).fold(json!({}), |inner, _| json!({ "not": inner }))
+    }
+
+    #[test]
+    fn depth() {
+        assert_eq!(weigh(&nested(MAX_DEPTH)), Ok(()));
+        let error = weigh(&nested(MAX_DEPTH + 1)).unwrap_err();
+        assert_eq!(error.kind.sqlstate(), "54000");
+        assert_eq!(error.message, "the filter is nested deeper than 64 levels");
+    }
+
+    #[test]
+    fn size_counts_keys_strings_numbers_and_values() {
+        assert_eq!(weigh(&json!({ "email": "x".repeat(MAX_BYTES - 100) })), Ok(()));
+        let long: Value = serde_json::from_str(&"9".repeat(MAX_BYTES + 1)).unwrap();
+        for document in [
+            json!({ "email": "x".repeat(MAX_BYTES) }),
+            json!({ "x".repeat(MAX_BYTES): 1 }),
+            json!({ "id": vec![1; MAX_BYTES] }),
+            json!({ "id": long }),
+        ] {
+            let error = weigh(&document).unwrap_err();
+            assert_eq!(error.kind.sqlstate(), "54000");
+            assert_eq!(error.message, "the filter is larger than 1 MB");
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! The request for an export: what was asked, and everything about it that can be checked without a server.
+//!
+//! Arguments of the SQL functions become one [`Asked`]; the rooms below turn its parts into typed values.
+//! What holds here: every name that passes was found in the [`Dataset`](crate::catalog::model::Dataset),
+//! every value of the requester stays a value (a bound parameter, never SQL), and every refusal is an
+//! [`Error`](crate::error::Error) that names the thing. What it must not do: talk to the server, read a
+//! clock, or decide who may export.
+
+pub mod asked;
+pub mod filter;
+pub mod name;
+pub mod period;
+pub mod selection;
+
+mod listing;
+
+pub use asked::Asked;
+pub use filter::{Clause, Param};
+pub use name::{file_stem, Stamp};
+pub use period::Period;
+pub use selection::{select_fields, Selected, Selection};

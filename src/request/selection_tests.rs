@@ -1,0 +1,151 @@
+use super::*;
+use crate::catalog::model::{Class, Type};
+
+fn field(name: &str, position: i32) -> Field {
+    Field {
+        name: name.into(),
+        label: name.into(),
+        position,
+        is_default: true,
+        in_group: None,
+        on_anonymise: Treatment::Keep,
+        mask: Treatment::Keep,
+        json_path: None,
+        barred: None,
+        ty: Type { oid: 25, name: "text".into(), class: Class::Text, element: None },
+    }
+}
+
+fn dataset() -> Dataset {
+    let group = |name: &str, position| Field {
+        is_default: false,
+        in_group: Some("more".into()),
+        ..field(name, position)
+    };
+    Dataset {
+        name: "users".into(),
+        title: "Users".into(),
+        source: 1,
+        key: "id".into(),
+        tenant_column: None,
+        created_column: None,
+        updated_column: None,
+        status_column: None,
+        disabled_values: Vec::new(),
+        required_roles: Vec::new(),
+        authorize: None,
+        companions: vec!["events".into(), "logins".into()],
+        fields: vec![
+            group("zip", 9),
+            Field { on_anonymise: Treatment::Redact, ..field("email", 2) },
+            Field { on_anonymise: Treatment::Redact, mask: Treatment::Last4, ..field("phone", 2) },
+            field("id", 1),
+            Field { on_anonymise: Treatment::Drop, ..group("locale", 8) },
+            Field { barred: Some("it holds a credential".into()), ..group("pin", 7) },
+            Field { is_default: false, ..field("notes", 3) },
+        ],
+    }
+}
+
+fn some(names: &[&str]) -> Vec<Option<String>> {
+    names.iter().map(|name| Some((*name).to_owned())).collect()
+}
+
+fn chosen(selection: &Selection) -> Vec<&str> {
+    selection.fields.iter().map(|field| field.name.as_str()).collect()
+}
+
+fn select(fields: Option<&[&str]>, include: &[&str], anonymise: bool) -> Result<Selection> {
+    select_fields(&dataset(), fields.map(some).as_deref(), Some(&some(include)), anonymise)
+}
+
+fn refused(outcome: Result<Selection>, sqlstate: &str, message: &str) -> String {
+    let error = outcome.unwrap_err();
+    assert_eq!((error.kind.sqlstate(), error.message.as_str()), (sqlstate, message));
+    error.hint.unwrap_or_default()
+}
+
+#[test]
+fn defaults_by_position_then_name() {
+    let selection = select_fields(&dataset(), None, None, false).unwrap();
+    assert_eq!(chosen(&selection), ["id", "email", "phone"]);
+    assert_eq!(selection.left_out, [("pin".to_owned(), "it holds a credential".to_owned())]);
+    assert!(selection.companions.is_empty());
+}
+
+#[test]
+fn named_fields_keep_their_order() {
+    let selection = select(Some(&["notes", "id"]), &[], false).unwrap();
+    assert_eq!(chosen(&selection), ["notes", "id"]);
+    assert!(selection.left_out.is_empty());
+}
+
+#[test]
+fn named_fields_refused() {
+    let hint =
+        refused(select(Some(&["id", "x\"y"]), &[], false), "22023", "unknown field \"x\"y\" in fields");
+    assert_eq!(hint, "Fields of dataset \"users\": id, email, phone, notes, locale, zip.");
+    let hint = refused(
+        select(Some(&["pin"]), &[], false),
+        "42501",
+        "field \"pin\" is never exported: it holds a credential",
+    );
+    assert!(!hint.is_empty());
+    refused(
+        select(Some(&["id", "email", "id"]), &[], false),
+        "22023",
+        "field \"id\" is named twice in fields",
+    );
+    refused(select(Some(&[]), &[], false), "22023", "fields must not be an empty array");
+    let nulls = [Some("id".to_owned()), None];
+    refused(select_fields(&dataset(), Some(&nulls), None, false), "22023", "fields must not contain NULL");
+    refused(
+        select_fields(&dataset(), None, Some(&nulls[1..]), false),
+        "22023",
+        "include must not contain NULL",
+    );
+}
+
+#[test]
+fn include_groups_and_companions() {
+    let selection = select(None, &["more", "logins", "more", "logins"], false).unwrap();
+    assert_eq!(chosen(&selection), ["id", "email", "phone", "locale", "zip"]);
+    assert_eq!(selection.companions, ["logins"]);
+    let selection = select(Some(&["zip", "id"]), &["more", "logins", "events"], false).unwrap();
+    assert_eq!(chosen(&selection), ["zip", "id", "locale"]);
+    assert_eq!(selection.companions, ["logins", "events"]);
+    assert_eq!(selection.left_out.len(), 1);
+    let hint = refused(
+        select(None, &["extras"], false),
+        "22023",
+        "unknown field group or companion dataset \"extras\" in include",
+    );
+    assert_eq!(hint, "Field groups: more. Companion datasets: events, logins.");
+}
+
+#[test]
+fn treatments() {
+    let of = |anonymise| -> Vec<Treatment> {
+        let selection = select(None, &["more"], anonymise).unwrap();
+        selection.fields.iter().map(|field| field.treatment).collect()
+    };
+    use Treatment::{Keep, Last4, Redact};
+    assert_eq!(of(false), [Keep, Keep, Last4, Keep, Keep]);
+    assert_eq!(of(true), [Keep, Redact, Redact, Keep]);
+    let order = [Keep, Last4, Treatment::Pseudonymise, Redact, Treatment::Drop];
+    for (i, mask) in order.into_iter().enumerate() {
+        for (j, on_anonymise) in order.into_iter().enumerate() {
+            let field = Field { mask, on_anonymise, ..field("f", 1) };
+            assert_eq!(treatment(&field, true), order[i.max(j)]);
+            assert_eq!(treatment(&field, false), mask);
+        }
+    }
+}
+
+#[test]
+fn dropped_fields_are_told_and_nothing_left_is_refused() {
+    let selection = select(Some(&["id", "locale"]), &[], true).unwrap();
+    assert_eq!(chosen(&selection), ["id"]);
+    assert_eq!(selection.left_out[0].0, "locale");
+    refused(select(Some(&["locale"]), &[], true), "22023", "no field of dataset \"users\" is left to export");
+}

@@ -1,0 +1,196 @@
+//! The settings `acct_export.*` (contract, section 10).
+//!
+//! All are for superusers: each touches safety or cost. `max_workers` is changed by a reload, because workers of
+//! every session have to agree on it.
+
+use crate::error::{Error, Result};
+use crate::pg::sql;
+use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
+use std::ffi::CString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+static TENANT_SETTING: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"app.tenant_id"));
+static ACTOR_SETTING: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"app.user_id"));
+static SESSION_SETTINGS: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static ASYNC: GucSetting<bool> = GucSetting::<bool>::new(true);
+static MAX_WORKERS: GucSetting<i32> = GucSetting::<i32>::new(2);
+static MAX_ATTEMPTS: GucSetting<i32> = GucSetting::<i32>::new(3);
+static RETENTION: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"7 days"));
+static HISTORY: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"90 days"));
+static JOB_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(0);
+static MAX_ROWS: GucSetting<i32> = GucSetting::<i32>::new(0);
+static SPOOL_DIRECTORY: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+
+/// Defines all settings; called once when the library is loaded.
+pub fn define() {
+    let flags = GucFlags::default();
+    let text = |name, short, long, setting| {
+        GucRegistry::define_string_guc(name, short, long, setting, GucContext::Suset, flags);
+    };
+    text(
+        c"acct_export.tenant_setting",
+        c"Name of the setting that carries the tenant.",
+        c"Its value when an export is asked for is put back when the export runs, and is the tenant of the job.",
+        &TENANT_SETTING,
+    );
+    text(
+        c"acct_export.actor_setting",
+        c"Name of the setting that carries the acting user of the application.",
+        c"Its value is kept in the job and in the audit trail.",
+        &ACTOR_SETTING,
+    );
+    text(
+        c"acct_export.session_settings",
+        c"Further settings that policies and views rely on, separated by commas.",
+        c"Their values when an export is asked for are put back when it runs, with the requester's own rights.",
+        &SESSION_SETTINGS,
+    );
+    text(
+        c"acct_export.retention",
+        c"How long files are kept.",
+        c"An interval, counted from the end of the export.",
+        &RETENTION,
+    );
+    text(c"acct_export.history", c"How long job records are kept.", c"An interval, counted from the job's end.", &HISTORY);
+    text(
+        c"acct_export.spool_directory",
+        c"Directory of the temporary files of running exports.",
+        c"Empty: base/pgsql_tmp in the data directory. The files have no name and vanish with their process.",
+        &SPOOL_DIRECTORY,
+    );
+    GucRegistry::define_bool_guc(
+        c"acct_export.async",
+        c"Whether exports run in the background.",
+        c"Off: acct_export_start does the whole job in the caller's session before it returns.",
+        &ASYNC,
+        GucContext::Suset,
+        flags,
+    );
+    GucRegistry::define_int_guc(
+        c"acct_export.max_workers",
+        c"How many exports of one database run at a time.",
+        c"0 pauses the queue.",
+        &MAX_WORKERS,
+        0,
+        1024,
+        GucContext::Sighup,
+        flags,
+    );
+    GucRegistry::define_int_guc(
+        c"acct_export.max_attempts",
+        c"How often a job is begun whose worker or server went down.",
+        c"After that it has failed.",
+        &MAX_ATTEMPTS,
+        1,
+        100,
+        GucContext::Suset,
+        flags,
+    );
+    GucRegistry::define_int_guc(
+        c"acct_export.job_timeout",
+        c"How long one export may run.",
+        c"0: no limit.",
+        &JOB_TIMEOUT,
+        0,
+        i32::MAX,
+        GucContext::Suset,
+        GucFlags::UNIT_MS,
+    );
+    GucRegistry::define_int_guc(
+        c"acct_export.max_rows",
+        c"How many rows one export may have.",
+        c"0: no limit. Over it a job fails, it is never cut.",
+        &MAX_ROWS,
+        0,
+        i32::MAX,
+        GucContext::Suset,
+        flags,
+    );
+}
+
+fn string(setting: &GucSetting<Option<CString>>) -> String {
+    setting.get().map(|value| value.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+pub fn tenant_setting() -> String {
+    string(&TENANT_SETTING)
+}
+
+pub fn actor_setting() -> String {
+    string(&ACTOR_SETTING)
+}
+
+/// Names of all settings that are captured with a request: tenant, actor, the DBA's further ones.
+pub fn captured_settings() -> Vec<String> {
+    let further = string(&SESSION_SETTINGS);
+    let mut names = vec![tenant_setting(), actor_setting()];
+    names.extend(further.split(',').map(|name| name.trim().to_owned()));
+    names.retain(|name| !name.is_empty());
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+pub fn runs_in_background() -> bool {
+    ASYNC.get()
+}
+
+pub fn max_workers() -> u32 {
+    MAX_WORKERS.get().max(0).unsigned_abs()
+}
+
+pub fn max_attempts() -> i64 {
+    i64::from(MAX_ATTEMPTS.get())
+}
+
+/// Zero: no limit.
+pub fn job_timeout() -> Duration {
+    Duration::from_millis(u64::from(JOB_TIMEOUT.get().max(0).unsigned_abs()))
+}
+
+/// None: no limit.
+pub fn max_rows() -> Option<u64> {
+    Some(u64::from(MAX_ROWS.get().max(0).unsigned_abs())).filter(|limit| *limit > 0)
+}
+
+/// Where spool files are made; created if it is the default one.
+pub fn spool_directory() -> Result<PathBuf> {
+    let chosen = string(&SPOOL_DIRECTORY);
+    if !chosen.is_empty() {
+        let path = PathBuf::from(chosen);
+        if !path.is_dir() {
+            return Err(Error::invalid("acct_export.spool_directory is not a directory")
+                .hint("Create it for the operating system user of the server, or reset the setting."));
+        }
+        return Ok(path);
+    }
+    let path = PathBuf::from(crate::pg::catalog::data_directory()).join("base").join("pgsql_tmp");
+    if !path.is_dir() {
+        std::fs::create_dir_all(&path)?;
+    }
+    Ok(path)
+}
+
+/// An interval that is set as text, as the server reads it; called where an export is asked for, so that a mistake shows
+/// there and not when the job ends.
+pub fn intervals() -> Result<Intervals> {
+    Ok(Intervals {
+        retention: interval("acct_export.retention", &string(&RETENTION))?,
+        history: interval("acct_export.history", &string(&HISTORY))?,
+    })
+}
+
+/// The two intervals, each as text that `interval` reads.
+pub struct Intervals {
+    pub retention: String,
+    pub history: String,
+}
+
+fn interval(name: &str, value: &str) -> Result<String> {
+    let read = crate::pg::report::catching(|| sql::text("SELECT $1::interval::text", &[value.into()]));
+    match read {
+        Ok(Some(interval)) => Ok(interval),
+        _ => Err(Error::invalid(format!("setting {name} is not an interval")).hint("Set it to something like '7 days'.")),
+    }
+}

@@ -1,0 +1,4 @@
+//! From a checked request to rows: the query and what is done to each value before it is encoded.
+
+pub mod plan;
+pub mod shield;

@@ -1,0 +1,228 @@
+//! The export's query: built from the catalogue and bound values, never from a requester's text.
+//!
+//! Built twice from the same things, when the job is asked for (so that every mistake shows there) and when it runs.
+
+use super::shield::Shield;
+use crate::catalog::load::Loaded;
+use crate::catalog::model::{Class, Dataset, Field, Treatment};
+use crate::catalog::secrets;
+use crate::encode::{Column, Format, Kind, Options, Order};
+use crate::error::{Error, Result};
+use crate::job::context::{Context, Moment};
+use crate::pg::{catalog, tuple};
+use crate::request::filter::{self, quote_ident, Param, Value};
+use crate::request::{select_fields, Asked};
+
+/// Everything that is needed to read and encode.
+pub struct Plan {
+    pub sql: String,
+    pub params: Vec<Param>,
+    pub columns: Vec<Column>,
+    treatments: Vec<Treatment>,
+    /// Columns of the source that the query names, for the check of rights.
+    pub uses: Vec<String>,
+    /// Fields that were asked for by default or through a group and never leave, with the reason.
+    pub left_out: Vec<(String, String)>,
+}
+
+impl Plan {
+    pub fn shield(&self, key: Option<[u8; 32]>) -> Shield {
+        Shield::new(&self.treatments, &self.columns, key)
+    }
+
+    pub fn pseudonymises(&self) -> bool {
+        self.treatments.contains(&Treatment::Pseudonymise)
+    }
+}
+
+/// Collects conditions and their parameters.
+#[derive(Default)]
+struct Where {
+    conditions: Vec<String>,
+    params: Vec<Param>,
+    uses: Vec<String>,
+}
+
+impl Where {
+    fn compare(&mut self, field: &Field, operator: &'static str, sql_operator: &str, value: &str) {
+        self.params.push(Param {
+            type_oid: field.ty.oid,
+            type_name: field.ty.name.clone(),
+            value: Value::One(value.to_owned()),
+            field: field.name.clone(),
+            operator,
+        });
+        self.conditions.push(format!("s.{} {sql_operator} ${}", quote_ident(&field.name), self.params.len()));
+        self.uses.push(field.name.clone());
+    }
+}
+
+/// Builds the plan. Errors as of contract section 9: 22023 for what is unknown or does not fit, 42501 for what is barred.
+pub fn build(loaded: &Loaded, asked: &Asked, context: &Context, options: &Options, default_order: Order) -> Result<Plan> {
+    let dataset = &loaded.dataset;
+    let selection = select_fields(dataset, asked.fields.as_deref(), asked.include.as_deref(), asked.anonymise)?;
+    if let Some(companion) = selection.companions.first() {
+        return Err(Error::new(
+            crate::error::Kind::FeatureNotSupported,
+            format!("dataset \"{companion}\" cannot ride along as a further file in this version"),
+        )
+        .hint("Ask for it with an export of its own."));
+    }
+    let mut list = Vec::new();
+    let mut columns = Vec::new();
+    let mut treatments = Vec::new();
+    let mut narrowing = Where::default();
+    for selected in &selection.fields {
+        let Some(field) = dataset.field(&selected.name) else { continue };
+        list.push(format!("s.{}", quote_ident(&field.name)));
+        narrowing.uses.push(field.name.clone());
+        columns.push(column(dataset, field, selected.treatment));
+        treatments.push(selected.treatment);
+    }
+    tenant(dataset, asked, context, &mut narrowing)?;
+    period(dataset, asked, context, &mut narrowing)?;
+    status(dataset, asked, &mut narrowing)?;
+    if let Some(document) = &asked.filter {
+        let clause = filter::compile(document, dataset, narrowing.params.len() + 1, &secrets::is_secret_name)?;
+        narrowing.uses.extend(clause.params.iter().filter_map(|param| filtered_column(dataset, &param.field)));
+        narrowing.conditions.push(format!("({})", clause.sql));
+        narrowing.params.extend(clause.params);
+    }
+
+    let relation = catalog::relation_name(dataset.source).ok_or_else(|| {
+        Error::denied(format!("the source of dataset \"{}\" does not exist any more", dataset.name))
+    })?;
+    let mut sql = format!("SELECT {} FROM {relation} AS s", list.join(", "));
+    if !narrowing.conditions.is_empty() {
+        sql.push_str(" WHERE ");
+        sql.push_str(&narrowing.conditions.join(" AND "));
+    }
+    if options.order.unwrap_or(default_order) == Order::Key {
+        let key = own_column(dataset, &dataset.key)?;
+        sql.push_str(&format!(" ORDER BY s.{}", quote_ident(&key.name)));
+        narrowing.uses.push(key.name.clone());
+    }
+    Ok(Plan { sql, params: narrowing.params, columns, treatments, uses: narrowing.uses, left_out: selection.left_out })
+}
+
+/// The tenant is a constant in the query: one shard, one partition, one index range.
+fn tenant(dataset: &Dataset, asked: &Asked, context: &Context, narrowing: &mut Where) -> Result<()> {
+    let (Some(name), false) = (&dataset.tenant_column, asked.all_tenants) else { return Ok(()) };
+    // Without a tenant the guard in catalog::rights refuses; here an empty one matches nothing.
+    let Some(tenant) = &context.tenant else {
+        narrowing.conditions.push("false".to_owned());
+        return Ok(());
+    };
+    let field = own_column(dataset, name)?;
+    narrowing.compare(field, "tenant", "=", tenant);
+    Ok(())
+}
+
+fn period(dataset: &Dataset, asked: &Asked, context: &Context, narrowing: &mut Where) -> Result<()> {
+    let bounds = &context.bounds;
+    if bounds.from.is_some() || bounds.until.is_some() {
+        let field = dated_field(dataset, asked.period_field.as_deref(), "a period")?;
+        bound(field, "ge", ">=", bounds.from.as_ref(), narrowing)?;
+        bound(field, "lt", "<", bounds.until.as_ref(), narrowing)?;
+    } else if asked.period_field.is_some() {
+        dated_field(dataset, asked.period_field.as_deref(), "a period")?;
+        return Err(Error::invalid("period_field is given without a period").hint("Add period, start_date or end_date."));
+    }
+    if bounds.since.is_some() {
+        let field = dated_field(dataset, None, "since")?;
+        bound(field, "ge", ">=", bounds.since.as_ref(), narrowing)?;
+    }
+    Ok(())
+}
+
+fn bound(field: &Field, operator: &'static str, sql: &str, moment: Option<&Moment>, narrowing: &mut Where) -> Result<()> {
+    if let Some(value) = moment.and_then(|moment| moment.as_type(field.ty.class)) {
+        narrowing.compare(field, operator, sql, value);
+    }
+    Ok(())
+}
+
+/// The field that a period selects on.
+fn dated_field<'a>(dataset: &'a Dataset, asked: Option<&str>, what: &str) -> Result<&'a Field> {
+    let dated = |field: &&Field| {
+        field.barred.is_none() && matches!(field.ty.class, Class::Date | Class::Timestamp | Class::Instant)
+    };
+    let known = || {
+        let names: Vec<&str> = dataset.fields.iter().filter(dated).map(|field| field.name.as_str()).collect();
+        if names.is_empty() { "It has no date field.".to_owned() } else { format!("Date fields: {}.", names.join(", ")) }
+    };
+    let Some(name) = asked.or(dataset.created_column.as_deref()) else {
+        return Err(Error::invalid(format!("dataset \"{}\" has no created column, so {what} needs a field", dataset.name))
+            .hint(format!("Name one with period_field. {}", known())));
+    };
+    let field = dataset
+        .field(name)
+        .ok_or_else(|| Error::invalid(format!("unknown period_field \"{name}\"")).hint(known()))?;
+    if let Some(reason) = &field.barred {
+        return Err(Error::denied(format!("field \"{name}\" cannot be selected on: {reason}")));
+    }
+    if !dated(&field) {
+        return Err(Error::invalid(format!("field \"{name}\" is of type {}, not a date or timestamp", field.ty.name))
+            .hint(known()));
+    }
+    Ok(field)
+}
+
+fn status(dataset: &Dataset, asked: &Asked, narrowing: &mut Where) -> Result<()> {
+    let Some(name) = &dataset.status_column else { return Ok(()) };
+    if dataset.disabled_values.is_empty() || asked.include_disabled == Some(true) {
+        return Ok(());
+    }
+    let field = own_column(dataset, name)?;
+    narrowing.params.push(Param {
+        type_oid: TEXT,
+        type_name: "text".to_owned(),
+        value: Value::Many(dataset.disabled_values.clone()),
+        field: field.name.clone(),
+        operator: "in",
+    });
+    narrowing.conditions.push(format!(
+        "(s.{}::text = ANY (${})) IS NOT TRUE",
+        quote_ident(&field.name),
+        narrowing.params.len()
+    ));
+    narrowing.uses.push(field.name.clone());
+    Ok(())
+}
+
+/// Oid of `text` (pg_type.dat).
+const TEXT: u32 = 25;
+
+/// A column that the registration names; it may be renamed or dropped since.
+fn own_column<'a>(dataset: &'a Dataset, name: &str) -> Result<&'a Field> {
+    dataset.field(name).filter(|field| field.ty.oid != 0).ok_or_else(|| {
+        Error::denied(format!("the source of dataset \"{}\" has no column \"{name}\" any more", dataset.name))
+            .hint("Register the dataset again with acct_export_register.")
+    })
+}
+
+fn filtered_column(dataset: &Dataset, name: &str) -> Option<String> {
+    let own = match name {
+        "created_after" | "created_before" if dataset.field(name).is_none() => dataset.created_column.as_deref(),
+        "updated_after" | "updated_before" if dataset.field(name).is_none() => dataset.updated_column.as_deref(),
+        _ => None,
+    };
+    let column = own.unwrap_or_else(|| name.split('.').next().unwrap_or(name));
+    dataset.field(name).map(|field| field.name.clone()).or_else(|| Some(column.to_owned()))
+}
+
+fn column(dataset: &Dataset, field: &Field, treatment: Treatment) -> Column {
+    let kind = if treatment == Treatment::Keep { tuple::kind_of(field.ty.oid) } else { Kind::Text };
+    Column {
+        name: field.name.clone(),
+        label: field.label.clone(),
+        kind,
+        identifier: field.name == dataset.key || secrets::is_identifier_name(&field.name),
+        json_path: field.json_path.clone(),
+    }
+}
+
+/// Checks that a format knows an option set, with the defaults of jobs or streams.
+pub fn options(asked: &Asked, format: Format) -> Result<Options> {
+    Options::parse(format, &serde_json::Value::Object(asked.options.clone()))
+}

@@ -1,0 +1,77 @@
+//! Processes in the background: one export at a time each, as many as there are places.
+//!
+//! A worker takes a place, keeps house (lost jobs, expired files), works until the queue is empty, gives its place back
+//! and looks once more: a job that came in between finds either this look or a free place for its own worker.
+
+mod produce;
+mod run;
+
+pub mod launcher;
+pub mod wake;
+
+pub use run::in_session;
+
+use crate::error::Result;
+use crate::job::{manage, queue};
+use crate::pg::lock::Lock;
+use crate::pg::report::{self, Failure};
+use crate::pg::{guc, identity, sql, worker, xact};
+use crate::settings;
+
+/// The life of a worker process, after it has connected.
+pub fn work() {
+    if !is_installed() {
+        return;
+    }
+    loop {
+        let Some(place) = take_place() else { return };
+        if let Err(failure) = keep_house() {
+            log(&failure, "housekeeping");
+        }
+        while run::next_job() {
+            worker::reload_if_asked();
+            if settings::max_workers() == 0 {
+                break;
+            }
+        }
+        place.release();
+        let waiting = settings::max_workers() > 0
+            && is_installed()
+            && as_owner(xact::Mode::ReadWrite, queue::is_waiting).unwrap_or(false);
+        if !waiting {
+            return;
+        }
+    }
+}
+
+/// A transaction of the worker as the extension's owner.
+fn as_owner<T>(mode: xact::Mode, body: impl FnOnce() -> Result<T>) -> std::result::Result<T, Failure> {
+    xact::transaction(mode, || identity::as_owner(body))
+}
+
+/// The extension may not be in this database, or may have been dropped while this process worked.
+fn is_installed() -> bool {
+    let found = xact::transaction(xact::Mode::ReadWrite, || {
+        let scope = guc::Scope::open();
+        scope.pin();
+        sql::text("SELECT 'x' FROM pg_extension WHERE extname = 'pg_acctexport'", &[])
+    });
+    matches!(found, Ok(Some(_)))
+}
+
+fn take_place() -> Option<Lock> {
+    (0..settings::max_workers()).map(Lock::Slot).find(|slot| slot.try_acquire())
+}
+
+fn keep_house() -> std::result::Result<(), Failure> {
+    as_owner(xact::Mode::ReadWrite, queue::recover)?;
+    as_owner(xact::Mode::ReadWrite, manage::purge)?;
+    Ok(())
+}
+
+fn log(failure: &Failure, what: &str) {
+    match failure {
+        Failure::Ours(error) => report::log(&format!("{what} failed: {error}")),
+        Failure::Server(error) => report::log(&format!("{what} failed with SQLSTATE {}", error.sqlstate)),
+    }
+}

@@ -1,0 +1,113 @@
+//! A job from claim to end, in a worker or in the session that asked for it.
+
+use super::produce::{produce, Task};
+use super::{as_owner, log};
+use crate::error::{Error, Kind, Result};
+use crate::job::queue::{self, Claimed};
+use crate::job::settle::{self, Product};
+use crate::job::{lock_of, Stage};
+use crate::pg::report::Failure;
+use crate::pg::{identity, progress, wait, worker, xact};
+use crate::settings;
+use std::time::Duration;
+
+/// Claims and runs the next job; false: the queue is empty.
+pub fn next_job() -> bool {
+    let claimed = match as_owner(xact::Mode::ReadWrite, || queue::claim(None)) {
+        Ok(Some(claimed)) => claimed,
+        Ok(None) => return false,
+        // A cancel that came too late for the job before this one.
+        Err(Failure::Server(error)) if error.sqlstate == "57014" => return true,
+        Err(failure) => {
+            log(&failure, "claiming a job");
+            return false;
+        }
+    };
+    worker::report_activity(Some(&format!("export {}", claimed.id)));
+    wait::arm_timeout(settings::job_timeout());
+    let outcome = run(&claimed);
+    wait::arm_timeout(Duration::ZERO);
+    progress::end();
+    if let Err(failure) = outcome {
+        end_badly(&claimed.id, &failure);
+    }
+    lock_of(&claimed.id).release();
+    worker::report_activity(None);
+    true
+}
+
+/// Reads in one transaction under the requester's rights, stores in another as the owner.
+fn run(job: &Claimed) -> std::result::Result<(), Failure> {
+    let task = Task {
+        job: &job.id,
+        asked: &job.request,
+        context: &job.context,
+        role: job.requested_by,
+        own_session: true,
+    };
+    let mut product: Product = xact::transaction(xact::Mode::OneSnapshot, || produce(&task))?;
+    progress::start(0);
+    progress::rows(product.rows);
+    progress::rows_total(product.rows as i64);
+    progress::stage(Stage::Storing);
+    as_owner(xact::Mode::ReadWrite, || settle::complete(job, &mut product, &settings::intervals()?))
+}
+
+/// Records the failure. Should that fail as well, the job stays `running` without a lock, which is a crash and is found
+/// as one.
+fn end_badly(job: &str, failure: &Failure) {
+    let (message, sqlstate) = describe(failure);
+    report_end(job, &message, &sqlstate);
+    for _ in 0..2 {
+        match as_owner(xact::Mode::ReadWrite, || settle::fail(job, &message, &sqlstate)) {
+            Ok(()) => return,
+            // A second cancel that came meanwhile.
+            Err(Failure::Server(error)) if error.sqlstate == "57014" => {}
+            Err(failure) => return log(&failure, "recording a failed export"),
+        }
+    }
+}
+
+fn report_end(job: &str, message: &str, sqlstate: &str) {
+    crate::pg::report::log(&format!("export {job} did not complete: {message} ({sqlstate})"));
+}
+
+/// One sentence and a SQLSTATE that may be kept. A server message can quote a row value, so only its SQLSTATE is told.
+fn describe(failure: &Failure) -> (String, String) {
+    match failure {
+        Failure::Ours(error) => {
+            let hint = error.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
+            (format!("{}{hint}", error.message), error.kind.sqlstate().to_owned())
+        }
+        Failure::Server(error) => {
+            let what = match &error.sqlstate[..2.min(error.sqlstate.len())] {
+                _ if error.sqlstate == "57014" => "the export was stopped by a cancel request or by acct_export.job_timeout",
+                "42" if error.sqlstate == "42501" => "the requester may not read everything that the source reads",
+                "25" => "something that the source calls tried to write while it was read",
+                "53" => "the server ran out of a resource",
+                "57" => "the server stopped the export",
+                _ => "reading the source failed",
+            };
+            (format!("{what}, SQLSTATE {}", error.sqlstate), error.sqlstate.clone())
+        }
+    }
+}
+
+/// The whole job in the caller's session and transaction (`acct_export.async = off`); an error is the caller's.
+pub fn in_session(job: &str) -> Result<()> {
+    let claimed = identity::as_owner(|| queue::claim(Some(job)))?
+        .ok_or_else(|| Error::new(Kind::ObjectInUse, format!("export job {job} was taken by a worker")))?;
+    let task = Task {
+        job,
+        asked: &claimed.request,
+        context: &claimed.context,
+        role: claimed.requested_by,
+        own_session: false,
+    };
+    let mut product = xact::with_latest_snapshot(|| produce(&task))?;
+    progress::stage(Stage::Storing);
+    identity::as_owner(|| settle::complete(&claimed, &mut product, &settings::intervals()?))?;
+    progress::end();
+    lock_of(job).release();
+    Ok(())
+}
