@@ -29,7 +29,13 @@ pub fn record_by(event: &str, job: &str, by: &By, detail: Value) -> Result<()> {
         "INSERT INTO acct_export.audit (event, job_id, actor, role, tenant, dataset, detail)
          SELECT $1, id, $4, $5, tenant, dataset, jsonb_strip_nulls($3::jsonb)
            FROM acct_export.job WHERE id = $2::uuid",
-        &[event.into(), job.into(), (&detail.to_string()).into(), by.actor.as_deref().into(), (&by.role).into()],
+        &[
+            event.into(),
+            job.into(),
+            (&detail.to_string()).into(),
+            by.actor.as_deref().into(),
+            (&by.role).into(),
+        ],
     )?;
     Ok(())
 }

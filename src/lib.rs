@@ -29,7 +29,11 @@ mod acct_export {}
 
 extension_sql_file!("../sql/schema.sql", name = "schema", bootstrap);
 extension_sql_file!("../sql/audit.sql", name = "audit", requires = ["schema"]);
-extension_sql_file!("../sql/register.sql", name = "register", requires = ["schema", api::catalogue::register_dataset]);
+extension_sql_file!(
+    "../sql/register.sql",
+    name = "register",
+    requires = ["schema", api::catalogue::register_dataset]
+);
 extension_sql_file!(
     "../sql/views.sql",
     name = "views",

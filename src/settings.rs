@@ -10,7 +10,8 @@ use std::ffi::CString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-static TENANT_SETTING: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"app.tenant_id"));
+static TENANT_SETTING: GucSetting<Option<CString>> =
+    GucSetting::<Option<CString>>::new(Some(c"app.tenant_id"));
 static ACTOR_SETTING: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"app.user_id"));
 static SESSION_SETTINGS: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static ASYNC: GucSetting<bool> = GucSetting::<bool>::new(true);
@@ -52,7 +53,12 @@ pub fn define() {
         c"An interval, counted from the end of the export.",
         &RETENTION,
     );
-    text(c"acct_export.history", c"How long job records are kept.", c"An interval, counted from the job's end.", &HISTORY);
+    text(
+        c"acct_export.history",
+        c"How long job records are kept.",
+        c"An interval, counted from the job's end.",
+        &HISTORY,
+    );
     text(
         c"acct_export.spool_directory",
         c"Directory of the temporary files of running exports.",
@@ -191,6 +197,7 @@ fn interval(name: &str, value: &str) -> Result<String> {
     let read = crate::pg::report::catching(|| sql::text("SELECT $1::interval::text", &[value.into()]));
     match read {
         Ok(Some(interval)) => Ok(interval),
-        _ => Err(Error::invalid(format!("setting {name} is not an interval")).hint("Set it to something like '7 days'.")),
+        _ => Err(Error::invalid(format!("setting {name} is not an interval"))
+            .hint("Set it to something like '7 days'.")),
     }
 }

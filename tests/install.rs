@@ -182,7 +182,8 @@ fn a_dump_keeps_datasets_and_fields() {
     let mut client = app.superuser();
     client
         .batch_execute(
-            "SELECT acct_export_set_field('users', 'email', label => 'E-mail \"address\"', position => 7,
+            // position is a keyword of SQL, to be quoted as the name of an argument
+            "SELECT acct_export_set_field('users', 'email', label => 'E-mail \"address\"', \"position\" => 7,
                 is_default => false, on_anonymise => 'pseudonymise', mask => 'last4', json_path => 'contact.email')",
         )
         .unwrap();

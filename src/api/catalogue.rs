@@ -55,7 +55,10 @@ fn may_know(source: Oid, required_roles: Vec<Option<String>>) -> bool {
 #[allow(clippy::type_complexity)] // a row's columns
 fn field_state(
     dataset: &str,
-) -> TableIterator<'static, (name!(field, String), name!(field_type, Option<String>), name!(barred, Option<String>))> {
+) -> TableIterator<
+    'static,
+    (name!(field, String), name!(field_type, Option<String>), name!(barred, Option<String>)),
+> {
     let rows = match load::load(dataset) {
         Ok(loaded) => loaded
             .dataset

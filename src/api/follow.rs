@@ -26,7 +26,9 @@ fn wait_for_end(job: Option<Uuid>, timeout: Option<Interval>) -> Result<JsonB, R
     let limit = match timeout {
         // NULL: no limit.
         None => Duration::from_secs(u64::from(u32::MAX)),
-        Some(timeout) => Duration::from_micros(timeout.as_micros().clamp(0, i128::from(u32::MAX) * 1_000_000) as u64),
+        Some(timeout) => {
+            Duration::from_micros(timeout.as_micros().clamp(0, i128::from(u32::MAX) * 1_000_000) as u64)
+        }
     };
     Ok(JsonB(status::wait_for_end(text(job).as_deref(), limit)?))
 }
@@ -71,12 +73,20 @@ fn worker_progress(
             name!(bytes_done, i64),
             name!(bytes_total, i64),
         ),
-    >, Report> {
+    >,
+    Report,
+> {
     let counters = match worker_pid {
         Some(pid) => identity::as_owner(|| progress::of(pid))?,
         None => None,
     };
     Ok(TableIterator::new(counters.into_iter().map(|counters| {
-        (counters.stage.name().to_owned(), counters.rows, counters.rows_total, counters.bytes, counters.bytes_total)
+        (
+            counters.stage.name().to_owned(),
+            counters.rows,
+            counters.rows_total,
+            counters.bytes,
+            counters.bytes_total,
+        )
     })))
 }

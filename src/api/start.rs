@@ -11,6 +11,7 @@ use crate::pg::{catalog, params};
 use crate::request::Asked;
 use crate::settings;
 use crate::source::plan;
+use crate::tenant_key;
 use crate::worker;
 use pgrx::datum::{Date, JsonB, TimestampWithTimeZone, Uuid};
 use pgrx::prelude::*;
@@ -35,18 +36,22 @@ pub(super) struct Selection {
 
 impl Selection {
     pub(super) fn into_asked(self) -> Result<Asked> {
-        let dataset = self
-            .dataset
-            .filter(|name| !name.is_empty())
-            .ok_or_else(|| Error::invalid("dataset must not be null or empty").hint("acct_export_datasets lists the datasets."))?;
+        let dataset = self.dataset.filter(|name| !name.is_empty()).ok_or_else(|| {
+            Error::invalid("dataset must not be null or empty")
+                .hint("acct_export_datasets lists the datasets.")
+        })?;
         let options = match self.options {
             None | Some(JsonB(Value::Null)) => Map::new(),
             Some(JsonB(Value::Object(options))) => options,
-            Some(_) => return Err(Error::invalid("options must be a JSON object").hint("Write it like '{\"order\": \"key\"}'.")),
+            Some(_) => {
+                return Err(Error::invalid("options must be a JSON object")
+                    .hint("Write it like '{\"order\": \"key\"}'."))
+            }
         };
         // A NULL that means "no" here would fail open.
         let certain = |value: Option<bool>, name: &str| {
-            value.ok_or_else(|| Error::invalid(format!("{name} must not be null")).hint("Give true or false."))
+            value
+                .ok_or_else(|| Error::invalid(format!("{name} must not be null")).hint("Give true or false."))
         };
         Ok(Asked {
             dataset,
@@ -111,7 +116,9 @@ fn acct_export_start(
         options,
     };
     let mut asked = selection.into_asked()?;
-    asked.format = format.ok_or_else(|| Error::invalid("format must not be null").hint("Known formats: xlsx, csv, ndjson, json."))?;
+    asked.format = format.ok_or_else(|| {
+        Error::invalid("format must not be null").hint("Known formats: xlsx, csv, ndjson, json.")
+    })?;
     asked.destination = destination;
     asked.notify_email = notify_email;
     asked.reason = reason;
@@ -166,6 +173,10 @@ pub(super) fn check(asked: &Asked, format: Format, order: Order) -> Result<Conte
     let reader = Reader { role, own_session: false, settings: &[] };
     identity::as_requester(&reader, || params::bind(&plan.params).map(|_| ()))?;
     rights::authorize(&loaded.dataset, asked, &reader)?;
+    if plan.pseudonymises() {
+        // The worker reads in a transaction that may not write: the key has to be there.
+        tenant_key::of(context.tenant.as_deref())?;
+    }
     Ok(context)
 }
 

@@ -38,7 +38,8 @@ impl Lines {
         let context = check(asked, format, Order::None)?;
         let options = plan::options(asked, format)?;
         if options.compression.is_some() {
-            return Err(Error::invalid("a streamed export cannot be compressed").hint("Compress the stream where it is saved."));
+            return Err(Error::invalid("a streamed export cannot be compressed")
+                .hint("Compress the stream where it is saved."));
         }
         let loaded = load::load(&asked.dataset)?;
         let plan = plan::build(&loaded, asked, &context, &options, Order::None)?;
@@ -56,9 +57,12 @@ impl Lines {
                 "start_date": asked.start_date, "end_date": asked.end_date, "since": asked.since, "fields": fields,
                 "anonymise": asked.anonymise, "include_disabled": asked.include_disabled, "all_tenants": asked.all_tenants,
             });
-            identity::as_owner(|| audit::record_stream(&asked.dataset, &by, context.tenant.as_deref(), detail))?;
+            identity::as_owner(|| {
+                audit::record_stream(&asked.dataset, &by, context.tenant.as_deref(), detail)
+            })?;
         }
-        let mut lines = Lines { stream, shield: plan.shield(key), encoder, ready: VecDeque::new(), next: 1, done: false };
+        let mut lines =
+            Lines { stream, shield: plan.shield(key), encoder, ready: VecDeque::new(), next: 1, done: false };
         if !header.is_empty() {
             lines.ready.push_back(line(header)?);
         }
@@ -113,7 +117,8 @@ fn line(mut bytes: Vec<u8>) -> Result<String> {
             bytes.pop();
         }
     }
-    String::from_utf8(bytes).map_err(|_| Error::new(Kind::InvalidText, "a line of the export is not valid UTF-8"))
+    String::from_utf8(bytes)
+        .map_err(|_| Error::new(Kind::InvalidText, "a line of the export is not valid UTF-8"))
 }
 
 /// Streams an export as NDJSON, one object a row. In a select list the first rows arrive before the last are read.

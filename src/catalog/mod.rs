@@ -1,7 +1,7 @@
 //! What may be exported: datasets, fields, what never leaves, who may export.
 
-pub mod load;
 pub mod lineage;
+pub mod load;
 pub mod model;
 pub mod register;
 pub mod rights;

@@ -98,11 +98,15 @@ pub fn register(given: &Registration) -> Result<()> {
             column(name, what)?;
         }
     }
-    for (name, what) in [(&given.created_column, "created_column"), (&given.updated_column, "updated_column")] {
+    for (name, what) in [(&given.created_column, "created_column"), (&given.updated_column, "updated_column")]
+    {
         if let Some(name) = name {
             let ty = types::describe(column(name, what)?.type_oid);
             if !matches!(ty.class, Class::Date | Class::Timestamp | Class::Instant) {
-                return Err(Error::invalid(format!("{what} \"{name}\" is of type {}, not a date or timestamp", ty.name)));
+                return Err(Error::invalid(format!(
+                    "{what} \"{name}\" is of type {}, not a date or timestamp",
+                    ty.name
+                )));
             }
         }
     }
@@ -138,7 +142,8 @@ pub fn register(given: &Registration) -> Result<()> {
     })
     .to_string();
     let fields: Vec<NewField<'_>> = columns.iter().map(|column| new_field(column, key)).collect();
-    let fields = serde_json::to_string(&fields).map_err(|_| Error::invalid("a column's name cannot be kept"))?;
+    let fields =
+        serde_json::to_string(&fields).map_err(|_| Error::invalid("a column's name cannot be kept"))?;
     may_write()?;
     // Another dataset of this name may belong to somebody else's relation.
     owner_of_dataset(dataset, false)?;
@@ -307,15 +312,39 @@ fn on_anonymise(name: &str, key: &str) -> Treatment {
     let words = secrets::words(name);
     let has = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
     // A key that is an e-mail address or a phone number is personal all the same; a user_name_id is an id.
-    let is_id = name == key || words.last().is_some_and(|word| matches!(word.as_str(), "id" | "uuid" | "key"));
+    let is_id =
+        name == key || words.last().is_some_and(|word| matches!(word.as_str(), "id" | "uuid" | "key"));
     if is_id && !has(&["email", "emails", "mail", "phone", "mobile"]) {
         return Treatment::Keep;
     }
     let personal = [
-        "email", "emails", "mail", "name", "names", "firstname", "lastname", "fullname", "surname", "forename", "nickname",
-        "username", "displayname", "phone", "phones", "telephone", "tel", "mobile", "cell", "fax", "msisdn",
+        "email",
+        "emails",
+        "mail",
+        "name",
+        "names",
+        "firstname",
+        "lastname",
+        "fullname",
+        "surname",
+        "forename",
+        "nickname",
+        "username",
+        "displayname",
+        "phone",
+        "phones",
+        "telephone",
+        "tel",
+        "mobile",
+        "cell",
+        "fax",
+        "msisdn",
     ];
-    if has(&personal) { Treatment::Redact } else { Treatment::Keep }
+    if has(&personal) {
+        Treatment::Redact
+    } else {
+        Treatment::Keep
+    }
 }
 
 fn find<'a>(columns: &'a [Column], name: &str, what: &str, relation: &str) -> Result<&'a Column> {
@@ -328,13 +357,16 @@ fn find<'a>(columns: &'a [Column], name: &str, what: &str, relation: &str) -> Re
 
 fn elements(list: &Option<Vec<Option<String>>>, what: &str) -> Result<Vec<String>> {
     let list = list.clone().unwrap_or_default();
-    list.into_iter().map(|element| element.ok_or_else(|| Error::invalid(format!("{what} must not contain NULL")))).collect()
+    list.into_iter()
+        .map(|element| element.ok_or_else(|| Error::invalid(format!("{what} must not contain NULL"))))
+        .collect()
 }
 
 fn one_of(value: Option<&str>, what: &str, known: &[&str]) -> Result<()> {
     match value {
         Some(value) if !known.contains(&value) => {
-            Err(Error::invalid(format!("{what} \"{value}\" is not known")).hint(format!("Known: {}.", known.join(", "))))
+            Err(Error::invalid(format!("{what} \"{value}\" is not known"))
+                .hint(format!("Known: {}.", known.join(", "))))
         }
         _ => Ok(()),
     }

@@ -70,17 +70,25 @@ fn tenant(loaded: &Loaded, claim: &Claim<'_>) -> Result<()> {
     }
     if claim.tenant.is_none() {
         let setting = crate::settings::tenant_setting();
-        return Err(Error::denied(format!("no tenant is set, and dataset \"{}\" is exported by tenant", dataset.name))
-            .hint(format!("SET {setting} = '...' before you ask for the export.")));
+        return Err(Error::denied(format!(
+            "no tenant is set, and dataset \"{}\" is exported by tenant",
+            dataset.name
+        ))
+        .hint(format!("SET {setting} = '...' before you ask for the export.")));
     }
-    let unguarded = loaded.lineage.base_tables().find(|table| !catalog::row_security_active(table.oid, claim.role));
+    let unguarded =
+        loaded.lineage.base_tables().find(|table| !catalog::row_security_active(table.oid, claim.role));
     let Some(table) = unguarded else { return Ok(()) };
     let role = identity::role_name(claim.role).unwrap_or_default();
-    let error = Error::denied(format!("row security is not active for role \"{role}\" on table {}", table.name));
+    let error =
+        Error::denied(format!("row security is not active for role \"{role}\" on table {}", table.name));
     Err(if identity::bypasses_row_security(claim.role) {
         error.hint("Export as a role without superuser rights and without BYPASSRLS, or all tenants with all_tenants => true.")
     } else {
-        error.hint(format!("ALTER TABLE {0} ENABLE ROW LEVEL SECURITY; ALTER TABLE {0} FORCE ROW LEVEL SECURITY;", table.name))
+        error.hint(format!(
+            "ALTER TABLE {0} ENABLE ROW LEVEL SECURITY; ALTER TABLE {0} FORCE ROW LEVEL SECURITY;",
+            table.name
+        ))
     })
 }
 
@@ -97,7 +105,9 @@ pub fn authorize(dataset: &Dataset, asked: &Asked, reader: &identity::Reader<'_>
             &[function.into()],
         )
     })?
-    .ok_or_else(|| refused().hint("Its authorize function does not exist any more; register the dataset again."))?;
+    .ok_or_else(|| {
+        refused().hint("Its authorize function does not exist any more; register the dataset again.")
+    })?;
     let request = serde_json::to_string(asked).map_err(|_| refused())?;
     let verdict = identity::as_requester(reader, || {
         report::catching(|| sql::text(&format!("SELECT {name}($1::jsonb)"), &[(&request).into()]))

@@ -8,10 +8,52 @@ use super::model::Class;
 
 /// Words that make a name secret wherever they stand.
 const WORDS: &[&str] = &[
-    "password", "passwords", "passwd", "passphrase", "passcode", "pwd", "pw", "pin", "hash", "hashes", "hashed", "salt",
-    "secret", "secrets", "token", "tokens", "jwt", "bearer", "otp", "totp", "hotp", "seed", "apikey", "privatekey", "secretkey",
-    "credential", "credentials", "webauthn", "fido", "passkey", "session", "sessions", "sessionid", "cookie", "cookies", "nonce",
-    "bcrypt", "scrypt", "argon", "pbkdf", "csrf", "authtoken", "accesstoken", "refreshtoken", "passwordhash", "clientsecret",
+    "password",
+    "passwords",
+    "passwd",
+    "passphrase",
+    "passcode",
+    "pwd",
+    "pw",
+    "pin",
+    "hash",
+    "hashes",
+    "hashed",
+    "salt",
+    "secret",
+    "secrets",
+    "token",
+    "tokens",
+    "jwt",
+    "bearer",
+    "otp",
+    "totp",
+    "hotp",
+    "seed",
+    "apikey",
+    "privatekey",
+    "secretkey",
+    "credential",
+    "credentials",
+    "webauthn",
+    "fido",
+    "passkey",
+    "session",
+    "sessions",
+    "sessionid",
+    "cookie",
+    "cookies",
+    "nonce",
+    "bcrypt",
+    "scrypt",
+    "argon",
+    "pbkdf",
+    "csrf",
+    "authtoken",
+    "accesstoken",
+    "refreshtoken",
+    "passwordhash",
+    "clientsecret",
 ];
 
 /// Pairs of words that make a name secret together.
@@ -52,10 +94,18 @@ pub fn column(name: &str, class: Class, type_name: &str) -> Option<String> {
     }
     let tells_nothing = matches!(
         class,
-        Class::Bool | Class::Date | Class::Timestamp | Class::Instant | Class::Int | Class::Numeric | Class::Float
+        Class::Bool
+            | Class::Date
+            | Class::Timestamp
+            | Class::Instant
+            | Class::Int
+            | Class::Numeric
+            | Class::Float
     );
     // A number is a count (mfa_factor_count) unless its name says that it is the secret itself.
-    let counts = words(name).iter().any(|word| matches!(word.as_str(), "count" | "counts" | "total" | "age" | "version" | "attempts" | "length"));
+    let counts = words(name).iter().any(|word| {
+        matches!(word.as_str(), "count" | "counts" | "total" | "age" | "version" | "attempts" | "length")
+    });
     let number = matches!(class, Class::Int | Class::Numeric | Class::Float);
     if is_secret_name(name) && (!tells_nothing || (number && !counts)) {
         return Some("its name says that it holds a credential or a secret".to_owned());
@@ -79,7 +129,8 @@ pub(super) fn words(name: &str) -> Vec<String> {
     let mut letters = name.chars().peekable();
     while let Some(letter) = letters.next() {
         let next_is_lower = letters.peek().is_some_and(|next| next.is_lowercase());
-        let new_word = letter.is_uppercase() && (before.is_lowercase() || (before.is_uppercase() && next_is_lower));
+        let new_word =
+            letter.is_uppercase() && (before.is_lowercase() || (before.is_uppercase() && next_is_lower));
         if (new_word || !letter.is_alphabetic()) && !word.is_empty() {
             words.push(std::mem::take(&mut word));
         }
@@ -101,9 +152,26 @@ mod tests {
     #[test]
     fn names_of_secrets_are_found() {
         for name in [
-            "password", "password_hash", "passwordHash", "PASSWORD", "user_pwd", "api_token", "apiKey", "API_KEY", "totp_secret",
-            "otp2", "refreshToken", "JWTToken", "recovery_codes", "webauthn_credentials", "session_key", "salt", "client-secret",
-            "private key", "hashed", "Password1",
+            "password",
+            "password_hash",
+            "passwordHash",
+            "PASSWORD",
+            "user_pwd",
+            "api_token",
+            "apiKey",
+            "API_KEY",
+            "totp_secret",
+            "otp2",
+            "refreshToken",
+            "JWTToken",
+            "recovery_codes",
+            "webauthn_credentials",
+            "session_key",
+            "salt",
+            "client-secret",
+            "private key",
+            "hashed",
+            "Password1",
         ] {
             assert!(is_secret_name(name), "{name}");
         }
@@ -112,8 +180,23 @@ mod tests {
     #[test]
     fn ordinary_names_pass() {
         for name in [
-            "email", "name", "key", "user_key", "compass", "passport_number", "hashtag", "shopping", "tokenised_at_x", "code",
-            "postal_code", "secretary", "pinned", "api_version", "private", "description", "salted_caramel",
+            "email",
+            "name",
+            "key",
+            "user_key",
+            "compass",
+            "passport_number",
+            "hashtag",
+            "shopping",
+            "tokenised_at_x",
+            "code",
+            "postal_code",
+            "secretary",
+            "pinned",
+            "api_version",
+            "private",
+            "description",
+            "salted_caramel",
         ] {
             assert!(!is_secret_name(name), "{name}");
         }

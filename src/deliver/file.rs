@@ -53,15 +53,21 @@ pub fn open(job: Option<&str>, file: Option<i32>, way: &str) -> Result<File> {
     still_allowed(&seen)?;
     xact::require_write("read an export's file, which is audited,")?;
     let found: Option<File> = identity::as_owner(|| sql::document(FILE, &[job.into(), number.into()]))?;
-    let mut found =
-        found.ok_or_else(|| Error::invalid(format!("export job {job} has no file {number}")).hint("Files count from 1."))?;
+    let mut found = found.ok_or_else(|| {
+        Error::invalid(format!("export job {job} has no file {number}")).hint("Files count from 1.")
+    })?;
     if found.status != "stored" {
         return Err(state(format!("file {number} of export job {job} is {}", found.status))
             .hint("Ask for it again with acct_export_start."));
     }
     found.job = job.to_owned();
     identity::as_owner(|| {
-        audit::record_by(audit::DOWNLOADED, job, &by, json!({ "file": number, "bytes": found.bytes, "way": way }))
+        audit::record_by(
+            audit::DOWNLOADED,
+            job,
+            &by,
+            json!({ "file": number, "bytes": found.bytes, "way": way }),
+        )
     })?;
     Ok(found)
 }
@@ -69,7 +75,10 @@ pub fn open(job: Option<&str>, file: Option<i32>, way: &str) -> Result<File> {
 /// The caller holds the dataset's roles still (a dataset that was unregistered since has none to ask for).
 fn still_allowed(seen: &manage::Seen) -> Result<()> {
     let roles: Option<Vec<String>> = identity::as_owner(|| {
-        sql::document("SELECT to_jsonb(required_roles) FROM acct_export.dataset WHERE dataset = $1", &[(&seen.dataset).into()])
+        sql::document(
+            "SELECT to_jsonb(required_roles) FROM acct_export.dataset WHERE dataset = $1",
+            &[(&seen.dataset).into()],
+        )
     })?;
     match roles {
         None => Ok(()),
@@ -104,8 +113,11 @@ impl File {
             )
         })?;
         bytes.ok_or_else(|| {
-            Error::new(Kind::NotInPrerequisiteState, format!("the file of export job {} was deleted meanwhile", self.job))
-                .hint("Ask for it again with acct_export_start.")
+            Error::new(
+                Kind::NotInPrerequisiteState,
+                format!("the file of export job {} was deleted meanwhile", self.job),
+            )
+            .hint("Ask for it again with acct_export_start.")
         })
     }
 }

@@ -9,7 +9,8 @@ use crate::pg::wait;
 pub fn large_object(job: Option<&str>, number: Option<i32>) -> Result<u32> {
     let file = file::open(job, number, "large object")?;
     let internal = || Error::new(Kind::Internal, "no large object was made");
-    let object: i64 = sql::change("SELECT to_jsonb(pg_catalog.lo_create(0)::bigint)", &[])?.ok_or_else(internal)?;
+    let object: i64 =
+        sql::change("SELECT to_jsonb(pg_catalog.lo_create(0)::bigint)", &[])?.ok_or_else(internal)?;
     let mut offset = 0i64;
     for chunk in 1..=file.chunks {
         let bytes = file.chunk(chunk)?;

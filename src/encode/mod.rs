@@ -26,7 +26,7 @@ use crate::error::Result;
 
 pub use cell::{Cell, Column, Kind};
 pub use format::Format;
-pub use options::{Compression, CsvOptions, LineEnding, Options, Order, XlsxOptions};
+pub use options::{Compression, CsvOptions, Options, Order, XlsxOptions};
 
 /// One file in the making: `begin` once, `row` for each row, `finish` once.
 ///

@@ -93,7 +93,8 @@ impl Context {
         )?
         .ok_or_else(|| Error::new(crate::error::Kind::Internal, "the period could not be resolved"))?;
         if resolved.reversed {
-            return Err(Error::invalid("start_date is after end_date").hint("Exchange the two; both days are included."));
+            return Err(Error::invalid("start_date is after end_date")
+                .hint("Exchange the two; both days are included."));
         }
         let mut settings = Vec::new();
         for name in ALWAYS.into_iter().map(str::to_owned).chain(settings::captured_settings()) {

@@ -17,12 +17,11 @@ pub struct Seen {
     pub requested_by: u32,
     pub tenant: Option<String>,
     pub request: Asked,
-    pub worker_pid: Option<i32>,
 }
 
 const SEEN: &str = "
 SELECT jsonb_build_object('status', status, 'dataset', dataset, 'requested_by', requested_by::bigint, 'tenant', tenant,
-                          'request', request, 'worker_pid', worker_pid)
+                          'request', request)
   FROM acct_export.job WHERE id = $1::uuid";
 
 /// Finds a job that the caller may see. P0002 otherwise.

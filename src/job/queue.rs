@@ -14,7 +14,6 @@ pub struct Claimed {
     pub requested_by: u32,
     pub request: crate::request::Asked,
     pub context: super::context::Context,
-    pub created_at: String,
 }
 
 /// Tenants in turn: the one that has fewest running, then the one whose last start is longest ago, then the oldest job.
@@ -35,7 +34,7 @@ UPDATE acct_export.job j
    SET status = 'running', started_at = clock_timestamp(), attempts = attempts + 1, worker_pid = $2::integer
   FROM next WHERE j.id = next.id
 RETURNING jsonb_build_object('id', j.id, 'requested_by', j.requested_by::bigint, 'request', j.request,
-                             'context', j.context, 'created_at', j.created_at)";
+                             'context', j.context)";
 
 /// Takes the next job for this worker, or one given job; its lock is held before the change is committed, so there is no
 /// moment in which it looks crashed. As the owner.
@@ -92,7 +91,11 @@ pub fn recover() -> Result<()> {
         lock.release();
         if let Some((status, attempts)) = outcome {
             match status.as_str() {
-                "failed" => audit::record(audit::FAILED, &job, serde_json::json!({ "code": "57P02", "attempts": attempts }))?,
+                "failed" => audit::record(
+                    audit::FAILED,
+                    &job,
+                    serde_json::json!({ "code": "57P02", "attempts": attempts }),
+                )?,
                 "cancelled" => audit::record(audit::CANCELLED, &job, serde_json::json!({}))?,
                 _ => {}
             }

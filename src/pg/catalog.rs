@@ -9,7 +9,8 @@ pub(super) fn owner() -> pg_sys::Oid {
     unsafe {
         let namespace = pg_sys::get_namespace_oid(c"acct_export".as_ptr(), false);
         let table = pg_sys::get_relname_relid(c"job".as_ptr(), namespace);
-        let tuple = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::RELOID as i32, pg_sys::Datum::from(table));
+        let tuple =
+            pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::RELOID as i32, pg_sys::Datum::from(table));
         if tuple.is_null() {
             return pg_sys::GetUserId(); // half-dropped: as the caller, who has no rights on the tables
         }
@@ -62,4 +63,35 @@ pub fn temp_file_limit() -> Option<u64> {
     // SAFETY: reads a setting, in kB, -1 for none.
     let limit = unsafe { pg_sys::temp_file_limit };
     u64::try_from(limit).ok().map(|kilobytes| kilobytes * 1024)
+}
+
+/// Databases that a worker may connect to, by oid. Scans the shared catalogue itself, as the autovacuum launcher does
+/// (get_database_list, autovacuum.c): a process without a database cannot run SQL.
+pub fn databases() -> Vec<u32> {
+    let mut found = Vec::new();
+    // SAFETY: within a transaction; relation and scan are closed below, tuples are read while the scan holds them.
+    unsafe {
+        let table = pg_sys::table_open(pg_sys::DatabaseRelationId, pg_sys::AccessShareLock as i32);
+        let scan = pg_sys::systable_beginscan(
+            table,
+            pg_sys::InvalidOid,
+            false,
+            std::ptr::null_mut(),
+            0,
+            std::ptr::null_mut(),
+        );
+        loop {
+            let tuple = pg_sys::systable_getnext(scan);
+            if tuple.is_null() {
+                break;
+            }
+            let database = &*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_database>();
+            if database.datallowconn && !database.datistemplate {
+                found.push(database.oid.to_u32());
+            }
+        }
+        pg_sys::systable_endscan(scan);
+        pg_sys::table_close(table, pg_sys::AccessShareLock as i32);
+    }
+    found
 }

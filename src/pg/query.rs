@@ -6,8 +6,8 @@ use super::tuple::RowReader;
 use crate::encode::Cell;
 use crate::error::{Error, Kind, Result};
 use crate::request::filter::Param;
-use pgrx::prelude::*;
 use pgrx::pg_sys;
+use pgrx::prelude::*;
 use std::ffi::CString;
 
 /// What takes the rows.
@@ -51,7 +51,11 @@ impl<'a> Receiver<'a> {
 }
 
 #[pg_guard]
-unsafe extern "C-unwind" fn startup(this: *mut pg_sys::DestReceiver, _operation: i32, row: pg_sys::TupleDesc) {
+unsafe extern "C-unwind" fn startup(
+    this: *mut pg_sys::DestReceiver,
+    _operation: i32,
+    row: pg_sys::TupleDesc,
+) {
     // SAFETY: the server hands back the receiver it was given; the descriptor is valid during the call.
     let receiver = &mut *this.cast::<Receiver<'_>>();
     if receiver.reader.is_none() {
@@ -70,7 +74,10 @@ unsafe fn tuple_attribute(row: pg_sys::TupleDesc, index: usize) -> *const pg_sys
 }
 
 #[pg_guard]
-unsafe extern "C-unwind" fn receive(slot: *mut pg_sys::TupleTableSlot, this: *mut pg_sys::DestReceiver) -> bool {
+unsafe extern "C-unwind" fn receive(
+    slot: *mut pg_sys::TupleTableSlot,
+    this: *mut pg_sys::DestReceiver,
+) -> bool {
     // SAFETY: as in `startup`; the slot holds a tuple of the descriptor that startup saw.
     let receiver = &mut *this.cast::<Receiver<'_>>();
     let Some(reader) = receiver.reader.as_mut() else { return false };
@@ -103,7 +110,10 @@ pub fn for_each_row(sql: &str, bound: &[Param], local: bool, sink: &mut Sink<'_>
         let code = pg_sys::SPI_execute_extended(statement.as_ptr(), &options);
         pg_sys::SPI_finish();
         if code < 0 {
-            return Err(Error::new(Kind::Internal, format!("the export's query failed with SPI code {code}")));
+            return Err(Error::new(
+                Kind::Internal,
+                format!("the export's query failed with SPI code {code}"),
+            ));
         }
         receiver.outcome()
     }

@@ -75,7 +75,9 @@ pub fn catching<T>(body: impl FnOnce() -> Result<T>) -> std::result::Result<T, F
     PgTryBuilder::new(AssertUnwindSafe(|| body().map_err(Failure::Ours)))
         .catch_others(|caught| {
             let code = match &caught {
-                CaughtError::PostgresError(report) | CaughtError::ErrorReport(report) => report.sql_error_code(),
+                CaughtError::PostgresError(report) | CaughtError::ErrorReport(report) => {
+                    report.sql_error_code()
+                }
                 CaughtError::RustPanic { ereport, .. } => ereport.sql_error_code(),
             };
             Err(Failure::Server(ServerError { sqlstate: unpack(code as i32) }))

@@ -99,7 +99,12 @@ impl Row {
 }
 
 /// Runs a statement inside one SPI session, which frees everything it took.
-fn execute<T>(sql: &str, args: &[Arg<'_>], access: Access, each: impl Fn(Row) -> Result<T>) -> Result<(u64, Vec<T>)> {
+fn execute<T>(
+    sql: &str,
+    args: &[Arg<'_>],
+    access: Access,
+    each: impl Fn(Row) -> Result<T>,
+) -> Result<(u64, Vec<T>)> {
     let statement =
         CString::new(sql).map_err(|_| Error::new(Kind::Internal, "a statement contains a NUL byte"))?;
     // SAFETY: SPI is connected and finished in this block (an ERROR in between ends both by the abort); argument
@@ -125,7 +130,10 @@ fn execute<T>(sql: &str, args: &[Arg<'_>], access: Access, each: impl Fn(Row) ->
         );
         if code < 0 {
             pg_sys::SPI_finish();
-            return Err(Error::new(Kind::Internal, format!("a statement of the extension failed with SPI code {code}")));
+            return Err(Error::new(
+                Kind::Internal,
+                format!("a statement of the extension failed with SPI code {code}"),
+            ));
         }
         let affected = pg_sys::SPI_processed;
         let mut rows = Vec::new();
@@ -168,11 +176,11 @@ pub fn text(sql: &str, args: &[Arg<'_>]) -> Result<Option<String>> {
 
 /// First column of the first row of a reading query, which is a bytea.
 pub fn bytes(sql: &str, args: &[Arg<'_>]) -> Result<Option<Vec<u8>>> {
-    execute(sql, args, Access::Read, |row| Ok(row.bytes()))
-        .map(|(_, rows)| rows.into_iter().next().flatten())
+    execute(sql, args, Access::Read, |row| Ok(row.bytes())).map(|(_, rows)| rows.into_iter().next().flatten())
 }
 
 fn parse<T: DeserializeOwned>(row: Row) -> Result<T> {
-    serde_json::from_str(row.text().as_deref().unwrap_or("null"))
-        .map_err(|error| Error::new(Kind::Internal, format!("unexpected document in a table of the extension: {error}")))
+    serde_json::from_str(row.text().as_deref().unwrap_or("null")).map_err(|error| {
+        Error::new(Kind::Internal, format!("unexpected document in a table of the extension: {error}"))
+    })
 }

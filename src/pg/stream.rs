@@ -45,8 +45,12 @@ impl Stream {
                 return Err(Error::new(Kind::NotInPrerequisiteState, "the export's cursor was closed"));
             }
             let mut receiver = Receiver::new(sink, self.local);
-            let fetched =
-                pg_sys::PortalRunFetch(portal, pg_sys::FetchDirection::FETCH_FORWARD, count, receiver.as_server());
+            let fetched = pg_sys::PortalRunFetch(
+                portal,
+                pg_sys::FetchDirection::FETCH_FORWARD,
+                count,
+                receiver.as_server(),
+            );
             receiver.outcome()?;
             Ok(fetched)
         }

@@ -109,7 +109,11 @@ impl Reader {
             // float4 as the shortest text that reads back: 0.1, not 0.10000000149.
             Reader::Float4 => {
                 let value = f32::from_bits(datum.value() as u32);
-                Cell::Float(if value.is_finite() { value.to_string().parse().unwrap_or(f64::from(value)) } else { f64::from(value) })
+                Cell::Float(if value.is_finite() {
+                    value.to_string().parse().unwrap_or(f64::from(value))
+                } else {
+                    f64::from(value)
+                })
             }
             Reader::Float8 => Cell::Float(f64::from_bits(datum.value() as u64)),
             Reader::Date => Cell::Date(datum.value() as i32),
@@ -162,7 +166,9 @@ impl Element {
         if count == 0 {
             return Ok(&[]);
         }
-        let cells = pg_sys::MemoryContextAllocHuge(pg_sys::CurrentMemoryContext, count * size_of::<Cell<'r>>()).cast::<Cell<'r>>();
+        let cells =
+            pg_sys::MemoryContextAllocHuge(pg_sys::CurrentMemoryContext, count * size_of::<Cell<'r>>())
+                .cast::<Cell<'r>>();
         for index in 0..count {
             let cell = if *nulls.add(index) { Cell::Null } else { self.reader.read(*values.add(index))? };
             cells.add(index).write(cell);
@@ -186,7 +192,8 @@ fn output_function(type_oid: pg_sys::Oid) -> pg_sys::FmgrInfo {
 /// `datum` is a varlena; the result lives as long as the tuple or the current memory context.
 unsafe fn varlena_text<'r>(datum: pg_sys::Datum) -> Result<&'r str> {
     let value = pg_sys::pg_detoast_datum_packed(datum.cast_mut_ptr());
-    let bytes = std::slice::from_raw_parts(pgrx::vardata_any(value).cast::<u8>(), pgrx::varsize_any_exhdr(value));
+    let bytes =
+        std::slice::from_raw_parts(pgrx::vardata_any(value).cast::<u8>(), pgrx::varsize_any_exhdr(value));
     utf8(bytes)
 }
 

@@ -10,7 +10,8 @@ pub fn describe(oid: u32) -> Type {
     // SAFETY: syscache look-ups; format_type gives a palloc'd name, also for an oid that is no type.
     unsafe {
         let base = pg_sys::getBaseType(type_oid);
-        let name = CStr::from_ptr(pg_sys::format_type_extended(type_oid, -1, 0)).to_string_lossy().into_owned();
+        let name =
+            CStr::from_ptr(pg_sys::format_type_extended(type_oid, -1, 0)).to_string_lossy().into_owned();
         let element = pg_sys::get_base_element_type(base);
         let is_array = element != pg_sys::InvalidOid && pg_sys::get_typlen(base) == -1;
         let class = match class(base) {
@@ -44,7 +45,11 @@ fn class(base: pg_sys::Oid) -> Class {
             let (mut category, mut preferred) = (0 as core::ffi::c_char, false);
             // SAFETY: a syscache look-up into two locals.
             unsafe { pg_sys::get_type_category_preferred(base, &mut category, &mut preferred) };
-            if category as u8 == pg_sys::TYPCATEGORY_STRING { Class::Text } else { Class::Other }
+            if category as u8 == pg_sys::TYPCATEGORY_STRING {
+                Class::Text
+            } else {
+                Class::Other
+            }
         }
     }
 }

@@ -116,11 +116,8 @@ pub fn reload_if_asked() -> bool {
 /// Says in pg_stat_activity what this worker does: an id, never a value.
 pub fn report_activity(text: Option<&str>) {
     let text = text.and_then(|text| std::ffi::CString::new(text).ok());
-    let state = if text.is_some() {
-        pg_sys::BackendState::STATE_RUNNING
-    } else {
-        pg_sys::BackendState::STATE_IDLE
-    };
+    let state =
+        if text.is_some() { pg_sys::BackendState::STATE_RUNNING } else { pg_sys::BackendState::STATE_IDLE };
     // SAFETY: the string is copied into shared memory.
     unsafe {
         pg_sys::pgstat_report_activity(state, text.as_ref().map_or(std::ptr::null(), |text| text.as_ptr()));

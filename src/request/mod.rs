@@ -15,7 +15,5 @@ pub mod selection;
 mod listing;
 
 pub use asked::Asked;
-pub use filter::{Clause, Param};
 pub use name::{file_stem, Stamp};
-pub use period::Period;
-pub use selection::{select_fields, Selected, Selection};
+pub use selection::select_fields;

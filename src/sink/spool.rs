@@ -34,7 +34,9 @@ impl Spool {
         let target = match compression {
             None => Target::Plain(buffered),
             // No name and no time in the header: the same rows give the same bytes.
-            Some(Compression::Gzip) => Target::Gzip(Box::new(GzEncoder::new(buffered, flate2::Compression::new(4)))),
+            Some(Compression::Gzip) => {
+                Target::Gzip(Box::new(GzEncoder::new(buffered, flate2::Compression::new(4))))
+            }
         };
         Ok(Spool { target })
     }
@@ -45,7 +47,8 @@ impl Spool {
             Target::Plain(buffered) => buffered,
             Target::Gzip(encoder) => encoder.finish()?,
         };
-        let Hashing { mut file, hash, bytes, .. } = buffered.into_inner().map_err(io::IntoInnerError::into_error)?;
+        let Hashing { mut file, hash, bytes, .. } =
+            buffered.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.seek(SeekFrom::Start(0))?;
         let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(Spooled { file, bytes, sha256 })
@@ -81,8 +84,11 @@ impl Write for Hashing {
         wait::interrupted().map_err(io::Error::other)?;
         if self.limit.is_some_and(|limit| self.bytes + bytes.len() as u64 > limit) {
             return Err(io::Error::other(
-                Error::new(Kind::ConfigurationLimitExceeded, "the export's spool file exceeds temp_file_limit")
-                    .hint("Narrow the export, or let a superuser raise temp_file_limit."),
+                Error::new(
+                    Kind::ConfigurationLimitExceeded,
+                    "the export's spool file exceeds temp_file_limit",
+                )
+                .hint("Narrow the export, or let a superuser raise temp_file_limit."),
             ));
         }
         let written = self.file.write(bytes)?;

@@ -58,9 +58,16 @@ impl Where {
 }
 
 /// Builds the plan. Errors as of contract section 9: 22023 for what is unknown or does not fit, 42501 for what is barred.
-pub fn build(loaded: &Loaded, asked: &Asked, context: &Context, options: &Options, default_order: Order) -> Result<Plan> {
+pub fn build(
+    loaded: &Loaded,
+    asked: &Asked,
+    context: &Context,
+    options: &Options,
+    default_order: Order,
+) -> Result<Plan> {
     let dataset = &loaded.dataset;
-    let selection = select_fields(dataset, asked.fields.as_deref(), asked.include.as_deref(), asked.anonymise)?;
+    let selection =
+        select_fields(dataset, asked.fields.as_deref(), asked.include.as_deref(), asked.anonymise)?;
     if let Some(companion) = selection.companions.first() {
         return Err(Error::new(
             crate::error::Kind::FeatureNotSupported,
@@ -83,8 +90,11 @@ pub fn build(loaded: &Loaded, asked: &Asked, context: &Context, options: &Option
     period(dataset, asked, context, &mut narrowing)?;
     status(dataset, asked, &mut narrowing)?;
     if let Some(document) = &asked.filter {
-        let clause = filter::compile(document, dataset, narrowing.params.len() + 1, &secrets::is_secret_name)?;
-        narrowing.uses.extend(clause.params.iter().filter_map(|param| filtered_column(dataset, &param.field)));
+        let clause =
+            filter::compile(document, dataset, narrowing.params.len() + 1, &secrets::is_secret_name)?;
+        narrowing
+            .uses
+            .extend(clause.params.iter().filter_map(|param| filtered_column(dataset, &param.field)));
         narrowing.conditions.push(format!("({})", clause.sql));
         narrowing.params.extend(clause.params);
     }
@@ -102,7 +112,14 @@ pub fn build(loaded: &Loaded, asked: &Asked, context: &Context, options: &Option
         sql.push_str(&format!(" ORDER BY s.{}", quote_ident(&key.name)));
         narrowing.uses.push(key.name.clone());
     }
-    Ok(Plan { sql, params: narrowing.params, columns, treatments, uses: narrowing.uses, left_out: selection.left_out })
+    Ok(Plan {
+        sql,
+        params: narrowing.params,
+        columns,
+        treatments,
+        uses: narrowing.uses,
+        left_out: selection.left_out,
+    })
 }
 
 /// The tenant is a constant in the query: one shard, one partition, one index range.
@@ -126,7 +143,8 @@ fn period(dataset: &Dataset, asked: &Asked, context: &Context, narrowing: &mut W
         bound(field, "lt", "<", bounds.until.as_ref(), narrowing)?;
     } else if asked.period_field.is_some() {
         dated_field(dataset, asked.period_field.as_deref(), "a period")?;
-        return Err(Error::invalid("period_field is given without a period").hint("Add period, start_date or end_date."));
+        return Err(Error::invalid("period_field is given without a period")
+            .hint("Add period, start_date or end_date."));
     }
     if bounds.since.is_some() {
         let field = dated_field(dataset, None, "since")?;
@@ -135,7 +153,13 @@ fn period(dataset: &Dataset, asked: &Asked, context: &Context, narrowing: &mut W
     Ok(())
 }
 
-fn bound(field: &Field, operator: &'static str, sql: &str, moment: Option<&Moment>, narrowing: &mut Where) -> Result<()> {
+fn bound(
+    field: &Field,
+    operator: &'static str,
+    sql: &str,
+    moment: Option<&Moment>,
+    narrowing: &mut Where,
+) -> Result<()> {
     if let Some(value) = moment.and_then(|moment| moment.as_type(field.ty.class)) {
         narrowing.compare(field, operator, sql, value);
     }
@@ -149,11 +173,18 @@ fn dated_field<'a>(dataset: &'a Dataset, asked: Option<&str>, what: &str) -> Res
     };
     let known = || {
         let names: Vec<&str> = dataset.fields.iter().filter(dated).map(|field| field.name.as_str()).collect();
-        if names.is_empty() { "It has no date field.".to_owned() } else { format!("Date fields: {}.", names.join(", ")) }
+        if names.is_empty() {
+            "It has no date field.".to_owned()
+        } else {
+            format!("Date fields: {}.", names.join(", "))
+        }
     };
     let Some(name) = asked.or(dataset.created_column.as_deref()) else {
-        return Err(Error::invalid(format!("dataset \"{}\" has no created column, so {what} needs a field", dataset.name))
-            .hint(format!("Name one with period_field. {}", known())));
+        return Err(Error::invalid(format!(
+            "dataset \"{}\" has no created column, so {what} needs a field",
+            dataset.name
+        ))
+        .hint(format!("Name one with period_field. {}", known())));
     };
     let field = dataset
         .field(name)
@@ -162,8 +193,11 @@ fn dated_field<'a>(dataset: &'a Dataset, asked: Option<&str>, what: &str) -> Res
         return Err(Error::denied(format!("field \"{name}\" cannot be selected on: {reason}")));
     }
     if !dated(&field) {
-        return Err(Error::invalid(format!("field \"{name}\" is of type {}, not a date or timestamp", field.ty.name))
-            .hint(known()));
+        return Err(Error::invalid(format!(
+            "field \"{name}\" is of type {}, not a date or timestamp",
+            field.ty.name
+        ))
+        .hint(known()));
     }
     Ok(field)
 }
@@ -203,8 +237,12 @@ fn own_column<'a>(dataset: &'a Dataset, name: &str) -> Result<&'a Field> {
 
 fn filtered_column(dataset: &Dataset, name: &str) -> Option<String> {
     let own = match name {
-        "created_after" | "created_before" if dataset.field(name).is_none() => dataset.created_column.as_deref(),
-        "updated_after" | "updated_before" if dataset.field(name).is_none() => dataset.updated_column.as_deref(),
+        "created_after" | "created_before" if dataset.field(name).is_none() => {
+            dataset.created_column.as_deref()
+        }
+        "updated_after" | "updated_before" if dataset.field(name).is_none() => {
+            dataset.updated_column.as_deref()
+        }
         _ => None,
     };
     let column = own.unwrap_or_else(|| name.split('.').next().unwrap_or(name));

@@ -53,7 +53,11 @@ impl Shield {
     }
 
     /// Hands the row on as it may leave.
-    pub fn apply(&mut self, cells: &[Cell<'_>], next: &mut dyn FnMut(&[Cell<'_>]) -> Result<()>) -> Result<()> {
+    pub fn apply(
+        &mut self,
+        cells: &[Cell<'_>],
+        next: &mut dyn FnMut(&[Cell<'_>]) -> Result<()>,
+    ) -> Result<()> {
         if self.idle {
             return next(cells);
         }
@@ -142,8 +146,11 @@ fn scrub(json: &str) -> Result<Option<String>> {
     }
     let mut value: Value = serde_json::from_str(json).map_err(|_| {
         // Deeper than serde_json goes (128), or a number beyond all bounds: what cannot be searched does not leave.
-        Error::new(ErrorKind::ProgramLimitExceeded, "a JSON value is nested too deeply to be searched for secrets")
-            .hint("Leave the field out with fields, or redact it with acct_export_set_field.")
+        Error::new(
+            ErrorKind::ProgramLimitExceeded,
+            "a JSON value is nested too deeply to be searched for secrets",
+        )
+        .hint("Leave the field out with fields, or redact it with acct_export_set_field.")
     })?;
     Ok(drop_secrets(&mut value).then(|| value.to_string()))
 }
@@ -187,7 +194,10 @@ mod tests {
 
     #[test]
     fn masks() {
-        assert_eq!(one(Treatment::Redact, Kind::Text, Cell::Text("anna@example.com")), r#"Text("[redacted]")"#);
+        assert_eq!(
+            one(Treatment::Redact, Kind::Text, Cell::Text("anna@example.com")),
+            r#"Text("[redacted]")"#
+        );
         assert_eq!(one(Treatment::Redact, Kind::Text, Cell::Null), "Null");
         assert_eq!(one(Treatment::Last4, Kind::Text, Cell::Text("+33612345678")), r#"Text("********5678")"#);
         assert_eq!(one(Treatment::Last4, Kind::Text, Cell::Text("1234")), r#"Text("****")"#);
@@ -211,7 +221,10 @@ mod tests {
     #[test]
     fn secret_keys_of_json_are_dropped_at_every_depth() {
         let json = r#"{"a":1.50,"password":"x","b":[{"apiToken":"y","c":{"refresh_token":"z","d":2}}]}"#;
-        assert_eq!(one(Treatment::Keep, Kind::Json, Cell::Json(json)), r#"Json("{\"a\":1.50,\"b\":[{\"c\":{\"d\":2}}]}")"#);
+        assert_eq!(
+            one(Treatment::Keep, Kind::Json, Cell::Json(json)),
+            r#"Json("{\"a\":1.50,\"b\":[{\"c\":{\"d\":2}}]}")"#
+        );
         let escaped = "{\"pass\\u0077ord\":\"x\"}";
         assert_eq!(one(Treatment::Keep, Kind::Json, Cell::Json(escaped)), r#"Json("{}")"#);
         let list = [Cell::Json(r#"{"token":1,"e":2}"#), Cell::Null];

@@ -2,8 +2,7 @@
 //! autovacuum launcher does. The worker recovers lost jobs, purges, and works off what waits; where the extension is not
 //! installed it ends at once.
 
-use crate::error::Result;
-use crate::pg::{guc, sql, wait, worker, xact};
+use crate::pg::{catalog, wait, worker, xact};
 use std::time::Duration;
 
 /// Between two rounds; also the longest that a crashed job waits.
@@ -12,19 +11,12 @@ const ROUND: Duration = Duration::from_secs(60);
 /// The life of the launcher. A reload starts a round at once, so that a raised `max_workers` resumes the queue.
 pub fn launch() {
     loop {
-        for database in xact::transaction(xact::Mode::OneSnapshot, databases).unwrap_or_default() {
+        for database in
+            xact::transaction(xact::Mode::OneSnapshot, || Ok(catalog::databases())).unwrap_or_default()
+        {
             worker::start_worker(database);
         }
         wait::pause(ROUND);
         worker::reload_if_asked();
     }
-}
-
-fn databases() -> Result<Vec<u32>> {
-    let scope = guc::Scope::open();
-    scope.pin();
-    sql::documents(
-        "SELECT to_jsonb(oid::bigint) FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY oid",
-        &[],
-    )
 }

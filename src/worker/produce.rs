@@ -100,8 +100,11 @@ fn read(
     query::for_each_row(&plan.sql, &plan.params, format == Format::Xlsx, &mut |cells| {
         rows += 1;
         if limit.is_some_and(|limit| rows > limit) {
-            return Err(Error::new(Kind::ProgramLimitExceeded, "the export has more rows than acct_export.max_rows allows")
-                .hint("Narrow it with a period or a filter."));
+            return Err(Error::new(
+                Kind::ProgramLimitExceeded,
+                "the export has more rows than acct_export.max_rows allows",
+            )
+            .hint("Narrow it with a period or a filter."));
         }
         shield.apply(cells, &mut |cells| encoder.row(cells, buffer))?;
         if buffer.len() >= BATCH {
@@ -134,7 +137,10 @@ fn info(task: &Task<'_>, plan: &Plan, rows: u64, moment: &DateTime<Utc>, as_of: 
     add("Requested at", Some(task.context.asked_at.clone()));
     add("As of", Some(moment.to_rfc3339_opts(SecondsFormat::Micros, true)));
     add("Rows", Some(rows.to_string()));
-    add("Fields", Some(plan.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ")));
+    add(
+        "Fields",
+        Some(plan.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ")),
+    );
     let bounds = &task.context.bounds;
     add("Period", asked.period.clone());
     add("Period field", asked.period_field.clone());

@@ -81,8 +81,12 @@ fn describe(failure: &Failure) -> (String, String) {
         }
         Failure::Server(error) => {
             let what = match &error.sqlstate[..2.min(error.sqlstate.len())] {
-                _ if error.sqlstate == "57014" => "the export was stopped by a cancel request or by acct_export.job_timeout",
-                "42" if error.sqlstate == "42501" => "the requester may not read everything that the source reads",
+                _ if error.sqlstate == "57014" => {
+                    "the export was stopped by a cancel request or by acct_export.job_timeout"
+                }
+                "42" if error.sqlstate == "42501" => {
+                    "the requester may not read everything that the source reads"
+                }
                 "25" => "something that the source calls tried to write while it was read",
                 "53" => "the server ran out of a resource",
                 "57" => "the server stopped the export",

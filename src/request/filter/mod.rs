@@ -28,13 +28,11 @@ pub mod sql;
 
 mod json;
 mod names;
-mod narrows;
 mod side;
 mod suits;
 mod weigh;
 
 pub use check::check;
-pub use narrows::narrowed_fields;
 pub use parse::parse;
 pub use sql::{quote_ident, to_sql, Clause, Param, Value};
 

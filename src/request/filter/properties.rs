@@ -1,6 +1,6 @@
 //! What must hold for every document: no panic, and SQL made of nothing but placeholders and known columns.
 
-use super::{compile, fixture, narrowed_fields, parse, Value as Bound};
+use super::{compile, fixture, Value as Bound};
 use crate::request::filter::ast::Operator;
 use proptest::prelude::*;
 use serde_json::{Map, Value};
@@ -136,9 +136,6 @@ fn holds(document: &Value, first: usize) -> bool {
         };
         assert!(texts.iter().all(|text| !text.contains('\0')), "{param:?}");
     }
-    let parsed = parse(document).unwrap();
-    let checked = super::check(&parsed, &dataset, &fixture::is_secret).unwrap();
-    assert!(narrowed_fields(&checked).iter().all(|name| dataset.field(name).is_some()));
     true
 }
 
