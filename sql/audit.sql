@@ -23,8 +23,8 @@ CREATE TABLE acct_export.audit_head (
     seq      bigint NOT NULL,
     hash     bytea NOT NULL
 );
-COMMENT ON TABLE acct_export.audit_head IS 'last link of the chain; its row lock puts sealing transactions in a line';
-INSERT INTO acct_export.audit_head (seq, hash) VALUES (0, '\x');
+COMMENT ON TABLE acct_export.audit_head IS 'last link of the chain, once there is one; its row lock puts sealing transactions in a line';
+SELECT pg_catalog.pg_extension_config_dump('acct_export.audit_head', '');
 
 CREATE FUNCTION acct_export.audit_hash(before bytea, event acct_export.audit) RETURNS bytea
 LANGUAGE sql IMMUTABLE
@@ -43,6 +43,7 @@ DECLARE
     head  acct_export.audit_head;
     event acct_export.audit;
 BEGIN
+    INSERT INTO acct_export.audit_head (seq, hash) VALUES (0, '\x') ON CONFLICT DO NOTHING;
     SELECT * INTO STRICT head FROM acct_export.audit_head FOR UPDATE;
     SELECT * INTO STRICT event FROM acct_export.audit a WHERE a.id = NEW.id;
     event.seq := head.seq + 1;
@@ -55,7 +56,9 @@ $$;
 COMMENT ON FUNCTION acct_export.audit_seal() IS 'trigger: puts a new audit event into the chain when its transaction commits';
 
 CREATE CONSTRAINT TRIGGER seal AFTER INSERT ON acct_export.audit
-    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION acct_export.audit_seal();
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+    WHEN (NEW.hash IS NULL) -- a restored dump brings its seals along
+    EXECUTE FUNCTION acct_export.audit_seal();
 COMMENT ON TRIGGER seal ON acct_export.audit IS 'puts a new event into the chain when its transaction commits';
 
 CREATE FUNCTION acct_export.audit_keep() RETURNS trigger

@@ -3,9 +3,11 @@
 use super::lock_of;
 use crate::audit;
 use crate::error::Result;
+use crate::pg::lock::Lock;
 use crate::pg::{sql, worker};
 use crate::settings;
 use serde::Deserialize;
+use std::cell::Cell;
 
 /// A job that this process has claimed.
 #[derive(Debug, Deserialize)]
@@ -36,26 +38,46 @@ UPDATE acct_export.job j
 RETURNING jsonb_build_object('id', j.id, 'requested_by', j.requested_by::bigint, 'request', j.request,
                              'context', j.context)";
 
-/// Takes the next job for this worker, or one given job; its lock is held before the change is committed, so there is no
-/// moment in which it looks crashed. As the owner.
-pub fn claim(only: Option<&str>) -> Result<Option<Claimed>> {
-    let candidates: Vec<String> = match only {
-        Some(job) => vec![job.to_owned()],
-        None => sql::documents(CANDIDATES, &[])?,
-    };
+thread_local! {
+    /// Lock of the job that this worker has claimed. A session lock outlives an aborted transaction, so who claims has
+    /// to know what to give back.
+    static HELD: Cell<Option<Lock>> = const { Cell::new(None) };
+}
+
+/// Gives the lock of the claimed job back, if there is one.
+pub fn let_go() {
+    if let Some(lock) = HELD.take() {
+        lock.release();
+    }
+}
+
+/// Takes the next job for this worker; its lock is held before the change is committed, so there is no moment in which it
+/// looks crashed. As the owner; `let_go` ends it, whatever comes.
+pub fn claim() -> Result<Option<Claimed>> {
+    let candidates: Vec<String> = sql::documents(CANDIDATES, &[])?;
     for job in candidates {
         let lock = lock_of(&job);
         if !lock.try_acquire() {
             continue;
         }
-        let pid = i64::from(worker::pid());
-        if let Some(claimed) = sql::change::<Claimed>(TAKE, &[(&job).into(), pid.into()])? {
-            super::status::notify(&claimed.id, "running")?;
+        HELD.set(Some(lock));
+        if let Some(claimed) = take(&job)? {
             return Ok(Some(claimed));
         }
-        lock.release();
+        let_go();
     }
     Ok(None)
+}
+
+/// Makes one queued job this process's own. Without its lock only where nobody else can see the job: in the transaction
+/// that has just asked for it.
+pub fn take(job: &str) -> Result<Option<Claimed>> {
+    let pid = i64::from(worker::pid());
+    let claimed: Option<Claimed> = sql::change(TAKE, &[job.into(), pid.into()])?;
+    if claimed.is_some() {
+        super::status::notify(job, "running")?;
+    }
+    Ok(claimed)
 }
 
 /// Whether a worker has something to do: a queued job, or one that lost its worker. Reads only.

@@ -5,7 +5,7 @@ use super::{as_owner, log};
 use crate::error::{Error, Kind, Result};
 use crate::job::queue::{self, Claimed};
 use crate::job::settle::{self, Product};
-use crate::job::{lock_of, Stage};
+use crate::job::Stage;
 use crate::pg::report::Failure;
 use crate::pg::{identity, progress, wait, worker, xact};
 use crate::settings;
@@ -13,14 +13,17 @@ use std::time::Duration;
 
 /// Claims and runs the next job; false: the queue is empty.
 pub fn next_job() -> bool {
-    let claimed = match as_owner(xact::Mode::ReadWrite, || queue::claim(None)) {
+    let claimed = match as_owner(xact::Mode::ReadWrite, queue::claim) {
         Ok(Some(claimed)) => claimed,
         Ok(None) => return false,
-        // A cancel that came too late for the job before this one.
-        Err(Failure::Server(error)) if error.sqlstate == "57014" => return true,
         Err(failure) => {
-            log(&failure, "claiming a job");
-            return false;
+            queue::let_go();
+            // A cancel that came too late for the job before this one is no reason to stop.
+            let late = matches!(&failure, Failure::Server(error) if error.sqlstate == "57014");
+            if !late {
+                log(&failure, "claiming a job");
+            }
+            return late;
         }
     };
     worker::report_activity(Some(&format!("export {}", claimed.id)));
@@ -31,7 +34,7 @@ pub fn next_job() -> bool {
     if let Err(failure) = outcome {
         end_badly(&claimed.id, &failure);
     }
-    lock_of(&claimed.id).release();
+    queue::let_go();
     worker::report_activity(None);
     true
 }
@@ -99,7 +102,7 @@ fn describe(failure: &Failure) -> (String, String) {
 
 /// The whole job in the caller's session and transaction (`acct_export.async = off`); an error is the caller's.
 pub fn in_session(job: &str) -> Result<()> {
-    let claimed = identity::as_owner(|| queue::claim(Some(job)))?
+    let claimed = identity::as_owner(|| queue::take(job))?
         .ok_or_else(|| Error::new(Kind::ObjectInUse, format!("export job {job} was taken by a worker")))?;
     let task = Task {
         job,
@@ -112,6 +115,5 @@ pub fn in_session(job: &str) -> Result<()> {
     progress::stage(Stage::Storing);
     identity::as_owner(|| settle::complete(&claimed, &mut product, &settings::intervals()?))?;
     progress::end();
-    lock_of(job).release();
     Ok(())
 }
