@@ -21,7 +21,7 @@ FEATURES := --no-default-features --features pg$(PG)
 # Tests wait more than they compute.
 export RUST_TEST_THREADS ?= 4
 
-.PHONY: help setup build install-tree demo test lint bench clean
+.PHONY: help setup build install install-tree demo demo-stop test lint bench clean
 
 help:           ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -33,11 +33,17 @@ build: setup    ## build the extension into target/package
 	@rm -rf '$(TARGET)/package'
 	cargo-pgrx pgrx package --pg-config '$(PG_CONFIG)' --profile $(PROFILE) --out-dir '$(TARGET)/package' $(FEATURES)
 
+install: setup  ## install a release build into the PostgreSQL of PG_CONFIG (as root, or through sudo)
+	cargo-pgrx pgrx install --release --pg-config '$(PG_CONFIG)' $(FEATURES) $$([[ $$EUID == 0 ]] || echo --sudo)
+
 install-tree: build ## a server with the extension, in a directory of its own; prints the way to its programs
 	@scripts/server-tree
 
-demo: build     ## load the demo data, export it in every format into demo-output/
-	@scripts/with-server scripts/demo
+demo: build     ## load the demo data, export it in every format into demo-output/; its server stays
+	@scripts/with-server --keep scripts/demo
+
+demo-stop:      ## stop and remove the demo's server
+	@scripts/with-server --stop
 
 test: build     ## unit tests, then integration tests on real servers (T=install: only tests/install.rs)
 	cargo test --profile $(PROFILE) $(FEATURES) --lib
@@ -52,6 +58,6 @@ bench: PROFILE := release
 bench: build    ## measure a release build side by side with what one would take instead
 	@benches/run
 
-clean:          ## remove what was built, and what servers left behind
+clean: demo-stop ## remove what was built, and what servers left behind
 	@rm -rf '$(TARGET)'/{debug,release,package} demo-output
 	@bash -c '. scripts/common.sh && rm -rf "$$(work_dir)"'

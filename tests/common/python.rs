@@ -1,0 +1,40 @@
+//! A Python with the packages that tests want, in a virtual environment below target/ that stays from run to run.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The interpreter of the environment, which is made where it is not there yet or has other versions.
+pub fn with_packages() -> PathBuf {
+    let list = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/requirements.txt");
+    let wanted = fs::read_to_string(&list).unwrap();
+    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python");
+    fs::create_dir_all(&home).unwrap();
+    // Two test programs at once: the second waits, and finds it made.
+    let lock = File::create(home.join("lock")).unwrap();
+    lock.lock().unwrap();
+    let (venv, mark) = (home.join("venv"), home.join("installed.txt"));
+    let python = venv.join("bin/python");
+    if python.exists() && fs::read_to_string(&mark).is_ok_and(|made| made == wanted) {
+        return python;
+    }
+    let _ = fs::remove_file(&mark);
+    must(
+        Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv),
+        "no virtual environment could be made: this test needs python3 with its venv module (`make setup`)",
+    );
+    must(
+        Command::new(&python)
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"])
+            .arg(&list),
+        "pip could not install the packages: this test needs a package index that pip can reach, the first time at least",
+    );
+    fs::write(&mark, wanted).unwrap();
+    python
+}
+
+fn must(command: &mut Command, otherwise: &str) {
+    let output = command.stdin(Stdio::null()).output().unwrap_or_else(|e| panic!("{otherwise}\n{e}"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{otherwise}\n{said}");
+}
