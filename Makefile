@@ -31,7 +31,7 @@ setup:          ## install what is missing (Debian packages, cargo-pgrx)
 
 build: setup    ## build the extension into target/package
 	@rm -rf '$(TARGET)/package'
-	cargo-pgrx pgrx package --pg-config '$(PG_CONFIG)' --profile $(PROFILE) --out-dir '$(TARGET)/package' $(FEATURES)
+	$(if $(filter release,$(PROFILE)),env -u PGRX_BUILD_FLAGS )cargo-pgrx pgrx package --pg-config '$(PG_CONFIG)' --profile $(PROFILE) --out-dir '$(TARGET)/package' $(FEATURES)
 
 install: setup  ## install a release build into the PostgreSQL of PG_CONFIG (as root, or through sudo)
 	cargo-pgrx pgrx install --release --pg-config '$(PG_CONFIG)' $(FEATURES) $$([[ $$EUID == 0 ]] || echo --sudo)

@@ -18,48 +18,17 @@ COMMENT ON COLUMN acct_export.audit.hash IS 'SHA-256 over the hash of the event 
 SELECT pg_catalog.pg_extension_config_dump('acct_export.audit', '');
 SELECT pg_catalog.pg_extension_config_dump('acct_export.audit_id_seq', '');
 
-CREATE TABLE acct_export.audit_head (
-    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
-    seq      bigint NOT NULL,
-    hash     bytea NOT NULL
-);
-COMMENT ON TABLE acct_export.audit_head IS 'last link of the chain, once there is one; its row lock puts sealing transactions in a line';
-SELECT pg_catalog.pg_extension_config_dump('acct_export.audit_head', '');
+-- An event gets its place just before its transaction commits (src/audit.rs).
+CREATE INDEX audit_unsealed ON acct_export.audit (id) WHERE hash IS NULL;
 
-CREATE FUNCTION acct_export.audit_hash(before bytea, event acct_export.audit) RETURNS bytea
+CREATE FUNCTION acct_export.audit_hash(before bytea, seq bigint, event acct_export.audit) RETURNS bytea
 LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
     SELECT sha256(before || convert_to(jsonb_build_array(
-        event.seq, extract(epoch FROM event.at), event.event, event.job_id, event.actor, event.role,
+        seq, extract(epoch FROM event.at), event.event, event.job_id, event.actor, event.role,
         event.tenant, event.dataset, event.detail)::text, 'UTF8'));
 END;
-COMMENT ON FUNCTION acct_export.audit_hash(bytea, acct_export.audit) IS 'hash of an audit event that follows the given one';
-
--- Sealing waits for the end of the transaction: the lock on the chain's head is held while it commits, no longer,
--- so a transaction that asks for an export and stays open stops nobody.
-CREATE FUNCTION acct_export.audit_seal() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    head  acct_export.audit_head;
-    event acct_export.audit;
-BEGIN
-    INSERT INTO acct_export.audit_head (seq, hash) VALUES (0, '\x') ON CONFLICT DO NOTHING;
-    SELECT * INTO STRICT head FROM acct_export.audit_head FOR UPDATE;
-    SELECT * INTO STRICT event FROM acct_export.audit a WHERE a.id = NEW.id;
-    event.seq := head.seq + 1;
-    event.hash := acct_export.audit_hash(head.hash, event);
-    UPDATE acct_export.audit a SET seq = event.seq, hash = event.hash WHERE a.id = event.id;
-    UPDATE acct_export.audit_head SET seq = event.seq, hash = event.hash;
-    RETURN NULL;
-END
-$$;
-COMMENT ON FUNCTION acct_export.audit_seal() IS 'trigger: puts a new audit event into the chain when its transaction commits';
-
-CREATE CONSTRAINT TRIGGER seal AFTER INSERT ON acct_export.audit
-    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
-    WHEN (NEW.hash IS NULL) -- a restored dump brings its seals along
-    EXECUTE FUNCTION acct_export.audit_seal();
-COMMENT ON TRIGGER seal ON acct_export.audit IS 'puts a new event into the chain when its transaction commits';
+COMMENT ON FUNCTION acct_export.audit_hash(bytea, bigint, acct_export.audit) IS 'hash of an audit event that follows the given one';
 
 CREATE FUNCTION acct_export.audit_keep() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -92,7 +61,7 @@ BEGIN ATOMIC
     SELECT a.id, a.at, a.event, a.job_id, a.actor, a.role, a.tenant, a.dataset, a.detail, a.hash
       FROM (SELECT e.*, lag(e.hash) OVER (ORDER BY e.seq) AS before, lag(e.seq) OVER (ORDER BY e.seq) AS seq_before
               FROM acct_export.audit e WHERE e.seq IS NOT NULL) a
-     WHERE a.hash IS DISTINCT FROM acct_export.audit_hash(coalesce(a.before, '\x'::bytea),
+     WHERE a.hash IS DISTINCT FROM acct_export.audit_hash(coalesce(a.before, '\x'::bytea), a.seq,
                ROW(a.id, a.seq, a.at, a.event, a.job_id, a.actor, a.role, a.tenant, a.dataset, a.detail, a.hash)::acct_export.audit)
         OR a.seq <> coalesce(a.seq_before, 0) + 1
      ORDER BY a.seq

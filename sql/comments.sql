@@ -13,6 +13,7 @@ COMMENT ON FUNCTION acct_export_large_object IS 'an export''s file as a large ob
 COMMENT ON FUNCTION acct_export_set_field IS 'changes how a field of a dataset is labelled, ordered, grouped and masked';
 COMMENT ON FUNCTION acct_export_unregister IS 'forgets a dataset; its jobs and files stay until their time';
 COMMENT ON FUNCTION acct_export.wait_for_end IS 'behind acct_export_wait';
+COMMENT ON FUNCTION acct_export.wake IS 'starts a worker where jobs wait and none runs';
 COMMENT ON FUNCTION acct_export.visible IS 'whether the caller may see a job of this role and tenant';
 COMMENT ON FUNCTION acct_export.worker_progress IS 'progress counters of the worker that runs a job';
 COMMENT ON FUNCTION acct_export.register_dataset IS 'behind acct_export_register';

@@ -20,7 +20,7 @@ BEGIN ATOMIC
         'created_column', created_column, 'updated_column', updated_column, 'status_column', status_column,
         'disabled_values', disabled_values, 'required_roles', required_roles,
         'authorize', (SELECT quote_ident(n.nspname) || '.' || quote_ident(p.proname)
-                             || '(' || pg_get_function_identity_arguments(p.oid) || ')'
+                             || '(' || oidvectortypes(p.proargtypes) || ')'
                         FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p.oid = authorize),
         'title', title, 'companions', companions));
 END;

@@ -61,6 +61,7 @@ CREATE TABLE acct_export.job (
     as_of            timestamptz,
     rows_done        bigint,
     bytes_done       bigint,
+    fields           text[],
     attempts         integer NOT NULL DEFAULT 0,
     worker_pid       integer,
     cancel_requested boolean NOT NULL DEFAULT false,
@@ -71,12 +72,13 @@ COMMENT ON TABLE acct_export.job IS 'one row per export asked for; see the view 
 COMMENT ON COLUMN acct_export.job.request IS 'the arguments as asked';
 COMMENT ON COLUMN acct_export.job.context IS 'what was resolved and captured when it was asked: bounds of the period, session settings';
 COMMENT ON COLUMN acct_export.job.fingerprint IS 'SHA-256 of the request, role, tenant and actor: one active job each';
+COMMENT ON COLUMN acct_export.job.fields IS 'fields that the files hold: who reads one needs SELECT on them still';
 COMMENT ON COLUMN acct_export.job.created_xid IS 'the asking transaction, which cannot wait for its own job';
 
 CREATE UNIQUE INDEX job_active_twin ON acct_export.job (fingerprint)
     WHERE status IN ('awaiting_approval', 'queued', 'running');
 CREATE INDEX job_active ON acct_export.job (status, created_at) WHERE status IN ('queued', 'running');
-CREATE INDEX job_turns ON acct_export.job (tenant, started_at);
+CREATE INDEX job_turns ON acct_export.job (coalesce(tenant, ''), started_at);
 CREATE INDEX job_expiry ON acct_export.job (expires_at) WHERE status IN ('completed', 'completed_with_errors');
 CREATE INDEX job_newest ON acct_export.job (created_at);
 

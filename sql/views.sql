@@ -48,7 +48,8 @@ SELECT job_id, dataset, format, status, stage, percent, rows_done, rows_total, b
        message, error, error_code, attempts, requested_by, actor, tenant, created_at, started_at, finished_at,
        expires_at, as_of, files
   FROM acct_export.job_status
- WHERE acct_export.visible(requested_oid, tenant)
+ WHERE (SELECT acct_export.wake()) -- once a query
+   AND acct_export.visible(requested_oid, tenant)
  ORDER BY created_at DESC;
 COMMENT ON VIEW acct_export_jobs IS 'export jobs that the caller may see, newest first';
 GRANT SELECT ON acct_export_jobs TO PUBLIC;

@@ -1,8 +1,14 @@
 //! The audit trail: events are written here and nowhere else, always within the transaction of what they tell of.
+//!
+//! An event gets its place in the chain just before the commit, when no code of a user's runs any more: the lock that
+//! orders the chain is held for the time of a commit only. (A deferred trigger would do the same, but
+//! `SET CONSTRAINTS ALL IMMEDIATE` and other deferred triggers could stretch that time.)
 
 use crate::error::Result;
-use crate::pg::sql;
+use crate::pg::lock::Lock;
+use crate::pg::{identity, report, sql, xact};
 use serde_json::Value;
+use std::cell::Cell;
 
 pub const EXPORTED: &str = "user.bulk_export";
 pub const REQUESTED: &str = "user.bulk_export.requested";
@@ -20,6 +26,7 @@ pub fn record(event: &str, job: &str, detail: Value) -> Result<()> {
            FROM acct_export.job WHERE id = $2::uuid",
         &[event.into(), job.into(), (&detail.to_string()).into()],
     )?;
+    seal_at_commit();
     Ok(())
 }
 
@@ -37,6 +44,7 @@ pub fn record_by(event: &str, job: &str, by: &By, detail: Value) -> Result<()> {
             (&by.role).into(),
         ],
     )?;
+    seal_at_commit();
     Ok(())
 }
 
@@ -54,6 +62,50 @@ pub fn record_stream(dataset: &str, by: &By, tenant: Option<&str>, detail: Value
             (&detail.to_string()).into(),
         ],
     )?;
+    seal_at_commit();
+    Ok(())
+}
+
+thread_local! {
+    /// The hook is registered for the current transaction.
+    static PLANNED: Cell<bool> = const { Cell::new(false) };
+}
+
+fn seal_at_commit() {
+    if PLANNED.with(|planned| planned.replace(true)) {
+        return;
+    }
+    xact::on_end(|_| PLANNED.with(|planned| planned.set(false)));
+    xact::before_commit(|| {
+        Lock::Chain.acquire_for_transaction();
+        // What committed while we waited for the lock is seen, also in a REPEATABLE READ transaction. And as a snapshot is
+        // active, SPI leaves none behind for the portal of a procedure that commits (EnsurePortalSnapshotExists).
+        xact::with_latest_snapshot(|| identity::as_owner(seal)).unwrap_or_else(|error| report::raise(error));
+    });
+}
+
+/// Puts the events of this transaction behind the last one. As the owner, under the lock of the chain.
+fn seal() -> Result<()> {
+    let last: Option<(i64, String)> = sql::document(
+        "SELECT jsonb_build_array(seq, encode(hash, 'hex')) FROM acct_export.audit
+          WHERE seq IS NOT NULL ORDER BY seq DESC LIMIT 1",
+        &[],
+    )?;
+    let new: Vec<i64> =
+        sql::documents("SELECT to_jsonb(id) FROM acct_export.audit WHERE hash IS NULL ORDER BY id", &[])?;
+    let (mut seq, mut hash) = last.unwrap_or_default();
+    for id in new {
+        let sealed: Option<String> = sql::change(
+            "UPDATE acct_export.audit a
+                SET seq = $2, hash = acct_export.audit_hash(decode($3, 'hex'), $2, a)
+              WHERE a.id = $1
+          RETURNING to_jsonb(encode(a.hash, 'hex'))",
+            &[id.into(), (seq + 1).into(), (&hash).into()],
+        )?;
+        if let Some(sealed) = sealed {
+            (seq, hash) = (seq + 1, sealed);
+        }
+    }
     Ok(())
 }
 

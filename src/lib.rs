@@ -40,6 +40,7 @@ extension_sql_file!(
     requires = [
         "schema",
         api::follow::visible,
+        api::follow::wake,
         api::follow::worker_progress,
         api::follow::acct_export_job,
         api::follow::wait_for_end,

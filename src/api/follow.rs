@@ -58,6 +58,13 @@ fn visible(requested_by: Oid, tenant: Option<String>) -> bool {
     status::is_visible(requested_by.to_u32(), tenant.as_deref())
 }
 
+/// Looking at the jobs starts a worker where one is missing; always true.
+#[pg_extern(schema = "acct_export", volatile, parallel_unsafe)]
+fn wake() -> bool {
+    wake::if_needed();
+    true
+}
+
 /// Counters of the worker that runs a job: stage, rows, estimated rows, bytes, bytes in all. No row if it has none.
 #[pg_extern(schema = "acct_export", volatile, parallel_unsafe)]
 #[allow(clippy::type_complexity)] // a row's columns

@@ -20,7 +20,9 @@ pub struct Relation {
     pub security_invoker: bool,
     /// Name and type of the columns that views read of it.
     reads: Vec<(String, u32)>,
-    /// A function, an operator or a built-in that can read tables, called by this view.
+    /// Generated columns, with the name and type of each column that theirs is made from.
+    generated: Vec<(String, String, u32)>,
+    /// A function, an operator or a built-in that can read tables, called by this view; or a system catalog that it reads.
     opaque: Option<String>,
 }
 
@@ -67,7 +69,14 @@ WITH RECURSIVE tree(oid, depth) AS (
       FROM (SELECT DISTINCT r.ev_class, (regexp_matches(r.ev_action::text, ':funcid (\d+)', 'g'))[1]::oid AS funcid
               FROM tree JOIN pg_rewrite r ON r.ev_class = tree.oid) r
       JOIN pg_proc p ON p.oid = r.funcid
-     WHERE p.proname ~ '^(query|table|cursor|schema|database)_to_xml' OR p.proname ~ '^pg_read_|^pg_ls_|^lo_get$|^loread$|^ts_stat$'
+     WHERE p.proname ~ '^(query|table|cursor|schema|database)_to_xml' OR p.proname ~ '^pg_read_|^pg_ls_|^lo_get$|^loread$|^ts_stat$|^ts_rewrite$'
+     GROUP BY r.ev_class
+    UNION ALL
+    -- System catalogs are pinned: pg_depend does not name them.
+    SELECT r.ev_class, min(r.relid::regclass::text)
+      FROM (SELECT DISTINCT r.ev_class, (regexp_matches(r.ev_action::text, ':relid (\d+)', 'g'))[1]::oid AS relid
+              FROM tree JOIN pg_rewrite r ON r.ev_class = tree.oid) r
+     WHERE r.relid::bigint BETWEEN 1 AND 16383
      GROUP BY r.ev_class
 )
 SELECT jsonb_build_object(
@@ -79,6 +88,14 @@ SELECT jsonb_build_object(
            'reads', coalesce((SELECT jsonb_agg(jsonb_build_array(a.attname, a.atttypid::bigint) ORDER BY a.attnum)
                                 FROM reads JOIN pg_attribute a ON a.attrelid = reads.relation AND a.attnum = reads.attnum
                                WHERE reads.relation = c.oid), '[]'),
+           'generated', coalesce((
+               SELECT jsonb_agg(jsonb_build_array(g.attname, b.attname, b.atttypid::bigint))
+                 FROM pg_attribute g
+                 JOIN pg_attrdef e ON e.adrelid = g.attrelid AND e.adnum = g.attnum
+                 JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = e.oid
+                                 AND d.refclassid = 'pg_class'::regclass AND d.refobjid = g.attrelid
+                 JOIN pg_attribute b ON b.attrelid = d.refobjid AND b.attnum = d.refobjsubid AND b.attnum <> g.attnum
+                WHERE g.attrelid = c.oid AND g.attgenerated <> ''), '[]'),
            'opaque', (SELECT min(opaque.name) FROM opaque WHERE opaque.ev_class = c.oid))
   FROM (SELECT oid, min(depth) AS depth FROM tree GROUP BY oid) t
   JOIN pg_class c ON c.oid = t.oid
@@ -101,6 +118,10 @@ impl Lineage {
     pub fn check(&self, dataset: &str) -> Result<()> {
         for relation in &self.relations {
             let name = &relation.name;
+            if relation.oid < FIRST_USER_OID {
+                return Err(Error::denied(format!("{name} of dataset \"{dataset}\" is a system catalog"))
+                    .hint("Register a relation of the application."));
+            }
             match relation.kind.as_str() {
                 "r" | "p" | "f" => {}
                 "v" if relation.security_invoker => {}
@@ -123,7 +144,7 @@ impl Lineage {
             }
             if let Some(function) = &relation.opaque {
                 return Err(Error::denied(format!(
-                    "view {name} of dataset \"{dataset}\" calls function {function}, which could read a secret"
+                    "view {name} of dataset \"{dataset}\" uses {function}, which could read a secret"
                 ))
                 .hint("Use built-in functions and columns only in a view that is exported."));
             }
@@ -140,16 +161,34 @@ impl Lineage {
     }
 
     /// Why a field of this source never leaves although its own name tells nothing; None: it may.
-    pub fn bars(&self, _field: &str) -> Option<String> {
-        None
+    pub fn bars(&self, field: &str) -> Option<String> {
+        self.relations
+            .first()
+            .filter(|source| source.is_generated_from_secret(field))
+            .map(|_| "it is generated from a column that holds a credential or a secret".to_owned())
     }
 
     fn first_secret(&self) -> Option<(&str, &str)> {
         self.relations.iter().filter(|relation| relation.kind != "v").find_map(|relation| {
-            relation.reads.iter().find_map(|(column, type_oid)| {
-                let ty = types::describe(*type_oid);
-                secrets::column(column, ty.class, &ty.name).map(|_| (relation.name.as_str(), column.as_str()))
-            })
+            let secret = |(column, type_oid): &&(String, u32)| {
+                is_secret(column, *type_oid) || relation.is_generated_from_secret(column)
+            };
+            relation.reads.iter().find(secret).map(|(column, _)| (relation.name.as_str(), column.as_str()))
         })
     }
 }
+
+impl Relation {
+    fn is_generated_from_secret(&self, column: &str) -> bool {
+        self.generated
+            .iter()
+            .any(|(generated, from, type_oid)| generated == column && is_secret(from, *type_oid))
+    }
+}
+
+fn is_secret(column: &str, type_oid: u32) -> bool {
+    secrets::column(column, &types::describe(type_oid)).is_some()
+}
+
+/// `FirstNormalObjectId` (access/transam.h).
+const FIRST_USER_OID: u32 = 16384;

@@ -98,7 +98,7 @@ fn assemble(row: FieldRow, lineage: &Lineage) -> Field {
     let ty = types::describe(row.type_oid.unwrap_or(0));
     let barred = match row.type_oid {
         None => Some("the source has no such column any more".to_owned()),
-        Some(_) => secrets::column(&row.field, ty.class, &ty.name).or_else(|| lineage.bars(&row.field)),
+        Some(_) => secrets::column(&row.field, &ty).or_else(|| lineage.bars(&row.field)),
     };
     Field {
         name: row.field,

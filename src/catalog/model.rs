@@ -58,6 +58,8 @@ pub struct Type {
     pub class: Class,
     /// Element type of an array.
     pub element: Option<Box<Type>>,
+    /// Why no value of this type leaves: bytea and composite types, under whatever domain or array.
+    pub opaque: Option<String>,
 }
 
 /// Families of types that are treated alike. A domain has the class of its base type.

@@ -86,6 +86,10 @@ pub fn register(given: &Registration) -> Result<()> {
         return Err(Error::invalid("a dataset's name has at most 200 characters and no control characters"));
     }
     owner_only(source, &relation)?;
+    if catalog::is_temporary(source) {
+        return Err(Error::invalid(format!("{relation} is a temporary relation"))
+            .hint("Register a relation that other sessions can see."));
+    }
     lineage::trace(source)?.check(dataset)?;
     let columns: Vec<Column> = identity::as_owner(|| sql::documents(COLUMNS, &[i64::from(source).into()]))?;
     let column = |name: &str, what: &str| find(&columns, name, what, &relation);
@@ -129,7 +133,7 @@ pub fn register(given: &Registration) -> Result<()> {
                 .hint("Register the companions first."));
         }
     }
-    check_authorize(given.authorize.as_deref())?;
+    check_authorize(given.authorize.as_deref(), source)?;
     if given.title.as_deref().is_some_and(|title| title.trim().is_empty()) {
         return Err(Error::invalid("title must not be empty"));
     }
@@ -146,7 +150,7 @@ pub fn register(given: &Registration) -> Result<()> {
         serde_json::to_string(&fields).map_err(|_| Error::invalid("a column's name cannot be kept"))?;
     may_write()?;
     // Another dataset of this name may belong to somebody else's relation.
-    owner_of_dataset(dataset, false)?;
+    owner_of_dataset(dataset)?;
     identity::as_owner(|| {
         sql::run(SAVE, &[(&record).into()])?;
         sql::run(SAVE_FIELDS, &[dataset.into(), (&fields).into()])
@@ -185,7 +189,7 @@ pub fn set_field(dataset: Option<&str>, field: Option<&str>, change: &FieldChang
     let dataset = required(dataset, "dataset")?;
     let field = required(field, "field")?;
     let loaded = super::load::load(dataset)?;
-    owner_of_dataset(dataset, true)?;
+    owner_of_dataset(dataset)?;
     let known = loaded.dataset.field(field).ok_or_else(|| {
         let names: Vec<&str> = loaded.dataset.fields.iter().map(|field| field.name.as_str()).collect();
         Error::invalid(format!("unknown field \"{field}\" of dataset \"{dataset}\""))
@@ -236,7 +240,7 @@ pub fn set_field(dataset: Option<&str>, field: Option<&str>, change: &FieldChang
 /// `acct_export_unregister`: the dataset and its fields; jobs and files of it stay until their time.
 pub fn unregister(dataset: Option<&str>) -> Result<()> {
     let dataset = required(dataset, "dataset")?;
-    if !owner_of_dataset(dataset, true)? {
+    if !owner_of_dataset(dataset)? {
         super::load::load(dataset)?; // not there: the error that lists the known ones
     }
     may_write()?;
@@ -245,7 +249,7 @@ pub fn unregister(dataset: Option<&str>) -> Result<()> {
 }
 
 /// Whether the dataset exists; 42501 where the caller is not the owner of its source.
-fn owner_of_dataset(dataset: &str, must_exist: bool) -> Result<bool> {
+fn owner_of_dataset(dataset: &str) -> Result<bool> {
     let source: Option<(u32, Option<String>)> = identity::as_owner(|| {
         sql::document(
             "SELECT jsonb_build_array(source::oid::bigint, (SELECT c.oid::regclass::text FROM pg_class c WHERE c.oid = d.source))
@@ -255,8 +259,12 @@ fn owner_of_dataset(dataset: &str, must_exist: bool) -> Result<bool> {
     })?;
     match source {
         None => Ok(false),
-        // The relation is gone: whoever is superuser, or owns what is registered in its place, may clean up.
-        Some((_, None)) if !must_exist || identity::is_superuser(identity::current_user()) => Ok(true),
+        // The relation is gone, and with it its owner: the name is not free for others to take.
+        Some((_, None)) if identity::is_superuser(identity::current_user()) => Ok(true),
+        Some((_, None)) => {
+            Err(Error::denied(format!("the source of dataset \"{dataset}\" does not exist any more"))
+                .hint("A superuser can register or unregister it."))
+        }
         Some((source, relation)) => owner_only(source, relation.as_deref().unwrap_or(dataset)).map(|()| true),
     }
 }
@@ -276,18 +284,23 @@ fn owner_only(source: u32, relation: &str) -> Result<()> {
         .hint("Its owner or a superuser registers a relation for export."))
 }
 
-fn check_authorize(function: Option<&str>) -> Result<()> {
+fn check_authorize(function: Option<&str>, source: u32) -> Result<()> {
     let Some(function) = function else { return Ok(()) };
     let fits = identity::as_owner(|| {
         sql::text(
-            "SELECT 'x' FROM pg_proc WHERE oid = to_regprocedure($1) AND prorettype = 'boolean'::regtype AND NOT proretset",
-            &[function.into()],
+            // It runs as whoever asks: only those may bring it who could put code into the source as well.
+            "SELECT 'x' FROM pg_proc p
+              WHERE oid = to_regprocedure($1) AND prorettype = 'boolean'::regtype AND NOT proretset
+                AND NOT pg_is_other_temp_schema(pronamespace) AND pronamespace <> pg_my_temp_schema()
+                AND (proowner = (SELECT relowner FROM pg_class WHERE oid = $2::oid)
+                     OR (SELECT rolsuper FROM pg_roles r WHERE r.oid = proowner))",
+            &[function.into(), i64::from(source).into()],
         )
     })?;
     match fits {
         Some(_) => Ok(()),
         None => Err(Error::invalid(format!("function {function} cannot authorize a request"))
-            .hint("It has to be a function f(request jsonb) that returns boolean.")),
+            .hint("It has to be a function f(request jsonb) that returns boolean, owned by the owner of the source or by a superuser.")),
     }
 }
 
@@ -304,7 +317,7 @@ fn new_field<'a>(column: &'a Column, key: &str) -> NewField<'a> {
 
 fn barred(column: &Column) -> Option<String> {
     let ty = types::describe(column.type_oid);
-    secrets::column(&column.name, ty.class, &ty.name)
+    secrets::column(&column.name, &ty)
 }
 
 /// E-mail addresses, names and phone numbers are redacted, keys and ids are kept, as all else is.

@@ -5,6 +5,7 @@ use super::model::Dataset;
 use crate::error::{Error, Result};
 use crate::pg::{catalog, identity, report, sql};
 use crate::request::Asked;
+use serde::Deserialize;
 
 /// What the rights depend on beside the dataset.
 pub struct Claim<'a> {
@@ -17,7 +18,7 @@ pub struct Claim<'a> {
 pub fn check(loaded: &Loaded, claim: &Claim<'_>, columns: &[&str]) -> Result<()> {
     let dataset = &loaded.dataset;
     holds(claim.role, &dataset.name, &dataset.required_roles)?;
-    select_on(dataset, claim.role, columns)?;
+    select_on(&dataset.name, dataset.source, claim.role, columns)?;
     tenant(loaded, claim)
 }
 
@@ -37,7 +38,7 @@ pub fn holds(role: u32, dataset: &str, required_roles: &[String]) -> Result<()> 
         .hint(format!("It needs membership in: {}.", missing.join(", "))))
 }
 
-fn select_on(dataset: &Dataset, role: u32, columns: &[&str]) -> Result<()> {
+fn select_on(dataset: &str, source: u32, role: u32, columns: &[&str]) -> Result<()> {
     let columns = serde_json::json!(columns).to_string();
     // Names come from the catalogue; a column that is gone gives NULL and is found later by name.
     let denied = identity::as_owner(|| {
@@ -46,13 +47,13 @@ fn select_on(dataset: &Dataset, role: u32, columns: &[&str]) -> Result<()> {
                FROM jsonb_array_elements_text($3::jsonb) AS c(name)
                JOIN pg_attribute a ON a.attrelid = $2::oid AND a.attname = c.name AND NOT a.attisdropped
               WHERE NOT has_column_privilege($1::oid, $2::oid, a.attnum, 'SELECT')",
-            &[i64::from(role).into(), i64::from(dataset.source).into(), (&columns).into()],
+            &[i64::from(role).into(), i64::from(source).into(), (&columns).into()],
         )
     })?;
     let Some(denied) = denied else { return Ok(()) };
-    let relation = catalog::relation_name(dataset.source).unwrap_or_default();
+    let relation = catalog::relation_name(source).unwrap_or_default();
     let role = identity::role_name(role).unwrap_or_default();
-    Err(Error::denied(format!("permission denied for {relation}, which dataset \"{}\" reads", dataset.name))
+    Err(Error::denied(format!("permission denied for {relation}, which dataset \"{dataset}\" reads"))
         .hint(format!("Role \"{role}\" needs SELECT on: {denied}.")))
 }
 
@@ -94,8 +95,12 @@ fn tenant(loaded: &Loaded, claim: &Claim<'_>) -> Result<()> {
 
 /// Asks the dataset's own function, as the requester and read-only; anything but true is a refusal.
 pub fn authorize(dataset: &Dataset, asked: &Asked, reader: &identity::Reader<'_>) -> Result<()> {
-    let Some(function) = &dataset.authorize else { return Ok(()) };
-    let refused = || Error::denied(format!("the export of dataset \"{}\" was not authorized", dataset.name));
+    ask(&dataset.name, dataset.authorize.as_deref(), asked, reader)
+}
+
+fn ask(dataset: &str, function: Option<&str>, asked: &Asked, reader: &identity::Reader<'_>) -> Result<()> {
+    let Some(function) = function else { return Ok(()) };
+    let refused = || Error::denied(format!("the export of dataset \"{dataset}\" was not authorized"));
     let name = identity::as_owner(|| {
         // The stored signature is resolved by the catalogue and quoted by it: only what is a function gets into the text.
         sql::text(
@@ -120,6 +125,34 @@ pub fn authorize(dataset: &Dataset, asked: &Asked, reader: &identity::Reader<'_>
         }
         Err(report::Failure::Ours(error)) => Err(error),
     }
+}
+
+#[derive(Deserialize)]
+struct Registered {
+    /// None: the source is gone.
+    source: Option<u32>,
+    required_roles: Vec<String>,
+    authorize: Option<String>,
+}
+
+const REGISTERED: &str = "
+SELECT jsonb_build_object('source', (SELECT c.oid::bigint FROM pg_class c WHERE c.oid = d.source),
+                          'required_roles', d.required_roles, 'authorize', d.authorize)
+  FROM acct_export.dataset d WHERE d.dataset = $1";
+
+/// Whether the caller may read a finished file now: the roles, SELECT on its fields, the dataset's function (42501). A
+/// dataset that was unregistered since asks for nothing more.
+pub fn at_download(dataset: &str, fields: &[String], asked: &Asked) -> Result<()> {
+    let registered: Option<Registered> = identity::as_owner(|| sql::document(REGISTERED, &[dataset.into()]))?;
+    let Some(registered) = registered else { return Ok(()) };
+    let caller = identity::current_user();
+    holds(caller, dataset, &registered.required_roles)?;
+    if let Some(source) = registered.source {
+        let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
+        select_on(dataset, source, caller, &fields)?;
+    }
+    let reader = identity::Reader { role: caller, own_session: false, settings: &[] };
+    ask(dataset, registered.authorize.as_deref(), asked, &reader)
 }
 
 /// Whether a role may know of a dataset: it holds the roles and may read something of the source.

@@ -4,11 +4,12 @@
 //! in a row, stand in the list. Dates, booleans and counts tell no secret (`password_changed_at`, `mfa_enabled`,
 //! `mfa_factor_count`), which [`column`] knows by type.
 
-use super::model::Class;
+use super::model::{Class, Type};
 
 /// Words that make a name secret wherever they stand.
 const WORDS: &[&str] = &[
     "password",
+    "pass",
     "passwords",
     "passwd",
     "passphrase",
@@ -56,6 +57,25 @@ const WORDS: &[&str] = &[
     "clientsecret",
 ];
 
+/// Parts that make a word secret wherever they stand in it: names that are written without a separator.
+const PARTS: &[&str] = &[
+    "password",
+    "passwd",
+    "passphrase",
+    "passwort",
+    "kennwort",
+    "apikey",
+    "authkey",
+    "secretkey",
+    "privatekey",
+    "accesskey",
+    "accesstoken",
+    "refreshtoken",
+    "authtoken",
+    "recoverycode",
+    "backupcode",
+];
+
 /// Pairs of words that make a name secret together.
 const PAIRS: &[(&str, &str)] = &[
     ("api", "key"),
@@ -83,15 +103,16 @@ const PAIRS: &[(&str, &str)] = &[
 /// Whether a name is one of a secret.
 pub fn is_secret_name(name: &str) -> bool {
     let words = words(name);
-    words.iter().any(|word| WORDS.contains(&word.as_str()))
+    words.iter().any(|word| WORDS.contains(&word.as_str()) || PARTS.iter().any(|part| word.contains(part)))
         || words.windows(2).any(|pair| PAIRS.iter().any(|(a, b)| pair[0] == *a && pair[1] == *b))
 }
 
 /// Why a column never leaves; None: it may.
-pub fn column(name: &str, class: Class, type_name: &str) -> Option<String> {
-    if type_name == "bytea" || type_name == "bytea[]" {
-        return Some("type bytea may hold a secret".to_owned());
+pub fn column(name: &str, ty: &Type) -> Option<String> {
+    if ty.opaque.is_some() {
+        return ty.opaque.clone();
     }
+    let class = ty.class;
     let tells_nothing = matches!(
         class,
         Class::Bool
@@ -172,6 +193,10 @@ mod tests {
             "private key",
             "hashed",
             "Password1",
+            "userpassword",
+            "rolpassword",
+            "pass",
+            "authkey",
         ] {
             assert!(is_secret_name(name), "{name}");
         }
@@ -204,11 +229,13 @@ mod tests {
 
     #[test]
     fn dates_booleans_and_counts_tell_no_secret() {
-        assert_eq!(column("password_changed_at", Class::Instant, "timestamp with time zone"), None);
-        assert_eq!(column("mfa_secret_set", Class::Bool, "boolean"), None);
-        assert_eq!(column("session_count", Class::Int, "integer"), None);
-        assert!(column("pin", Class::Int, "integer").is_some());
-        assert!(column("password", Class::Text, "text").is_some());
-        assert!(column("avatar", Class::Other, "bytea").is_some());
+        let ty = |class| Type { oid: 1, name: String::new(), class, element: None, opaque: None };
+        assert_eq!(column("password_changed_at", &ty(Class::Instant)), None);
+        assert_eq!(column("mfa_secret_set", &ty(Class::Bool)), None);
+        assert_eq!(column("session_count", &ty(Class::Int)), None);
+        assert!(column("pin", &ty(Class::Int)).is_some());
+        assert!(column("password", &ty(Class::Text)).is_some());
+        let bytes = Type { opaque: Some("type bytea may hold a secret".into()), ..ty(Class::Other) };
+        assert!(column("avatar", &bytes).is_some());
     }
 }

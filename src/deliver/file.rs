@@ -50,7 +50,7 @@ pub fn open(job: Option<&str>, file: Option<i32>, way: &str) -> Result<File> {
         }
     }
     let by = By::caller();
-    still_allowed(&seen)?;
+    rights::at_download(&seen.dataset, seen.fields.as_deref().unwrap_or_default(), &seen.request)?;
     xact::require_write("read an export's file, which is audited,")?;
     let found: Option<File> = identity::as_owner(|| sql::document(FILE, &[job.into(), number.into()]))?;
     let mut found = found.ok_or_else(|| {
@@ -70,20 +70,6 @@ pub fn open(job: Option<&str>, file: Option<i32>, way: &str) -> Result<File> {
         )
     })?;
     Ok(found)
-}
-
-/// The caller holds the dataset's roles still (a dataset that was unregistered since has none to ask for).
-fn still_allowed(seen: &manage::Seen) -> Result<()> {
-    let roles: Option<Vec<String>> = identity::as_owner(|| {
-        sql::document(
-            "SELECT to_jsonb(required_roles) FROM acct_export.dataset WHERE dataset = $1",
-            &[(&seen.dataset).into()],
-        )
-    })?;
-    match roles {
-        None => Ok(()),
-        Some(roles) => rights::holds(identity::current_user(), &seen.dataset, &roles),
-    }
 }
 
 /// `acct_export_file`: the whole file. 54000 for one that is too large for a value.

@@ -242,6 +242,7 @@ fn choice<T: Copy>(name: &str, value: &Value, known: &[(&str, T)]) -> Result<T> 
 
 fn wrong(name: &str, wanted: &str) -> Error {
     Error::invalid(format!("option \"{name}\" must be {wanted}"))
+        .hint("Options are a JSON object, such as {\"order\": \"key\"}; leave one out for its default.")
 }
 
 #[cfg(test)]

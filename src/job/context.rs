@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub struct Context {
     pub tenant: Option<String>,
     pub actor: Option<String>,
-    /// Settings that are put back, by name.
+    /// Settings that are put back, by name; empty where it was not set.
     pub settings: Vec<(String, String)>,
     pub time_zone: String,
     pub bounds: Bounds,
@@ -82,7 +82,7 @@ impl Context {
     /// Captures from the caller's session. 22023 for a period together with dates, and for a start after its end.
     pub fn capture(asked: &Asked) -> Result<Context> {
         let period = asked.period()?;
-        let resolved: Resolved = sql::document(
+        let resolved: Option<Resolved> = sql::document(
             BOUNDS,
             &[
                 period.map(|period| period.interval()).into(),
@@ -90,17 +90,17 @@ impl Context {
                 asked.end_date.as_deref().into(),
                 asked.since.as_deref().into(),
             ],
-        )?
-        .ok_or_else(|| Error::new(crate::error::Kind::Internal, "the period could not be resolved"))?;
+        )?;
+        let resolved = resolved
+            .ok_or_else(|| Error::new(crate::error::Kind::Internal, "the period could not be resolved"))?;
         if resolved.reversed {
             return Err(Error::invalid("start_date is after end_date")
                 .hint("Exchange the two; both days are included."));
         }
         let mut settings = Vec::new();
         for name in ALWAYS.into_iter().map(str::to_owned).chain(settings::captured_settings()) {
-            if let Some(value) = guc::get(&name) {
-                settings.push((name, value));
-            }
+            let value = guc::get(&name).unwrap_or_default();
+            settings.push((name, value));
         }
         Ok(Context {
             tenant: guc::get(&settings::tenant_setting()),

@@ -17,11 +17,13 @@ pub struct Seen {
     pub requested_by: u32,
     pub tenant: Option<String>,
     pub request: Asked,
+    /// Fields that the files hold, once there are files.
+    pub fields: Option<Vec<String>>,
 }
 
 const SEEN: &str = "
 SELECT jsonb_build_object('status', status, 'dataset', dataset, 'requested_by', requested_by::bigint, 'tenant', tenant,
-                          'request', request)
+                          'request', request, 'fields', fields)
   FROM acct_export.job WHERE id = $1::uuid";
 
 /// Finds a job that the caller may see. P0002 otherwise.
@@ -49,10 +51,13 @@ pub fn cancel(job: Option<&str>) -> Result<bool> {
     match cancelled {
         None => Ok(false),
         Some((status, pid)) if status == "running" => {
-            // Only while somebody holds the job's lock is that process its worker.
-            if let Some(pid) = pid.filter(|_| super::lock_of(job).is_held_elsewhere()) {
+            if let Some(pid) = pid {
+                // That process may do another job by then: it is this job's worker while it holds the job's lock.
+                let lock = super::lock_of(job);
                 xact::on_commit(move || {
-                    wait::cancel_backend(pid);
+                    if lock.is_held_by(pid) {
+                        wait::cancel_backend(pid);
+                    }
                 });
             }
             Ok(true)

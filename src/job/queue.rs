@@ -16,16 +16,26 @@ pub struct Claimed {
     pub requested_by: u32,
     pub request: crate::request::Asked,
     pub context: super::context::Context,
+    /// Which attempt this is: who finishes another one is too late.
+    pub attempts: i64,
 }
 
 /// Tenants in turn: the one that has fewest running, then the one whose last start is longest ago, then the oldest job.
 const CANDIDATES: &str = "
+WITH waiting AS (
+    SELECT coalesce(tenant, '') AS tenant FROM acct_export.job WHERE status = 'queued' GROUP BY 1
+), turn AS (
+    SELECT w.tenant,
+           (SELECT count(*) FROM acct_export.job r WHERE r.status = 'running' AND coalesce(r.tenant, '') = w.tenant) AS running,
+           (SELECT max(s.started_at) FROM acct_export.job s WHERE coalesce(s.tenant, '') = w.tenant) AS last
+      FROM waiting w
+)
 SELECT to_jsonb(j.id)
-  FROM acct_export.job j
- WHERE j.status = 'queued'
- ORDER BY (SELECT count(*) FROM acct_export.job r WHERE r.status = 'running' AND r.tenant IS NOT DISTINCT FROM j.tenant),
-          (SELECT max(s.started_at) FROM acct_export.job s WHERE s.tenant IS NOT DISTINCT FROM j.tenant) NULLS FIRST,
-          j.created_at
+  FROM turn t
+ CROSS JOIN LATERAL (SELECT q.id, q.created_at FROM acct_export.job q
+                      WHERE q.status = 'queued' AND coalesce(q.tenant, '') = t.tenant
+                      ORDER BY q.created_at LIMIT 20) j
+ ORDER BY t.running, t.last NULLS FIRST, j.created_at
  LIMIT 100";
 
 const TAKE: &str = "
@@ -36,7 +46,7 @@ UPDATE acct_export.job j
    SET status = 'running', started_at = clock_timestamp(), attempts = attempts + 1, worker_pid = $2::integer
   FROM next WHERE j.id = next.id
 RETURNING jsonb_build_object('id', j.id, 'requested_by', j.requested_by::bigint, 'request', j.request,
-                             'context', j.context)";
+                             'context', j.context, 'attempts', j.attempts)";
 
 thread_local! {
     /// Lock of the job that this worker has claimed. A session lock outlives an aborted transaction, so who claims has
@@ -46,7 +56,7 @@ thread_local! {
 
 /// Gives the lock of the claimed job back, if there is one.
 pub fn let_go() {
-    if let Some(lock) = HELD.take() {
+    if let Some(lock) = HELD.take().filter(|lock| lock.is_held()) {
         lock.release();
     }
 }
@@ -80,7 +90,15 @@ pub fn take(job: &str) -> Result<Option<Claimed>> {
     Ok(claimed)
 }
 
-/// Whether a worker has something to do: a queued job, or one that lost its worker. Reads only.
+/// Whether a worker would find a job to take. A queued job that an open transaction is about to cancel is none. As the
+/// owner, within a transaction that may write.
+pub fn has_work() -> Result<bool> {
+    let free =
+        "SELECT to_jsonb(id) FROM acct_export.job WHERE status = 'queued' LIMIT 1 FOR UPDATE SKIP LOCKED";
+    Ok(sql::change::<String>(free, &[])?.is_some())
+}
+
+/// Whether a worker may be missing: a queued job, or one that lost its worker. Reads only.
 pub fn is_waiting() -> Result<bool> {
     let active: Vec<(String, String)> = sql::documents(
         "SELECT jsonb_build_array(id, status) FROM acct_export.job WHERE status IN ('queued', 'running') LIMIT 1000",
@@ -90,14 +108,15 @@ pub fn is_waiting() -> Result<bool> {
 }
 
 const CRASHED: &str = "
-UPDATE acct_export.job
+WITH lost AS (SELECT id FROM acct_export.job WHERE id = $1::uuid AND status = 'running' FOR UPDATE SKIP LOCKED)
+UPDATE acct_export.job j
    SET status = CASE WHEN cancel_requested THEN 'cancelled' WHEN attempts < $2 THEN 'queued' ELSE 'failed' END,
        worker_pid = NULL, started_at = NULL,
        finished_at = CASE WHEN cancel_requested OR attempts >= $2 THEN clock_timestamp() END,
        error = CASE WHEN NOT cancel_requested AND attempts >= $2 THEN 'the worker or the server went down while the export ran' END,
        error_code = CASE WHEN NOT cancel_requested AND attempts >= $2 THEN '57P02' END
- WHERE id = $1::uuid AND status = 'running'
-RETURNING jsonb_build_array(status, attempts)";
+  FROM lost WHERE j.id = lost.id
+RETURNING jsonb_build_array(j.status, j.attempts)";
 
 /// Puts running jobs whose worker is gone back into the queue, or ends them after `max_attempts`. As the owner.
 pub fn recover() -> Result<()> {

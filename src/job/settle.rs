@@ -21,13 +21,13 @@ pub struct Product {
 }
 
 const LOCK: &str = "
-SELECT jsonb_build_array(status, cancel_requested) FROM acct_export.job WHERE id = $1::uuid FOR UPDATE";
+SELECT jsonb_build_array(status, cancel_requested, attempts) FROM acct_export.job WHERE id = $1::uuid FOR UPDATE";
 
 const COMPLETE: &str = "
 UPDATE acct_export.job
    SET status = 'completed', finished_at = clock_timestamp(), expires_at = clock_timestamp() + $2::interval,
        as_of = timestamptz '2000-01-01 00:00:00+00' + $3 * interval '1 microsecond', rows_done = $4, bytes_done = $5,
-       worker_pid = NULL
+       fields = ARRAY(SELECT jsonb_array_elements_text($6::jsonb)), worker_pid = NULL
  WHERE id = $1::uuid";
 
 /// Stores the file and completes the job; 57014 if somebody asked to cancel it meanwhile. As the owner.
@@ -49,15 +49,22 @@ pub fn complete(job: &Claimed, product: &mut Product, intervals: &Intervals) -> 
     )?;
     table::store(&job.id, 1, &mut product.spooled)?;
     // The row is locked last and briefly: a cancel waits for nothing but this commit.
-    let state: Option<(String, bool)> = sql::change(LOCK, &[(&job.id).into()])?;
+    let state: Option<(String, bool, i64)> = sql::change(LOCK, &[(&job.id).into()])?;
     match state {
-        Some((status, false)) if status == "running" => {}
+        Some((status, false, attempts)) if status == "running" && attempts == job.attempts => {}
         Some(_) => return Err(Error::new(Kind::QueryCanceled, "canceling statement due to user request")),
         None => return Err(Error::new(Kind::NoDataFound, "the job was removed while it ran")),
     }
     sql::run(
         COMPLETE,
-        &[(&job.id).into(), (&intervals.retention).into(), product.as_of.into(), rows.into(), bytes.into()],
+        &[
+            (&job.id).into(),
+            (&intervals.retention).into(),
+            product.as_of.into(),
+            rows.into(),
+            bytes.into(),
+            (&json!(product.fields).to_string()).into(),
+        ],
     )?;
     let asked = &job.request;
     audit::record(
@@ -74,20 +81,29 @@ pub fn complete(job: &Claimed, product: &mut Product, intervals: &Intervals) -> 
 }
 
 const FAIL: &str = "
-UPDATE acct_export.job
-   SET status = CASE WHEN cancel_requested THEN 'cancelled' ELSE 'failed' END, finished_at = clock_timestamp(),
-       worker_pid = NULL,
-       error = CASE WHEN NOT cancel_requested THEN $2 END, error_code = CASE WHEN NOT cancel_requested THEN $3 END
- WHERE id = $1::uuid AND status = 'running'
-RETURNING to_jsonb(status)";
+UPDATE acct_export.job j
+   SET status = e.status, finished_at = CASE e.status WHEN 'queued' THEN NULL ELSE clock_timestamp() END,
+       started_at = CASE e.status WHEN 'queued' THEN NULL ELSE j.started_at END, worker_pid = NULL,
+       error = CASE e.status WHEN 'failed' THEN $2 END, error_code = CASE e.status WHEN 'failed' THEN $3 END
+  FROM (SELECT id, CASE WHEN cancel_requested THEN 'cancelled' WHEN $4 AND attempts < $5 THEN 'queued' ELSE 'failed' END AS status
+          FROM acct_export.job WHERE id = $1::uuid AND status = 'running' AND attempts = $6 FOR UPDATE) e
+ WHERE j.id = e.id
+RETURNING to_jsonb(j.status)";
 
-/// Ends a job without a file: cancelled if that was asked for, else failed with its reason. As the owner.
-pub fn fail(job: &str, message: &str, sqlstate: &str) -> Result<()> {
-    let status: Option<String> = sql::change(FAIL, &[job.into(), message.into(), sqlstate.into()])?;
+/// Ends a job without a file: cancelled if that was asked for, else failed with its reason; one that was stopped although
+/// nobody asked for it is queued again. As the owner.
+pub fn fail(claimed: &Claimed, message: &str, sqlstate: &str, stopped: bool) -> Result<()> {
+    let job = claimed.id.as_str();
+    let limit = crate::settings::max_attempts();
+    let status: Option<String> = sql::change(
+        FAIL,
+        &[job.into(), message.into(), sqlstate.into(), stopped.into(), limit.into(), claimed.attempts.into()],
+    )?;
     match status.as_deref() {
         Some("cancelled") => audit::record(audit::CANCELLED, job, json!({}))?,
         Some("failed") => audit::record(audit::FAILED, job, json!({ "code": sqlstate }))?,
-        _ => return Ok(()),
+        Some(_) => {}
+        None => return Ok(()),
     }
     notify(job, status.as_deref().unwrap_or_default())
 }

@@ -39,7 +39,9 @@ pub fn document(job: Option<&str>) -> Result<Value> {
 }
 
 pub fn given(job: Option<&str>) -> Result<&str> {
-    job.ok_or_else(|| Error::invalid("job must not be null"))
+    job.ok_or_else(|| {
+        Error::invalid("job must not be null").hint("acct_export_jobs lists the jobs that you may see.")
+    })
 }
 
 pub fn not_found(job: &str) -> Error {
@@ -70,6 +72,7 @@ pub fn wait_for_end(job: Option<&str>, limit: Duration) -> Result<Value> {
         )
         .hint("Commit first, then wait; or CALL acct_export_run(...), which does both."));
     }
+    crate::worker::wake::if_needed();
     let begin = Instant::now();
     let mut pause = Duration::from_millis(5);
     loop {

@@ -95,3 +95,9 @@ pub fn databases() -> Vec<u32> {
     }
     found
 }
+
+/// Whether a relation lives in a session's temporary schema.
+pub fn is_temporary(relation: u32) -> bool {
+    // SAFETY: a syscache look-up.
+    unsafe { pg_sys::get_rel_persistence(pg_sys::Oid::from(relation)) as u8 == pg_sys::RELPERSISTENCE_TEMP }
+}

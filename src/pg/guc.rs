@@ -13,7 +13,8 @@ pub enum Rights {
 }
 
 /// A nest level of settings, as a function's SET clause opens one. Everything that is set inside, by us or by a
-/// function that a view calls, is undone when it is dropped; when an error unwinds, the server does that itself.
+/// function that a view calls (`set_config(…, false)` too), is undone when it is dropped, as ANALYZE does around index
+/// expressions; when an error unwinds, the server does that itself.
 pub struct Scope {
     level: i32,
 }
@@ -68,7 +69,7 @@ impl Drop for Scope {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             // SAFETY: the level was opened by `open` and nothing below it is open any more.
-            unsafe { pg_sys::AtEOXact_GUC(true, self.level) };
+            unsafe { pg_sys::AtEOXact_GUC(false, self.level) };
         }
     }
 }

@@ -100,7 +100,10 @@ pub fn as_requester<T>(reader: &Reader<'_>, body: impl FnOnce() -> T) -> T {
     }
     let _switched = Switched::to(pg_sys::Oid::from(reader.role), pg_sys::SECURITY_RESTRICTED_OPERATION);
     for (name, value) in reader.settings {
-        scope.set(name, value, Rights::CurrentUser);
+        // One that was not set is emptied where this process has a value of its own for it.
+        if !value.is_empty() || super::guc::get(name).is_some() {
+            scope.set(name, value, Rights::CurrentUser);
+        }
     }
     scope.pin();
     let _read_only = super::xact::ReadOnly::begin();

@@ -12,6 +12,8 @@ pub enum Lock {
     Job(u64),
     /// One of the `max_workers` places in which a worker may run.
     Slot(u32),
+    /// The end of the audit chain, for the time of one commit.
+    Chain,
 }
 
 impl Lock {
@@ -19,6 +21,7 @@ impl Lock {
         let (high, low, class) = match self {
             Lock::Job(id) => ((id >> 32) as u32, id as u32, 0x4a4f),
             Lock::Slot(slot) => (0, slot, 0x534c),
+            Lock::Chain => (0, 0, 0x4348),
         };
         pg_sys::LOCKTAG {
             // SAFETY: a backend variable, set once at start.
@@ -37,6 +40,38 @@ impl Lock {
         // SAFETY: a complete tag; a session lock outlives the transaction and ends with the process.
         let result = unsafe { pg_sys::LockAcquire(&tag, pg_sys::ExclusiveLock as i32, true, true) };
         result != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
+    }
+
+    /// Waits for the lock and holds it until the transaction ends.
+    pub fn acquire_for_transaction(self) {
+        let tag = self.tag();
+        // SAFETY: a complete tag; an ERROR (deadlock, cancel) leaves nothing held.
+        unsafe { pg_sys::LockAcquire(&tag, pg_sys::ExclusiveLock as i32, false, false) };
+    }
+
+    /// Whether this session holds it. It may have lost it: a function that the source calls can run
+    /// `pg_advisory_unlock_all`.
+    pub fn is_held(self) -> bool {
+        let tag = self.tag();
+        // SAFETY: looks into this backend's own table of locks.
+        unsafe { pg_sys::LockHeldByMe(&tag, pg_sys::ExclusiveLock as i32) }
+    }
+
+    /// Whether a process holds it, while it is in a transaction. Takes no lock and raises no error, so a commit hook may ask.
+    #[cfg(any(feature = "pg15", feature = "pg16"))]
+    pub fn is_held_by(self, pid: i32) -> bool {
+        let tag = self.tag();
+        // SAFETY: the process is NULL for a backend that is gone; the result is an array of `count` ids in the current
+        // memory context.
+        unsafe {
+            let process = pg_sys::BackendPidGetProc(pid);
+            if process.is_null() {
+                return false;
+            }
+            let mut count = 0;
+            let holders = pg_sys::GetLockConflicts(&tag, pg_sys::ExclusiveLock as i32, &mut count);
+            (0..count as usize).any(|index| (*holders.add(index)).backendId == (*process).backendId)
+        }
     }
 
     pub fn release(self) {

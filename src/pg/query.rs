@@ -18,8 +18,7 @@ pub type Sink<'a> = dyn FnMut(&[Cell<'_>]) -> Result<()> + 'a;
 pub(super) struct Receiver<'a> {
     server: pg_sys::DestReceiver,
     sink: *mut Sink<'a>,
-    local: bool,
-    reader: Option<RowReader>,
+    reader: RowReader,
     /// Set by the sink: the executor is asked to stop, and the error is returned once it has.
     failure: Option<Error>,
 }
@@ -35,8 +34,7 @@ impl<'a> Receiver<'a> {
                 mydest: pg_sys::CommandDest::DestNone,
             },
             sink,
-            local,
-            reader: None,
+            reader: RowReader::new(local),
             failure: None,
         }
     }
@@ -58,10 +56,8 @@ unsafe extern "C-unwind" fn startup(
 ) {
     // SAFETY: the server hands back the receiver it was given; the descriptor is valid during the call.
     let receiver = &mut *this.cast::<Receiver<'_>>();
-    if receiver.reader.is_none() {
-        let attributes = (0..(*row).natts as usize).map(|index| (*tuple_attribute(row, index)).atttypid);
-        receiver.reader = Some(RowReader::new(&attributes.collect::<Vec<_>>(), receiver.local));
-    }
+    let attributes = (0..(*row).natts as usize).map(|index| (*tuple_attribute(row, index)).atttypid);
+    receiver.reader.bind(&attributes.collect::<Vec<_>>());
 }
 
 /// # Safety
@@ -80,8 +76,7 @@ unsafe extern "C-unwind" fn receive(
 ) -> bool {
     // SAFETY: as in `startup`; the slot holds a tuple of the descriptor that startup saw.
     let receiver = &mut *this.cast::<Receiver<'_>>();
-    let Some(reader) = receiver.reader.as_mut() else { return false };
-    match reader.read(slot, &mut *receiver.sink) {
+    match receiver.reader.read(slot, &mut *receiver.sink) {
         Ok(()) => true,
         Err(error) => {
             receiver.failure = Some(error);
@@ -108,6 +103,7 @@ pub fn for_each_row(sql: &str, bound: &[Param], local: bool, sink: &mut Sink<'_>
             ..Default::default()
         };
         let code = pg_sys::SPI_execute_extended(statement.as_ptr(), &options);
+        let outcome = receiver.outcome(); // ends the reader, whose memory is SPI's
         pg_sys::SPI_finish();
         if code < 0 {
             return Err(Error::new(
@@ -115,7 +111,7 @@ pub fn for_each_row(sql: &str, bound: &[Param], local: bool, sink: &mut Sink<'_>
                 format!("the export's query failed with SPI code {code}"),
             ));
         }
-        receiver.outcome()
+        outcome
     }
 }
 

@@ -107,6 +107,9 @@ fn execute<T>(
 ) -> Result<(u64, Vec<T>)> {
     let statement =
         CString::new(sql).map_err(|_| Error::new(Kind::Internal, "a statement contains a NUL byte"))?;
+    // Whoever runs it: names and operators are the server's own.
+    let scope = super::guc::Scope::open();
+    scope.set("search_path", "pg_catalog, pg_temp", super::guc::Rights::Superuser);
     // SAFETY: SPI is connected and finished in this block (an ERROR in between ends both by the abort); argument
     // datums live in SPI's context, value strings are copied by `each` before it ends.
     unsafe {

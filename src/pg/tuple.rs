@@ -229,27 +229,44 @@ const POSTGRES_EPOCH: i64 = 946_684_800;
 
 /// All columns of a result.
 pub struct RowReader {
+    local: bool,
     readers: Vec<Reader>,
-    /// Holds what one row allocates.
+    /// Holds what the type functions keep between rows; ends with this reader.
+    kept: pg_sys::MemoryContext,
+    /// Its child holds what one row allocates.
     row: pg_sys::MemoryContext,
     cells: Vec<Cell<'static>>,
 }
 
 impl RowReader {
-    /// `local`: instants also as wall clock. Lives in the current memory context, which has to outlive it.
-    pub fn new(types: &[pg_sys::Oid], local: bool) -> RowReader {
-        // SAFETY: a child of the current context, deleted with it.
-        let row = unsafe {
-            pg_sys::AllocSetContextCreateInternal(
-                pg_sys::CurrentMemoryContext,
-                c"acct_export row".as_ptr(),
-                pg_sys::ALLOCSET_DEFAULT_MINSIZE as usize,
-                pg_sys::ALLOCSET_DEFAULT_INITSIZE as usize,
-                pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
-            )
+    /// `local`: instants also as wall clock. Lives in the current memory context, which has to outlive it; not in the
+    /// executor's, which ends before its receiver does.
+    pub fn new(local: bool) -> RowReader {
+        let context = |parent, name: &std::ffi::CStr| {
+            // SAFETY: a child of a live context, deleted by `drop` or, after an error, with its parent.
+            unsafe {
+                pg_sys::AllocSetContextCreateInternal(
+                    parent,
+                    name.as_ptr(),
+                    pg_sys::ALLOCSET_DEFAULT_MINSIZE as usize,
+                    pg_sys::ALLOCSET_DEFAULT_INITSIZE as usize,
+                    pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
+                )
+            }
         };
-        let readers = types.iter().map(|oid| Reader::of(*oid, local)).collect();
-        RowReader { readers, row, cells: Vec::with_capacity(types.len()) }
+        // SAFETY: reads a backend variable.
+        let kept = context(unsafe { pg_sys::CurrentMemoryContext }, c"acct_export reader");
+        let row = context(kept, c"acct_export row");
+        RowReader { local, readers: Vec::new(), kept, row, cells: Vec::new() }
+    }
+
+    /// Says which types the rows have.
+    pub fn bind(&mut self, types: &[pg_sys::Oid]) {
+        // SAFETY: our own context; an error in between is followed by an abort, which resets the current one.
+        let outer = unsafe { pg_sys::MemoryContextSwitchTo(self.kept) };
+        self.readers = types.iter().map(|oid| Reader::of(*oid, self.local)).collect();
+        // SAFETY: back to where we came from.
+        unsafe { pg_sys::MemoryContextSwitchTo(outer) };
     }
 
     /// Hands one row to `sink`.
@@ -287,5 +304,14 @@ impl RowReader {
         self.cells.clear();
         pg_sys::MemoryContextSwitchTo(outer);
         outcome
+    }
+}
+
+impl Drop for RowReader {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // SAFETY: the parent is alive: whoever runs a query drops its receiver before leaving the query's context.
+            unsafe { pg_sys::MemoryContextDelete(self.kept) };
+        }
     }
 }

@@ -6,6 +6,10 @@ use std::ffi::CStr;
 
 /// Describes a type by its oid.
 pub fn describe(oid: u32) -> Type {
+    if oid == 0 {
+        // A column that is gone.
+        return Type { oid, name: "unknown".to_owned(), class: Class::Other, element: None, opaque: None };
+    }
     let type_oid = pg_sys::Oid::from(oid);
     // SAFETY: syscache look-ups; format_type gives a palloc'd name, also for an oid that is no type.
     unsafe {
@@ -21,8 +25,33 @@ pub fn describe(oid: u32) -> Type {
             class => class,
         };
         let element = is_array.then(|| Box::new(describe(element.to_u32())));
-        Type { oid, name, class, element }
+        Type { oid, name, class, element, opaque: opaque(base, element_oid(is_array, base)) }
     }
+}
+
+fn element_oid(is_array: bool, base: pg_sys::Oid) -> pg_sys::Oid {
+    // SAFETY: syscache look-ups.
+    unsafe {
+        if is_array {
+            pg_sys::getBaseType(pg_sys::get_base_element_type(base))
+        } else {
+            base
+        }
+    }
+}
+
+/// Why values of a type cannot be looked into, of the type itself (domains undone) or its elements.
+fn opaque(base: pg_sys::Oid, element: pg_sys::Oid) -> Option<String> {
+    let one = |oid| {
+        if oid == pg_sys::BYTEAOID {
+            return Some("type bytea may hold a secret".to_owned());
+        }
+        // SAFETY: a syscache look-up.
+        let kind = unsafe { pg_sys::get_typtype(oid) } as u8;
+        (kind == pg_sys::TYPTYPE_COMPOSITE || oid == pg_sys::RECORDOID)
+            .then(|| "a composite value may hold a secret".to_owned())
+    };
+    one(base).or_else(|| one(element))
 }
 
 fn class(base: pg_sys::Oid) -> Class {

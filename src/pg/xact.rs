@@ -22,10 +22,11 @@ pub fn transaction<T>(mode: Mode, body: impl FnOnce() -> Result<T>) -> std::resu
         unsafe {
             pg_sys::SetCurrentStatementStartTimestamp();
             pg_sys::StartTransactionCommand();
-            if mode == Mode::OneSnapshot {
-                pg_sys::XactIsoLevel = pg_sys::XACT_REPEATABLE_READ as i32;
-                pg_sys::XactReadOnly = true;
-            }
+            // Whatever default_transaction_* say.
+            let one_snapshot = mode == Mode::OneSnapshot;
+            let level = if one_snapshot { pg_sys::XACT_REPEATABLE_READ } else { pg_sys::XACT_READ_COMMITTED };
+            pg_sys::XactIsoLevel = level as i32;
+            pg_sys::XactReadOnly = one_snapshot;
             pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
         }
         let value = body()?;
@@ -106,6 +107,12 @@ pub fn require_write(what: &str) -> Result<()> {
     } else {
         error.hint("Use a transaction that may write.")
     })
+}
+
+/// Calls `hook` within the current transaction, after the last of the user's code has run and just before the commit. An
+/// error there aborts the transaction.
+pub fn before_commit(hook: impl FnOnce() + UnwindSafe + RefUnwindSafe + 'static) {
+    pgrx::register_xact_callback(PgXactCallbackEvent::PreCommit, hook);
 }
 
 /// Calls `hook` when the current transaction ends, with whether it committed. It must not panic and not touch the

@@ -80,7 +80,8 @@ impl<'d> Chooser<'d> {
         }
         for name in names {
             let Some(name) = name else {
-                return Err(Error::invalid("fields must not contain NULL"));
+                return Err(Error::invalid("fields must not contain NULL")
+                    .hint("Name fields, or leave fields out for the default ones."));
             };
             let field = self.dataset.field(name).ok_or_else(|| {
                 Error::invalid(format!("unknown field {} in fields", shown(name))).hint(format!(
@@ -94,7 +95,8 @@ impl<'d> Chooser<'d> {
                     .hint("Leave the field out of fields."));
             }
             if self.has(field) {
-                return Err(Error::invalid(format!("field {} is named twice in fields", shown(name))));
+                return Err(Error::invalid(format!("field {} is named twice in fields", shown(name)))
+                    .hint("Name each field once."));
             }
             self.chosen.push(field);
         }
@@ -116,7 +118,8 @@ impl<'d> Chooser<'d> {
         let mut companions: Vec<String> = Vec::new();
         for name in names {
             let Some(name) = name else {
-                return Err(Error::invalid("include must not contain NULL"));
+                return Err(Error::invalid("include must not contain NULL")
+                    .hint("Name field groups, or leave include out."));
             };
             let is_group = self.include_group(name);
             let is_companion = self.dataset.companions.contains(name);

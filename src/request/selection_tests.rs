@@ -12,7 +12,7 @@ fn field(name: &str, position: i32) -> Field {
         mask: Treatment::Keep,
         json_path: None,
         barred: None,
-        ty: Type { oid: 25, name: "text".into(), class: Class::Text, element: None },
+        ty: Type { oid: 25, name: "text".into(), class: Class::Text, element: None, opaque: None },
     }
 }
 

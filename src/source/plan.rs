@@ -92,9 +92,7 @@ pub fn build(
     if let Some(document) = &asked.filter {
         let clause =
             filter::compile(document, dataset, narrowing.params.len() + 1, &secrets::is_secret_name)?;
-        narrowing
-            .uses
-            .extend(clause.params.iter().filter_map(|param| filtered_column(dataset, &param.field)));
+        narrowing.uses.extend(clause.columns);
         narrowing.conditions.push(format!("({})", clause.sql));
         narrowing.params.extend(clause.params);
     }
@@ -190,7 +188,7 @@ fn dated_field<'a>(dataset: &'a Dataset, asked: Option<&str>, what: &str) -> Res
         .field(name)
         .ok_or_else(|| Error::invalid(format!("unknown period_field \"{name}\"")).hint(known()))?;
     if let Some(reason) = &field.barred {
-        return Err(Error::denied(format!("field \"{name}\" cannot be selected on: {reason}")));
+        return Err(Error::denied(format!("field \"{name}\" cannot be selected on: {reason}")).hint(known()));
     }
     if !dated(&field) {
         return Err(Error::invalid(format!(
@@ -233,20 +231,6 @@ fn own_column<'a>(dataset: &'a Dataset, name: &str) -> Result<&'a Field> {
         Error::denied(format!("the source of dataset \"{}\" has no column \"{name}\" any more", dataset.name))
             .hint("Register the dataset again with acct_export_register.")
     })
-}
-
-fn filtered_column(dataset: &Dataset, name: &str) -> Option<String> {
-    let own = match name {
-        "created_after" | "created_before" if dataset.field(name).is_none() => {
-            dataset.created_column.as_deref()
-        }
-        "updated_after" | "updated_before" if dataset.field(name).is_none() => {
-            dataset.updated_column.as_deref()
-        }
-        _ => None,
-    };
-    let column = own.unwrap_or_else(|| name.split('.').next().unwrap_or(name));
-    dataset.field(name).map(|field| field.name.clone()).or_else(|| Some(column.to_owned()))
 }
 
 fn column(dataset: &Dataset, field: &Field, treatment: Treatment) -> Column {

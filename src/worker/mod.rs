@@ -10,6 +10,7 @@ pub mod launcher;
 pub mod wake;
 
 pub use run::in_session;
+use run::Turn;
 
 use crate::error::Result;
 use crate::job::{manage, queue};
@@ -28,25 +29,40 @@ pub fn work() {
         if let Err(failure) = keep_house() {
             log(&failure, "housekeeping");
         }
-        while run::next_job() {
+        loop {
+            match run::next_job() {
+                Turn::Ran => {}
+                Turn::Empty => break,
+                Turn::Broken => return,
+            }
             worker::reload_if_asked();
-            if settings::max_workers() == 0 {
+            // The place is lost where a source called pg_advisory_unlock_all.
+            if settings::max_workers() == 0 || !place.is_held() {
                 break;
             }
         }
-        place.release();
+        if place.is_held() {
+            place.release();
+        }
         let waiting = settings::max_workers() > 0
             && is_installed()
-            && as_owner(xact::Mode::ReadWrite, queue::is_waiting).unwrap_or(false);
+            && as_owner(xact::Mode::ReadWrite, queue::has_work).unwrap_or(false);
         if !waiting {
             return;
         }
     }
 }
 
-/// A transaction of the worker as the extension's owner.
+/// A transaction of the worker as the extension's owner. It waits for no row that somebody's open transaction holds (a
+/// cancel that is not committed) longer than a moment: the job is then found as a crashed one later.
 fn as_owner<T>(mode: xact::Mode, body: impl FnOnce() -> Result<T>) -> std::result::Result<T, Failure> {
-    xact::transaction(mode, || identity::as_owner(body))
+    xact::transaction(mode, || {
+        identity::as_owner(|| {
+            let scope = guc::Scope::open();
+            scope.set("lock_timeout", "5s", guc::Rights::Superuser);
+            body()
+        })
+    })
 }
 
 /// The extension may not be in this database, or may have been dropped while this process worked.

@@ -6,37 +6,49 @@ use crate::error::{Error, Kind, Result};
 use crate::job::queue::{self, Claimed};
 use crate::job::settle::{self, Product};
 use crate::job::Stage;
-use crate::pg::report::Failure;
+use crate::pg::report::{self, Failure};
 use crate::pg::{identity, progress, wait, worker, xact};
 use crate::settings;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// Claims and runs the next job; false: the queue is empty.
-pub fn next_job() -> bool {
+/// What became of a look into the queue.
+pub enum Turn {
+    /// A job was run, well or badly.
+    Ran,
+    /// There is none to take.
+    Empty,
+    /// The queue could not be looked at: this worker is of no use.
+    Broken,
+}
+
+/// Claims and runs the next job.
+pub fn next_job() -> Turn {
     let claimed = match as_owner(xact::Mode::ReadWrite, queue::claim) {
         Ok(Some(claimed)) => claimed,
-        Ok(None) => return false,
+        Ok(None) => return Turn::Empty,
         Err(failure) => {
             queue::let_go();
             // A cancel that came too late for the job before this one is no reason to stop.
-            let late = matches!(&failure, Failure::Server(error) if error.sqlstate == "57014");
-            if !late {
-                log(&failure, "claiming a job");
+            if matches!(&failure, Failure::Server(error) if error.sqlstate == "57014") {
+                return Turn::Ran;
             }
-            return late;
+            log(&failure, "claiming a job");
+            return Turn::Broken;
         }
     };
     worker::report_activity(Some(&format!("export {}", claimed.id)));
-    wait::arm_timeout(settings::job_timeout());
+    let (limit, begin) = (settings::job_timeout(), Instant::now());
+    wait::arm_timeout(limit);
     let outcome = run(&claimed);
     wait::arm_timeout(Duration::ZERO);
     progress::end();
     if let Err(failure) = outcome {
-        end_badly(&claimed.id, &failure);
+        let timed_out = !limit.is_zero() && begin.elapsed() >= limit;
+        end_badly(&claimed, &failure, timed_out);
     }
     queue::let_go();
     worker::report_activity(None);
-    true
+    Turn::Ran
 }
 
 /// Reads in one transaction under the requester's rights, stores in another as the owner.
@@ -58,21 +70,21 @@ fn run(job: &Claimed) -> std::result::Result<(), Failure> {
 
 /// Records the failure. Should that fail as well, the job stays `running` without a lock, which is a crash and is found
 /// as one.
-fn end_badly(job: &str, failure: &Failure) {
-    let (message, sqlstate) = describe(failure);
-    report_end(job, &message, &sqlstate);
+fn end_badly(job: &Claimed, failure: &Failure, timed_out: bool) {
+    let (mut message, sqlstate) = describe(failure);
+    let stopped = sqlstate == "57014" && !timed_out;
+    if timed_out {
+        message = "the export took longer than acct_export.job_timeout allows".to_owned();
+    }
+    report::log(&format!("export {} did not complete: {message} ({sqlstate})", job.id));
     for _ in 0..2 {
-        match as_owner(xact::Mode::ReadWrite, || settle::fail(job, &message, &sqlstate)) {
+        match as_owner(xact::Mode::ReadWrite, || settle::fail(job, &message, &sqlstate, stopped)) {
             Ok(()) => return,
             // A second cancel that came meanwhile.
             Err(Failure::Server(error)) if error.sqlstate == "57014" => {}
             Err(failure) => return log(&failure, "recording a failed export"),
         }
     }
-}
-
-fn report_end(job: &str, message: &str, sqlstate: &str) {
-    crate::pg::report::log(&format!("export {job} did not complete: {message} ({sqlstate})"));
 }
 
 /// One sentence and a SQLSTATE that may be kept. A server message can quote a row value, so only its SQLSTATE is told.

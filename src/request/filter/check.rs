@@ -131,6 +131,7 @@ impl Subject<'_, '_> {
             shown(&self.condition.name),
             self.type_name()
         ))
+        .hint(format!("Give a value that type {} reads.", self.type_name()))
     }
 
     fn unsuitable(&self, suitable: &[Operator]) -> Error {

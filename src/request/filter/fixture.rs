@@ -38,12 +38,13 @@ pub fn ty(name: &str) -> Type {
                     name: other.into(),
                     class: Class::Array,
                     element: Some(Box::new(element)),
+                    opaque: None,
                 };
             }
             None => panic!("no such type in the fixture: {other}"),
         },
     };
-    Type { oid, name: name.into(), class, element: None }
+    Type { oid, name: name.into(), class, element: None, opaque: None }
 }
 
 /// A field with defaults for what a test does not look at.

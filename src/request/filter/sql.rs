@@ -24,6 +24,8 @@ pub const ALIAS: &str = "s";
 pub struct Clause {
     pub sql: String,
     pub params: Vec<Param>,
+    /// Columns that the condition names, for the check of rights.
+    pub columns: Vec<String>,
 }
 
 /// A value to bind, and what a message says of it where the type's input function refuses it.
@@ -53,15 +55,16 @@ pub fn quote_ident(name: &str) -> String {
 
 /// Writes the clause; its first placeholder is `$first`. Without any condition it is `true`.
 pub fn to_sql(node: &Node<Resolved<'_>>, first: usize) -> Clause {
-    let mut writer = Writer { first, params: Vec::new() };
+    let mut writer = Writer { first, params: Vec::new(), columns: Vec::new() };
     let sql = writer.node(node);
-    Clause { sql, params: writer.params }
+    Clause { sql, params: writer.params, columns: writer.columns }
 }
 
 /// Collects parameters while the SQL is put together.
 pub(super) struct Writer {
     first: usize,
     params: Vec<Param>,
+    columns: Vec<String>,
 }
 
 impl Writer {
@@ -84,6 +87,7 @@ impl Writer {
 
     fn leaf(&mut self, leaf: &Resolved<'_>) -> String {
         let column = format!("{ALIAS}.{}", quote_ident(&leaf.field.name));
+        self.columns.push(leaf.field.name.clone());
         match leaf.field.ty.class {
             Class::Json => json::condition(self, leaf, &column, "json_typeof"),
             Class::Jsonb => json::condition(self, leaf, &column, "jsonb_typeof"),
