@@ -34,11 +34,11 @@ CREATE TABLE acct_export.field (
 );
 COMMENT ON TABLE acct_export.field IS 'columns of the registered relations, how they are labelled, ordered and masked (acct_export_set_field)';
 
-CREATE TABLE acct_export.tenant_key (
-    tenant text PRIMARY KEY,
-    key    bytea NOT NULL CHECK (length(key) = 32)
+CREATE TABLE acct_export.pseudonym_key (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    key      bytea NOT NULL CHECK (length(key) = 32)
 );
-COMMENT ON TABLE acct_export.tenant_key IS 'secret of each tenant for pseudonyms (HMAC-SHA-256); an empty tenant stands for none';
+COMMENT ON TABLE acct_export.pseudonym_key IS 'secret from which each tenant''s key for pseudonyms is derived (HMAC-SHA-256)';
 
 CREATE TABLE acct_export.job (
     id               uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -110,4 +110,4 @@ COMMENT ON TABLE acct_export.chunk IS 'bytes of the files, in order, 1 MiB each'
 -- Datasets and fields are the DBA's work and go into a dump; jobs and files live in this database only.
 SELECT pg_catalog.pg_extension_config_dump('acct_export.dataset', '');
 SELECT pg_catalog.pg_extension_config_dump('acct_export.field', '');
-SELECT pg_catalog.pg_extension_config_dump('acct_export.tenant_key', '');
+SELECT pg_catalog.pg_extension_config_dump('acct_export.pseudonym_key', '');

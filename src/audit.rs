@@ -18,13 +18,21 @@ pub const DOWNLOADED: &str = "user.bulk_export.downloaded";
 pub const DELETED: &str = "user.bulk_export.deleted";
 pub const PURGED: &str = "user.bulk_export.purged";
 
+/// A detail without what was not asked; nulls inside (`{"phone": null}` is a filter) stay.
+fn told(mut detail: Value) -> String {
+    if let Value::Object(members) = &mut detail {
+        members.retain(|_, value| !value.is_null());
+    }
+    detail.to_string()
+}
+
 /// Event of a job, on behalf of its requester. As the owner.
 pub fn record(event: &str, job: &str, detail: Value) -> Result<()> {
     sql::run(
         "INSERT INTO acct_export.audit (event, job_id, actor, role, tenant, dataset, detail)
-         SELECT $1, id, actor, requested_role, tenant, dataset, jsonb_strip_nulls($3::jsonb)
+         SELECT $1, id, actor, requested_role, tenant, dataset, $3::jsonb
            FROM acct_export.job WHERE id = $2::uuid",
-        &[event.into(), job.into(), (&detail.to_string()).into()],
+        &[event.into(), job.into(), (&told(detail)).into()],
     )?;
     seal_at_commit();
     Ok(())
@@ -34,15 +42,9 @@ pub fn record(event: &str, job: &str, detail: Value) -> Result<()> {
 pub fn record_by(event: &str, job: &str, by: &By, detail: Value) -> Result<()> {
     sql::run(
         "INSERT INTO acct_export.audit (event, job_id, actor, role, tenant, dataset, detail)
-         SELECT $1, id, $4, $5, tenant, dataset, jsonb_strip_nulls($3::jsonb)
+         SELECT $1, id, $4, $5, tenant, dataset, $3::jsonb
            FROM acct_export.job WHERE id = $2::uuid",
-        &[
-            event.into(),
-            job.into(),
-            (&detail.to_string()).into(),
-            by.actor.as_deref().into(),
-            (&by.role).into(),
-        ],
+        &[event.into(), job.into(), (&told(detail)).into(), by.actor.as_deref().into(), (&by.role).into()],
     )?;
     seal_at_commit();
     Ok(())
@@ -52,14 +54,14 @@ pub fn record_by(event: &str, job: &str, by: &By, detail: Value) -> Result<()> {
 pub fn record_stream(dataset: &str, by: &By, tenant: Option<&str>, detail: Value) -> Result<()> {
     sql::run(
         "INSERT INTO acct_export.audit (event, actor, role, tenant, dataset, detail)
-         VALUES ($1, $2, $3, $4, $5, jsonb_strip_nulls($6::jsonb))",
+         VALUES ($1, $2, $3, $4, $5, $6::jsonb)",
         &[
             EXPORTED.into(),
             by.actor.as_deref().into(),
             (&by.role).into(),
             tenant.into(),
             dataset.into(),
-            (&detail.to_string()).into(),
+            (&told(detail)).into(),
         ],
     )?;
     seal_at_commit();

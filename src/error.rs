@@ -35,6 +35,10 @@ pub enum Kind {
     QueryCanceled,
     /// 58030: the spool could not be written or read.
     Io,
+    /// 53200: a value too large for the memory there is.
+    OutOfMemory,
+    /// 38000: something that the source runs raised an error, whose text may quote row values and is not told.
+    SourceFailed,
     /// XX000: a state that this code says cannot be.
     Internal,
 }
@@ -56,6 +60,8 @@ impl Kind {
             Kind::ConfigurationLimitExceeded => "53400",
             Kind::QueryCanceled => "57014",
             Kind::Io => "58030",
+            Kind::OutOfMemory => "53200",
+            Kind::SourceFailed => "38000",
             Kind::Internal => "XX000",
         }
     }

@@ -1,40 +1,34 @@
-//! The secret of a tenant from which its pseudonyms are made: one key each, made when first needed, never exported.
+//! The secret of a tenant from which its pseudonyms are made. It is derived from one key of the database, which
+//! registration makes and no export touches: nothing is written where a tenant is first anonymised.
 
 use crate::error::{Error, Kind, Result};
-use crate::pg::{identity, sql, xact};
+use crate::pg::{identity, sql};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
 
-/// The key of a tenant (none: the database's own). Within a read-only transaction it has to exist already.
+/// The key of a tenant (none: the database's own): HMAC-SHA-256 of its name.
 pub fn of(tenant: Option<&str>) -> Result<[u8; 32]> {
-    let tenant = tenant.unwrap_or_default();
-    let read = || {
-        sql::text("SELECT encode(key, 'hex') FROM acct_export.tenant_key WHERE tenant = $1", &[tenant.into()])
+    let missing = || {
+        Error::new(Kind::NotInPrerequisiteState, "there is no key for pseudonyms")
+            .hint("Register the dataset again with acct_export_register.")
     };
-    let hex = identity::as_owner(|| match read()? {
-        None if xact::may_write() => {
-            // Two version-4 UUIDs carry 244 bits of the server's strong random source; hashed to 256. Another session that
-            // makes the key at this moment wins, and its key is returned.
-            sql::change::<String>(
-                "INSERT INTO acct_export.tenant_key AS k (tenant, key)
-                 VALUES ($1, sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())))
-                     ON CONFLICT (tenant) DO UPDATE SET key = k.key
-                 RETURNING to_jsonb(encode(key, 'hex'))",
-                &[tenant.into()],
-            )
-        }
-        found => Ok(found),
+    let hex = identity::as_owner(|| {
+        sql::text("SELECT encode(key, 'hex') FROM acct_export.pseudonym_key LIMIT 1", &[])
     })?;
-    hex.and_then(|hex| bytes(&hex)).ok_or_else(|| {
-        Error::new(
-            Kind::ReadOnlyTransaction,
-            "the tenant has no key for pseudonyms yet, and this transaction may not write",
-        )
-        .hint("Ask once for an export with anonymise => true on the primary.")
-    })
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(hex.ok_or_else(missing)?.as_bytes()).map_err(|_| missing())?;
+    mac.update(tenant.unwrap_or_default().as_bytes());
+    Ok(mac.finalize().into_bytes().into())
 }
 
-fn bytes(hex: &str) -> Option<[u8; 32]> {
-    let bytes: Vec<u8> = (0..hex.len() / 2)
-        .map_while(|place| u8::from_str_radix(hex.get(place * 2..place * 2 + 2)?, 16).ok())
-        .collect();
-    bytes.try_into().ok()
+/// Makes the database's key where there is none. As the owner.
+pub fn ensure() -> Result<()> {
+    // Two version-4 UUIDs carry 244 bits of the server's strong random source; hashed to 256.
+    sql::run(
+        "INSERT INTO acct_export.pseudonym_key (key)
+         SELECT sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()))
+             ON CONFLICT DO NOTHING",
+        &[],
+    )?;
+    Ok(())
 }

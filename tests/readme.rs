@@ -29,7 +29,11 @@ fn demo() {
         shared().connect("postgres", "postgres").batch_execute("CREATE DATABASE demo").unwrap();
         let root = env!("CARGO_MANIFEST_DIR");
         let sql = fs::read_to_string(format!("{root}/sql/demo.sql")).unwrap();
-        let output = shared().psql(&["-q", "-d", "demo"], &format!("CREATE EXTENSION pg_acctexport;\n{sql}"));
+        let today: String =
+            shared().connect("demo", "postgres").query_one("SELECT current_date::text", &[]).unwrap().get(0);
+        let today = format!("today={today}"); // so that rolling periods find rows
+        let sql = format!("CREATE EXTENSION pg_acctexport;\n{sql}");
+        let output = shared().psql(&["-q", "-d", "demo", "-v", &today], &sql);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     });
 }

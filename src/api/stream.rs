@@ -3,10 +3,10 @@
 use super::start::{check, Selection};
 use crate::audit::{self, By};
 use crate::catalog::load;
-use crate::encode::{encoder, Encoder, Format, Order, Setup};
+use crate::encode::{encoder, Cell, Encoder, Format, Order, Setup};
 use crate::error::{Error, Kind, Result};
 use crate::pg::identity::{self, Reader};
-use crate::pg::report::{raise, Report};
+use crate::pg::report::{self, raise, Report};
 use crate::pg::stream::Stream;
 use crate::pg::xact;
 use crate::request::Asked;
@@ -28,6 +28,8 @@ struct Lines {
     shield: Shield,
     encoder: Box<dyn Encoder>,
     ready: VecDeque<String>,
+    /// A byte order mark without a header, which stands before the first row.
+    mark: Vec<u8>,
     /// Rows of the next fetch: one at first, so that the first line comes at once.
     next: i64,
     done: bool,
@@ -48,7 +50,9 @@ impl Lines {
         let mut encoder = encoder(format, &options, &plan.columns, setup)?;
         let mut header = Vec::new();
         encoder.begin(&mut header)?;
-        let stream = identity::as_requester(&reader(), || Stream::open(&plan.sql, &plan.params, false))?;
+        let stream = report::reading(|| {
+            identity::as_requester(&reader(), || Stream::open(&plan.sql, &plan.params, false))
+        })?;
         if xact::may_write() {
             let by = By::caller();
             let fields: Vec<&str> = plan.columns.iter().map(|column| column.name.as_str()).collect();
@@ -61,28 +65,38 @@ impl Lines {
                 audit::record_stream(&asked.dataset, &by, context.tenant.as_deref(), detail)
             })?;
         }
-        let mut lines =
-            Lines { stream, shield: plan.shield(key), encoder, ready: VecDeque::new(), next: 1, done: false };
-        if !header.is_empty() {
+        let mut lines = Lines {
+            stream,
+            shield: plan.shield(key),
+            encoder,
+            ready: VecDeque::new(),
+            mark: Vec::new(),
+            next: 1,
+            done: false,
+        };
+        if header.ends_with(b"\n") {
             lines.ready.push_back(line(header)?);
+        } else {
+            lines.mark = header;
         }
         Ok(lines)
     }
 
     fn fetch(&mut self) -> Result<()> {
-        let Lines { stream, shield, encoder, ready, .. } = self;
+        let Lines { stream, shield, encoder, ready, mark, .. } = self;
         let mut gathered = 0;
-        let fetched = identity::as_requester(&reader(), || {
-            stream.fetch(self.next, &mut |cells| {
-                shield.apply(cells, &mut |cells| {
-                    let mut bytes = Vec::with_capacity(256);
-                    encoder.row(cells, &mut bytes)?;
-                    gathered += bytes.len();
-                    ready.push_back(line(bytes)?);
-                    Ok(())
-                })
+        let next = self.next;
+        let mut take = |cells: &[Cell<'_>]| {
+            shield.apply(cells, &mut |cells| {
+                let mut bytes = std::mem::take(mark);
+                encoder.row(cells, &mut bytes)?;
+                gathered += bytes.len();
+                ready.push_back(line(bytes)?);
+                Ok(())
             })
-        })?;
+        };
+        let fetched =
+            report::reading(|| identity::as_requester(&reader(), || stream.fetch(next, &mut take)))?;
         if (fetched as i64) < self.next {
             self.done = true;
             self.stream.close();

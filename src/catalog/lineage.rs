@@ -6,7 +6,7 @@
 
 use super::secrets;
 use crate::error::{Error, Result};
-use crate::pg::{identity, sql, types};
+use crate::pg::{catalog, identity, sql, types, xact};
 use serde::Deserialize;
 
 /// A relation that the source reads, itself included.
@@ -102,10 +102,26 @@ SELECT jsonb_build_object(
   JOIN pg_namespace n ON n.oid = c.relnamespace
  ORDER BY t.depth, c.oid"#;
 
-/// Traces a relation by its oid.
+/// Traces a relation by its oid, as it is at this moment, and keeps all that it found as it is until the transaction ends:
+/// every relation is locked as a query would lock it, and traced again until nothing new comes up.
 pub fn trace(source: u32) -> Result<Lineage> {
-    let relations = identity::as_owner(|| sql::documents(RELATIONS, &[i64::from(source).into()]))?;
-    Ok(Lineage { relations })
+    let look = || -> Result<Vec<Relation>> {
+        xact::with_latest_snapshot(|| {
+            identity::as_owner(|| sql::documents(RELATIONS, &[i64::from(source).into()]))
+        })
+    };
+    catalog::lock_relation(source);
+    let mut locked = vec![source];
+    loop {
+        let relations = look()?;
+        let new: Vec<u32> =
+            relations.iter().map(|relation| relation.oid).filter(|oid| !locked.contains(oid)).collect();
+        if new.is_empty() {
+            return Ok(Lineage { relations });
+        }
+        new.iter().for_each(|oid| catalog::lock_relation(*oid));
+        locked.extend(new);
+    }
 }
 
 impl Lineage {

@@ -4,6 +4,7 @@ use super::model::{Class, Treatment};
 use super::{lineage, secrets};
 use crate::error::{Error, Result};
 use crate::pg::{catalog, identity, sql, types};
+use crate::tenant_key;
 use serde::{Deserialize, Serialize};
 
 /// Arguments of `acct_export_register`.
@@ -152,6 +153,7 @@ pub fn register(given: &Registration) -> Result<()> {
     // Another dataset of this name may belong to somebody else's relation.
     owner_of_dataset(dataset)?;
     identity::as_owner(|| {
+        tenant_key::ensure()?;
         sql::run(SAVE, &[(&record).into()])?;
         sql::run(SAVE_FIELDS, &[dataset.into(), (&fields).into()])
     })?;
@@ -170,11 +172,14 @@ pub struct FieldChange<'a> {
     pub json_path: Option<&'a str>,
 }
 
-/// Moving a field to a position moves the ones at and after it down by one.
+/// Position 3 is the third place: the other fields keep their order around it and are counted anew.
 const MOVE: &str = "
-UPDATE acct_export.field SET position = position + 1
- WHERE dataset = $1 AND field <> $2 AND position >= $3 AND EXISTS (
-       SELECT FROM acct_export.field other WHERE other.dataset = $1 AND other.field <> $2 AND other.position = $3)";
+WITH others AS (
+    SELECT field, row_number() OVER (ORDER BY position, field) AS place
+      FROM acct_export.field WHERE dataset = $1 AND field <> $2
+)
+UPDATE acct_export.field f SET position = o.place + CASE WHEN o.place >= $3 THEN 1 ELSE 0 END
+  FROM others o WHERE f.dataset = $1 AND f.field = o.field";
 
 const SET_FIELD: &str = "
 UPDATE acct_export.field

@@ -120,6 +120,9 @@ fn ask(dataset: &str, function: Option<&str>, asked: &Asked, reader: &identity::
     match verdict {
         Ok(Some(answer)) if answer == "t" || answer == "true" => Ok(()),
         Ok(_) => Err(refused()),
+        Err(report::Failure::Server(error)) if error.sqlstate == "57014" => {
+            Err(report::Failure::Server(error).into_error())
+        }
         Err(report::Failure::Server(error)) => {
             Err(refused().detail(format!("Its authorize function failed with SQLSTATE {}.", error.sqlstate)))
         }
@@ -143,6 +146,10 @@ SELECT jsonb_build_object('source', (SELECT c.oid::bigint FROM pg_class c WHERE 
 /// Whether the caller may read a finished file now: the roles, SELECT on its fields, the dataset's function (42501). A
 /// dataset that was unregistered since asks for nothing more.
 pub fn at_download(dataset: &str, fields: &[String], asked: &Asked) -> Result<()> {
+    if asked.all_tenants && !identity::bypasses_row_security(identity::current_user()) {
+        return Err(Error::denied("a file of all tenants is for roles that bypass row security")
+            .hint("Export your own tenant."));
+    }
     let registered: Option<Registered> = identity::as_owner(|| sql::document(REGISTERED, &[dataset.into()]))?;
     let Some(registered) = registered else { return Ok(()) };
     let caller = identity::current_user();

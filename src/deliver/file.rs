@@ -4,7 +4,7 @@ use crate::audit::{self, By};
 use crate::catalog::rights;
 use crate::error::{Error, Kind, Result};
 use crate::job::{manage, status};
-use crate::pg::{identity, sql, xact};
+use crate::pg::{identity, report, sql, xact};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -35,8 +35,8 @@ pub fn open(job: Option<&str>, file: Option<i32>, way: &str) -> Result<File> {
     let seen = manage::find(job)?;
     let state = |message: String| Error::new(Kind::NotInPrerequisiteState, message);
     match seen.status.as_str() {
-        "completed" | "completed_with_errors" => {}
-        "expired" => {
+        "completed" | "completed_with_errors" if !seen.is_over => {}
+        "expired" | "completed" | "completed_with_errors" => {
             return Err(state(format!("the file of export job {job} has expired or was deleted"))
                 .hint("Ask for it again with acct_export_start."))
         }
@@ -61,6 +61,8 @@ pub fn open(job: Option<&str>, file: Option<i32>, way: &str) -> Result<File> {
             .hint("Ask for it again with acct_export_start."));
     }
     found.job = job.to_owned();
+    // The event is the transaction's and goes with it; the log keeps what a rollback would hide.
+    report::log(&format!("file {number} of export {job} is read by role \"{}\"", by.role));
     identity::as_owner(|| {
         audit::record_by(
             audit::DOWNLOADED,
@@ -82,7 +84,12 @@ pub fn whole(job: Option<&str>, number: Option<i32>) -> Result<Vec<u8>> {
         )
         .hint("Read it with acct_export_chunks or acct_export_large_object, or export to a destination."));
     }
-    let mut bytes = Vec::with_capacity(file.bytes.max(0) as usize);
+    // A failed allocation of this size is an ERROR, not the end of the process.
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(file.bytes.max(0) as usize).map_err(|_| {
+        Error::new(Kind::OutOfMemory, format!("no memory for a file of {} bytes", file.bytes))
+            .hint("Read it with acct_export_chunks.")
+    })?;
     for chunk in 1..=file.chunks {
         bytes.extend(file.chunk(chunk)?);
     }

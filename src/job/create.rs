@@ -3,11 +3,11 @@
 use super::context::Context;
 use crate::audit;
 use crate::error::{Error, Kind, Result};
+use crate::pg::lock::Lock;
 use crate::pg::sql::{self, Arg};
 use crate::pg::{identity, xact};
 use crate::request::Asked;
 
-/// `ON CONFLICT` waits for a twin that another session is just inserting.
 const INSERT: &str = "
 INSERT INTO acct_export.job (dataset, format, status, request, context, fingerprint, requested_by, requested_role, actor, tenant)
 VALUES ($1, $2, 'queued', $3::jsonb, $4::jsonb, $5, $6::oid, $7, $8, $9)
@@ -27,6 +27,12 @@ pub fn create(asked: &Asked, context: &Context) -> Result<String> {
     let request = serde_json::to_string(asked).map_err(internal)?;
     let captured = serde_json::to_string(context).map_err(internal)?;
     let fingerprint = asked.fingerprint(role, context.tenant.as_deref(), context.actor.as_deref());
+    // A twin that another session has inserted and not committed would be waited for, however long that takes.
+    let (print, _) = fingerprint.split_at(8);
+    if !Lock::Twin(u64::from_be_bytes(print.try_into().unwrap_or_default())).try_for_transaction() {
+        return Err(Error::new(Kind::ObjectInUse, "the same export is being asked for by another session")
+            .hint("Wait until that session commits, and follow its job."));
+    }
     identity::as_owner(|| {
         // A twin may end between the two statements; then the second try finds its place free.
         for _ in 0..10 {

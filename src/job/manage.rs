@@ -17,13 +17,16 @@ pub struct Seen {
     pub requested_by: u32,
     pub tenant: Option<String>,
     pub request: Asked,
+    /// The time of its files is over, whether or not they were purged yet.
+    pub is_over: bool,
     /// Fields that the files hold, once there are files.
     pub fields: Option<Vec<String>>,
 }
 
 const SEEN: &str = "
 SELECT jsonb_build_object('status', status, 'dataset', dataset, 'requested_by', requested_by::bigint, 'tenant', tenant,
-                          'request', request, 'fields', fields)
+                          'request', request, 'fields', fields,
+                          'is_over', coalesce(expires_at <= clock_timestamp(), false))
   FROM acct_export.job WHERE id = $1::uuid";
 
 /// Finds a job that the caller may see. P0002 otherwise.

@@ -56,8 +56,12 @@ thread_local! {
 
 /// Gives the lock of the claimed job back, if there is one.
 pub fn let_go() {
-    if let Some(lock) = HELD.take().filter(|lock| lock.is_held()) {
-        lock.release();
+    let Some(lock) = HELD.take() else { return };
+    // It was taken again after the read: twice at most.
+    for _ in 0..2 {
+        if lock.is_held() {
+            lock.release();
+        }
     }
 }
 

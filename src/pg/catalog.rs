@@ -101,3 +101,9 @@ pub fn is_temporary(relation: u32) -> bool {
     // SAFETY: a syscache look-up.
     unsafe { pg_sys::get_rel_persistence(pg_sys::Oid::from(relation)) as u8 == pg_sys::RELPERSISTENCE_TEMP }
 }
+
+/// Locks a relation against changes of its definition until the transaction ends, as reading it does.
+pub fn lock_relation(relation: u32) {
+    // SAFETY: waits like any query; an ERROR (cancel, deadlock) leaves nothing behind.
+    unsafe { pg_sys::LockRelationOid(pg_sys::Oid::from(relation), pg_sys::AccessShareLock as i32) };
+}

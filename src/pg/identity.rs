@@ -111,6 +111,7 @@ pub fn as_requester<T>(reader: &Reader<'_>, body: impl FnOnce() -> T) -> T {
 }
 
 /// Whether a role may read at least one column of a relation.
+#[allow(clippy::useless_conversion)] // AclMode has 64 bits from PostgreSQL 16 on
 pub fn may_select_any(role: u32, relation: u32) -> bool {
     let (relation, role) = (pg_sys::Oid::from(relation), pg_sys::Oid::from(role));
     let allowed = pg_sys::AclResult::ACLCHECK_OK;

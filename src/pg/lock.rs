@@ -12,6 +12,8 @@ pub enum Lock {
     Job(u64),
     /// One of the `max_workers` places in which a worker may run.
     Slot(u32),
+    /// A request that is just being inserted, by its fingerprint.
+    Twin(u64),
     /// The end of the audit chain, for the time of one commit.
     Chain,
 }
@@ -21,6 +23,7 @@ impl Lock {
         let (high, low, class) = match self {
             Lock::Job(id) => ((id >> 32) as u32, id as u32, 0x4a4f),
             Lock::Slot(slot) => (0, slot, 0x534c),
+            Lock::Twin(print) => ((print >> 32) as u32, print as u32, 0x5457),
             Lock::Chain => (0, 0, 0x4348),
         };
         pg_sys::LOCKTAG {
@@ -39,6 +42,14 @@ impl Lock {
         let tag = self.tag();
         // SAFETY: a complete tag; a session lock outlives the transaction and ends with the process.
         let result = unsafe { pg_sys::LockAcquire(&tag, pg_sys::ExclusiveLock as i32, true, true) };
+        result != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
+    }
+
+    /// Takes the lock until the transaction ends; false: another session holds it.
+    pub fn try_for_transaction(self) -> bool {
+        let tag = self.tag();
+        // SAFETY: a complete tag.
+        let result = unsafe { pg_sys::LockAcquire(&tag, pg_sys::ExclusiveLock as i32, false, true) };
         result != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
     }
 

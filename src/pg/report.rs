@@ -37,6 +37,8 @@ fn code(kind: Kind) -> Code {
         Kind::ConfigurationLimitExceeded => Code::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
         Kind::QueryCanceled => Code::ERRCODE_QUERY_CANCELED,
         Kind::Io => Code::ERRCODE_IO_ERROR,
+        Kind::OutOfMemory => Code::ERRCODE_OUT_OF_MEMORY,
+        Kind::SourceFailed => Code::ERRCODE_EXTERNAL_ROUTINE_EXCEPTION,
         Kind::Internal => Code::ERRCODE_INTERNAL_ERROR,
     }
 }
@@ -67,6 +69,46 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Failure::Ours(error)
     }
+}
+
+impl Failure {
+    /// The SQLSTATE to keep.
+    pub fn sqlstate(&self) -> &str {
+        match self {
+            Failure::Ours(error) => error.kind.sqlstate(),
+            Failure::Server(error) => &error.sqlstate,
+        }
+    }
+
+    /// As an error of ours: one sentence that quotes nothing of what was read.
+    pub fn into_error(self) -> Error {
+        let state = match self {
+            Failure::Ours(error) => return error,
+            Failure::Server(error) => error.sqlstate,
+        };
+        let (kind, what) = match state.get(..2).unwrap_or_default() {
+            _ if state == "57014" => {
+                return Error::new(
+                    Kind::QueryCanceled,
+                    "the export was stopped by a cancel request or a time limit",
+                )
+            }
+            _ if state == "42501" => {
+                (Kind::InsufficientPrivilege, "the requester may not read everything that the source reads")
+            }
+            "25" => (Kind::SourceFailed, "something that the source calls tried to write while it was read"),
+            "53" => (Kind::SourceFailed, "the server ran out of a resource"),
+            "57" => (Kind::SourceFailed, "the server stopped the export"),
+            _ => (Kind::SourceFailed, "reading the source failed"),
+        };
+        Error::new(kind, format!("{what}, SQLSTATE {state}"))
+            .hint("Run a query on the source as the requester to see the error in full.")
+    }
+}
+
+/// Runs `body`, which reads a source, and turns a server ERROR into one of ours. The caller raises it: this is no savepoint.
+pub fn reading<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
+    catching(body).map_err(Failure::into_error)
 }
 
 /// Runs `body` and catches a server ERROR. This is no savepoint: after a `Server` failure the transaction (or

@@ -5,7 +5,7 @@ use super::query::{statement, Receiver, Sink};
 use crate::error::{Error, Kind, Result};
 use crate::request::filter::Param;
 use pgrx::pg_sys;
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 
 /// An open portal, kept by name: it ends with the transaction at the latest.
 pub struct Stream {
@@ -25,12 +25,15 @@ impl Stream {
                 cursorOptions: pg_sys::CURSOR_OPT_NO_SCROLL as i32,
                 read_only: true,
             };
-            let portal = pg_sys::SPI_cursor_parse_open(std::ptr::null(), statement.as_ptr(), &options);
+            // A name that nobody guesses: through a function with other rights than the caller's, a cursor that can be named
+            // would give the rows as they are, without masks.
+            let name = unguessable()?;
+            let portal = pg_sys::SPI_cursor_parse_open(name.as_ptr(), statement.as_ptr(), &options);
             if portal.is_null() {
                 pg_sys::SPI_finish();
                 return Err(Error::new(Kind::Internal, "the export's query could not be opened"));
             }
-            let name = CStr::from_ptr((*portal).name).to_owned();
+            (*portal).visible = false; // not in pg_cursors
             pg_sys::SPI_finish();
             Ok(Stream { name, local })
         }
@@ -65,4 +68,15 @@ impl Stream {
             }
         }
     }
+}
+
+fn unguessable() -> Result<CString> {
+    let mut bytes = [0u8; 16];
+    // SAFETY: fills exactly the given bytes.
+    let filled = unsafe { pg_sys::pg_strong_random(bytes.as_mut_ptr().cast(), bytes.len()) };
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    CString::new(format!("acct_export {hex}"))
+        .ok()
+        .filter(|_| filled)
+        .ok_or_else(|| Error::new(Kind::Internal, "no random name for a cursor"))
 }

@@ -111,7 +111,7 @@ fn read(
             spool.write_all(buffer)?;
             buffer.clear();
         }
-        if rows % 1024 == 0 {
+        if rows.is_multiple_of(1024) {
             wait::interrupted()?;
             progress::rows(rows);
         }

@@ -5,7 +5,7 @@ use super::{as_owner, log};
 use crate::error::{Error, Kind, Result};
 use crate::job::queue::{self, Claimed};
 use crate::job::settle::{self, Product};
-use crate::job::Stage;
+use crate::job::{lock_of, Stage};
 use crate::pg::report::{self, Failure};
 use crate::pg::{identity, progress, wait, worker, xact};
 use crate::settings;
@@ -60,7 +60,15 @@ fn run(job: &Claimed) -> std::result::Result<(), Failure> {
         role: job.requested_by,
         own_session: true,
     };
-    let mut product: Product = xact::transaction(xact::Mode::OneSnapshot, || produce(&task))?;
+    let mut product: Product = xact::transaction(xact::Mode::OneSnapshot, || {
+        // A source that calls pg_advisory_unlock_all takes the session's lock away, not the transaction's; the session
+        // has it again before the transaction ends.
+        let lock = lock_of(&job.id);
+        lock.acquire_for_transaction();
+        let product = produce(&task)?;
+        lock.try_acquire();
+        Ok(product)
+    })?;
     progress::start(0);
     progress::rows(product.rows);
     progress::rows_total(product.rows as i64);
@@ -87,29 +95,12 @@ fn end_badly(job: &Claimed, failure: &Failure, timed_out: bool) {
     }
 }
 
-/// One sentence and a SQLSTATE that may be kept. A server message can quote a row value, so only its SQLSTATE is told.
+/// One sentence, with what mends it, and a SQLSTATE: what may be kept.
 fn describe(failure: &Failure) -> (String, String) {
-    match failure {
-        Failure::Ours(error) => {
-            let hint = error.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
-            (format!("{}{hint}", error.message), error.kind.sqlstate().to_owned())
-        }
-        Failure::Server(error) => {
-            let what = match &error.sqlstate[..2.min(error.sqlstate.len())] {
-                _ if error.sqlstate == "57014" => {
-                    "the export was stopped by a cancel request or by acct_export.job_timeout"
-                }
-                "42" if error.sqlstate == "42501" => {
-                    "the requester may not read everything that the source reads"
-                }
-                "25" => "something that the source calls tried to write while it was read",
-                "53" => "the server ran out of a resource",
-                "57" => "the server stopped the export",
-                _ => "reading the source failed",
-            };
-            (format!("{what}, SQLSTATE {}", error.sqlstate), error.sqlstate.clone())
-        }
-    }
+    let sqlstate = failure.sqlstate().to_owned();
+    let error = failure.clone().into_error();
+    let hint = error.hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
+    (format!("{}{hint}", error.message), sqlstate)
 }
 
 /// The whole job in the caller's session and transaction (`acct_export.async = off`); an error is the caller's.
@@ -123,7 +114,7 @@ pub fn in_session(job: &str) -> Result<()> {
         role: claimed.requested_by,
         own_session: false,
     };
-    let mut product = xact::with_latest_snapshot(|| produce(&task))?;
+    let mut product = xact::with_latest_snapshot(|| report::reading(|| produce(&task)))?;
     progress::stage(Stage::Storing);
     identity::as_owner(|| settle::complete(&claimed, &mut product, &settings::intervals()?))?;
     progress::end();
