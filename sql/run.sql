@@ -9,9 +9,12 @@ BEGIN ATOMIC
                 CASE job.stage
                     WHEN 'storing' THEN job.message
                     WHEN 'reading' THEN concat_ws('  ',
-                        to_char(job.rows_done, 'FM999,999,999,999,990') || ' of about ' || to_char(job.rows_total, 'FM999,999,999,999,990') || ' rows',
+                        to_char(job.rows_done, 'FM999,999,999,999,990')
+                            || CASE WHEN job.rows_done < job.rows_total
+                                    THEN ' of about ' || to_char(job.rows_total, 'FM999,999,999,999,990') ELSE '' END || ' rows',
                         to_char(job.rows_done / nullif(b.elapsed, 0), 'FM999,999,990') || ' rows/s',
-                        (job.seconds_left / 60) || ':' || lpad((job.seconds_left % 60)::text, 2, '0') || ' left')
+                        CASE WHEN job.rows_done < job.rows_total
+                             THEN (job.seconds_left / 60) || ':' || lpad((job.seconds_left % 60)::text, 2, '0') || ' left' END)
                     ELSE 'preparing' END
             WHEN 'completed' THEN concat_ws('  ', job.message,
                         to_char(job.rows_done, 'FM999,999,999,999,990') || ' rows',

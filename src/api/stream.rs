@@ -89,6 +89,7 @@ impl Lines {
         let mut take = |cells: &[Cell<'_>]| {
             shield.apply(cells, &mut |cells| {
                 let mut bytes = std::mem::take(mark);
+                bytes.reserve(512);
                 encoder.row(cells, &mut bytes)?;
                 gathered += bytes.len();
                 ready.push_back(line(bytes)?);

@@ -101,18 +101,22 @@ pub fn authorize(dataset: &Dataset, asked: &Asked, reader: &identity::Reader<'_>
 fn ask(dataset: &str, function: Option<&str>, asked: &Asked, reader: &identity::Reader<'_>) -> Result<()> {
     let Some(function) = function else { return Ok(()) };
     let refused = || Error::denied(format!("the export of dataset \"{dataset}\" was not authorized"));
-    let name = identity::as_owner(|| {
+    let found: Option<(String, u32)> = identity::as_owner(|| {
         // The stored signature is resolved by the catalogue and quoted by it: only what is a function gets into the text.
-        sql::text(
-            "SELECT quote_ident(n.nspname) || '.' || quote_ident(p.proname)
+        sql::document(
+            "SELECT jsonb_build_array(quote_ident(n.nspname) || '.' || quote_ident(p.proname), p.proowner::bigint)
                FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
               WHERE p.oid = to_regprocedure($1) AND p.prorettype = 'boolean'::regtype",
             &[function.into()],
         )
-    })?
-    .ok_or_else(|| {
+    })?;
+    let (name, owner) = found.ok_or_else(|| {
         refused().hint("Its authorize function does not exist any more; register the dataset again.")
     })?;
+    // A superuser passes, as through all privilege checks, rather than running somebody else's code as superuser.
+    if identity::is_superuser(reader.role) && !identity::is_superuser(owner) {
+        return Ok(());
+    }
     let request = serde_json::to_string(asked).map_err(|_| refused())?;
     let verdict = identity::as_requester(reader, || {
         report::catching(|| sql::text(&format!("SELECT {name}($1::jsonb)"), &[(&request).into()]))

@@ -74,7 +74,6 @@ pub fn wait_for_end(job: Option<&str>, limit: Duration) -> Result<Value> {
     }
     crate::worker::wake::if_needed();
     let begin = Instant::now();
-    let mut pause = Duration::from_millis(5);
     loop {
         let document = document(Some(job))?;
         let ended = !matches!(document["status"].as_str(), Some("queued" | "running" | "awaiting_approval"));
@@ -83,8 +82,9 @@ pub fn wait_for_end(job: Option<&str>, limit: Duration) -> Result<Value> {
             return Ok(document);
         }
         crate::worker::wake::if_needed();
+        // A twentieth of what has passed: a wait ends that much late at most.
+        let pause = (begin.elapsed() / 20).clamp(Duration::from_millis(5), Duration::from_millis(250));
         wait::pause(pause.min(left).max(Duration::from_millis(1)));
-        pause = (pause * 3 / 2).min(Duration::from_millis(250));
     }
 }
 

@@ -16,6 +16,9 @@ use crate::request::{select_fields, Asked};
 /// Everything that is needed to read and encode.
 pub struct Plan {
     pub sql: String,
+    /// The same for an estimate of the number of rows: without the order, and without the tenant, which the policies ask
+    /// for as well; both together would count its selectivity twice.
+    pub estimate_sql: String,
     pub params: Vec<Param>,
     pub columns: Vec<Column>,
     treatments: Vec<Treatment>,
@@ -87,6 +90,7 @@ pub fn build(
         treatments.push(selected.treatment);
     }
     tenant(dataset, asked, context, &mut narrowing)?;
+    let tenant_conditions = narrowing.conditions.len();
     period(dataset, asked, context, &mut narrowing)?;
     status(dataset, asked, &mut narrowing)?;
     if let Some(document) = &asked.filter {
@@ -100,11 +104,16 @@ pub fn build(
     let relation = catalog::relation_name(dataset.source).ok_or_else(|| {
         Error::denied(format!("the source of dataset \"{}\" does not exist any more", dataset.name))
     })?;
-    let mut sql = format!("SELECT {} FROM {relation} AS s", list.join(", "));
-    if !narrowing.conditions.is_empty() {
-        sql.push_str(" WHERE ");
-        sql.push_str(&narrowing.conditions.join(" AND "));
-    }
+    let select = |conditions: &[String]| {
+        let all = if conditions.is_empty() {
+            String::new()
+        } else {
+            format!(" WHERE {}", conditions.join(" AND "))
+        };
+        format!("SELECT {} FROM {relation} AS s{all}", list.join(", "))
+    };
+    let mut sql = select(&narrowing.conditions);
+    let estimate_sql = select(&narrowing.conditions[tenant_conditions..]);
     if options.order.unwrap_or(default_order) == Order::Key {
         let key = own_column(dataset, &dataset.key)?;
         sql.push_str(&format!(" ORDER BY s.{}", quote_ident(&key.name)));
@@ -112,6 +121,7 @@ pub fn build(
     }
     Ok(Plan {
         sql,
+        estimate_sql,
         params: narrowing.params,
         columns,
         treatments,

@@ -1,17 +1,16 @@
 //! What is done to values between reading and encoding, in one place for all formats: masks, anonymisation, and the
 //! removal of secret keys from JSON values.
 
+use super::scrub::Scrubber;
 use crate::catalog::model::Treatment;
-use crate::catalog::secrets::is_secret_name;
 use crate::encode::{Cell, Column, Kind};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use hmac::{Hmac, KeyInit, Mac};
-use serde_json::Value;
 use sha2::Sha256;
 use std::borrow::Cow;
 
 /// What stands in the place of a redacted value (seed 003).
-const REDACTED: &str = "[redacted]";
+pub(super) const REDACTED: &str = "[redacted]";
 
 /// One column's rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +30,7 @@ pub struct Shield {
     /// Texts made for the current row.
     made: Vec<Option<String>>,
     idle: bool,
+    scrubber: Scrubber,
 }
 
 impl Shield {
@@ -49,7 +49,7 @@ impl Shield {
             })
             .collect();
         let idle = rules.iter().all(|rule| *rule == Rule::Pass);
-        Shield { made: vec![None; rules.len()], rules, key, idle }
+        Shield { made: vec![None; rules.len()], rules, key, idle, scrubber: Scrubber::default() }
     }
 
     /// Hands the row on as it may leave.
@@ -67,7 +67,7 @@ impl Shield {
                 _ if *cell == Cell::Null => None,
                 Rule::Last4 => Some(last4(&text(cell)?)),
                 Rule::Pseudonymise => Some(pseudonym(self.key.as_ref(), &text(cell)?)?),
-                Rule::Scrub => scrubbed(cell)?,
+                Rule::Scrub => scrubbed(cell, &mut self.scrubber)?,
             };
         }
         let mut shielded = Vec::with_capacity(cells.len());
@@ -111,9 +111,9 @@ fn text<'c>(cell: &Cell<'c>) -> Result<Cow<'c, str>> {
 }
 
 /// JSON without its secret keys; None: there is none, the cell stays. A list of JSON values becomes one JSON array.
-fn scrubbed(cell: &Cell<'_>) -> Result<Option<String>> {
+fn scrubbed(cell: &Cell<'_>, scrubber: &mut Scrubber) -> Result<Option<String>> {
     match cell {
-        Cell::Json(json) => scrub(json),
+        Cell::Json(json) => Ok(scrubber.scrub(json)),
         Cell::List(cells) if cells.iter().any(|cell| matches!(cell, Cell::Json(_))) => {
             let mut any = false;
             let mut array = String::from("[");
@@ -122,7 +122,7 @@ fn scrubbed(cell: &Cell<'_>) -> Result<Option<String>> {
                     array.push(',');
                 }
                 match cell {
-                    Cell::Json(json) => match scrub(json)? {
+                    Cell::Json(json) => match scrubber.scrub(json) {
                         Some(clean) => {
                             any = true;
                             array.push_str(&clean);
@@ -136,42 +136,6 @@ fn scrubbed(cell: &Cell<'_>) -> Result<Option<String>> {
             Ok(any.then_some(array))
         }
         _ => Ok(None),
-    }
-}
-
-fn scrub(json: &str) -> Result<Option<String>> {
-    // A scalar or an array of scalars has no keys.
-    if !json.contains('{') {
-        return Ok(None);
-    }
-    // Deeper than serde_json goes (128): what cannot be searched does not leave. Nor does it fail the export, which a user
-    // could do to a whole tenant with an attribute of their own.
-    let Ok(mut value) = serde_json::from_str::<Value>(json) else {
-        return Ok(Some(format!("\"{REDACTED}\"")));
-    };
-    Ok(drop_secrets(&mut value).then(|| value.to_string()))
-}
-
-/// Whether anything was dropped.
-fn drop_secrets(value: &mut Value) -> bool {
-    match value {
-        Value::Object(object) => {
-            let before = object.len();
-            object.retain(|key, _| !is_secret_name(key));
-            let mut dropped = object.len() != before;
-            for inner in object.values_mut() {
-                dropped |= drop_secrets(inner);
-            }
-            dropped
-        }
-        Value::Array(array) => {
-            let mut dropped = false;
-            for inner in array {
-                dropped |= drop_secrets(inner); // every element, whatever came before
-            }
-            dropped
-        }
-        _ => false,
     }
 }
 

@@ -61,7 +61,7 @@ pub fn produce(task: &Task<'_>) -> Result<Product> {
     let mut buffer = Vec::with_capacity(BATCH * 2);
     encoder.begin(&mut buffer)?;
     let rows = identity::as_requester(&reader, || {
-        progress::rows_total(query::estimate(&plan.sql, &plan.params)?);
+        progress::rows_total(query::estimate(&plan.estimate_sql, &plan.params)?);
         progress::stage(Stage::Reading);
         read(&plan, format, key, encoder.as_mut(), &mut buffer, &mut spool)
     })?;
