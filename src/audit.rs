@@ -4,7 +4,7 @@
 //! orders the chain is held for the time of a commit only. (A deferred trigger would do the same, but
 //! `SET CONSTRAINTS ALL IMMEDIATE` and other deferred triggers could stretch that time.)
 
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::pg::lock::Lock;
 use crate::pg::{identity, report, sql, xact};
 use serde_json::Value;
@@ -78,6 +78,15 @@ fn seal_at_commit() {
         return;
     }
     xact::on_end(|_| PLANNED.with(|planned| planned.set(false)));
+    xact::before_prepare(|| {
+        report::raise(
+            Error::new(
+                Kind::FeatureNotSupported,
+                "cannot PREPARE a transaction that asked for, read or streamed an export",
+            )
+            .hint("Commit it."),
+        )
+    });
     xact::before_commit(|| {
         Lock::Chain.acquire_for_transaction();
         // What committed while we waited for the lock is seen, also in a REPEATABLE READ transaction. And as a snapshot is

@@ -54,6 +54,8 @@ extension_sql_file!("../sql/comments.sql", name = "comments", finalize);
 /// Called when the library is loaded: in the postmaster with `shared_preload_libraries`, else in a session or worker.
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
+    // pgrx puts a backtrace into the DETAIL of errors where this is set; sources' paths are nobody's business there.
+    std::env::remove_var("RUST_BACKTRACE");
     settings::define();
     if pg::worker::preloading() {
         pg::worker::register_launcher();

@@ -69,7 +69,6 @@ impl Lock {
     }
 
     /// Whether a process holds it, while it is in a transaction. Takes no lock and raises no error, so a commit hook may ask.
-    #[cfg(any(feature = "pg15", feature = "pg16"))]
     pub fn is_held_by(self, pid: i32) -> bool {
         let tag = self.tag();
         // SAFETY: the process is NULL for a backend that is gone; the result is an array of `count` ids in the current
@@ -81,7 +80,13 @@ impl Lock {
             }
             let mut count = 0;
             let holders = pg_sys::GetLockConflicts(&tag, pg_sys::ExclusiveLock as i32, &mut count);
-            (0..count as usize).any(|index| (*holders.add(index)).backendId == (*process).backendId)
+            (0..count as usize).any(|index| {
+                let holder = *holders.add(index);
+                #[cfg(any(feature = "pg15", feature = "pg16"))]
+                return holder.backendId == (*process).backendId;
+                #[cfg(any(feature = "pg17", feature = "pg18"))]
+                return holder.procNumber == (*process).vxid.procNumber;
+            })
         }
     }
 

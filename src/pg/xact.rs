@@ -115,6 +115,11 @@ pub fn before_commit(hook: impl FnOnce() + UnwindSafe + RefUnwindSafe + 'static)
     pgrx::register_xact_callback(PgXactCallbackEvent::PreCommit, hook);
 }
 
+/// Calls `hook` before the current transaction is prepared for two-phase commit; an error there aborts it.
+pub fn before_prepare(hook: impl FnOnce() + UnwindSafe + RefUnwindSafe + 'static) {
+    pgrx::register_xact_callback(PgXactCallbackEvent::PrePrepare, hook);
+}
+
 /// Calls `hook` when the current transaction ends, with whether it committed. It must not panic and not touch the
 /// database.
 pub fn on_end(hook: impl Fn(bool) + UnwindSafe + RefUnwindSafe + Copy + 'static) {

@@ -1,13 +1,12 @@
-//! Django itself: a virtual environment below target/ that stays from run to run, and one database that Django has
-//! filled, from which each test gets a copy.
+//! Django itself: one database that Django has filled, from which each test gets a copy.
 
-use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::OnceLock;
 
 use postgres::Client;
 
+use crate::common::python::with_packages;
 use crate::common::{done, shared, unique};
 
 /// Users that Django creates.
@@ -61,7 +60,7 @@ fn filled() -> &'static str {
     FILLED.get_or_init(|| {
         let db = shared().create_database("django");
         let (host, port) = shared().address();
-        let mut django = Command::new(python());
+        let mut django = Command::new(with_packages());
         django.arg(sources().join("create_users.py")).arg(USERS.to_string());
         django.env("ACCT_HOST", host).env("ACCT_PORT", port.to_string()).env("ACCT_DATABASE", &db);
         // Nothing is written beside the sources, and nothing of the caller's Python gets in.
@@ -74,38 +73,4 @@ fn filled() -> &'static str {
 
 fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/django")
-}
-
-/// The interpreter of the environment, which is made where it is not there yet or has other versions.
-fn python() -> PathBuf {
-    let wanted = fs::read_to_string(sources().join("requirements.txt")).unwrap();
-    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("django");
-    fs::create_dir_all(&home).unwrap();
-    // Two test programs at once: the second waits, and finds it made.
-    let lock = File::create(home.join("lock")).unwrap();
-    lock.lock().unwrap();
-    let (venv, mark) = (home.join("venv"), home.join("installed.txt"));
-    let python = venv.join("bin/python");
-    if python.exists() && fs::read_to_string(&mark).is_ok_and(|made| made == wanted) {
-        return python;
-    }
-    let _ = fs::remove_file(&mark);
-    must(
-        Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv),
-        "no virtual environment could be made: this test needs python3 with its venv module (`make setup`)",
-    );
-    must(
-        Command::new(&python)
-            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"])
-            .arg(sources().join("requirements.txt")),
-        "pip could not install Django: this test needs a package index that pip can reach, the first time at least",
-    );
-    fs::write(&mark, wanted).unwrap();
-    python
-}
-
-fn must(command: &mut Command, otherwise: &str) {
-    let output = command.stdin(Stdio::null()).output().unwrap_or_else(|e| panic!("{otherwise}\n{e}"));
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{otherwise}\n{said}");
 }
