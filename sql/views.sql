@@ -2,7 +2,7 @@
 
 -- Every job with its progress, for all; nobody but the functions of the extension can read it.
 CREATE VIEW acct_export.job_status AS
-SELECT j.id AS job_id, j.dataset, j.format, j.status,
+SELECT j.id AS job_id, j.dataset, j.format, j.state AS status,
        CASE WHEN j.status = 'running' THEN coalesce(p.stage, 'preparing') END AS stage,
        CASE WHEN j.status IN ('completed', 'completed_with_errors', 'expired') THEN 100
             WHEN j.status <> 'running' THEN 0
@@ -17,7 +17,7 @@ SELECT j.id AS job_id, j.dataset, j.format, j.status,
                   WHEN p.stage = 'storing' THEN ceil(s.elapsed * 0.1)
                   WHEN p.rows_done > 0 THEN ceil(s.elapsed * greatest(p.rows_total - p.rows_done, 0) / p.rows_done * 1.1)
              END, 2147483647)::integer AS seconds_left,
-       CASE j.status
+       CASE j.state
             WHEN 'failed' THEN 'Export failed. Please try again.'
             WHEN 'cancelled' THEN 'Export cancelled.'
             WHEN 'expired' THEN 'Export expired.'
@@ -34,7 +34,10 @@ SELECT j.id AS job_id, j.dataset, j.format, j.status,
        j.created_at, j.started_at, j.finished_at, j.expires_at, j.as_of,
        coalesce(f.files, '[]') AS files,
        j.requested_by AS requested_oid
-  FROM acct_export.job j
+  FROM (SELECT job.*, -- a file whose time is over is gone, whether or not it was purged yet
+               CASE WHEN status IN ('completed', 'completed_with_errors') AND expires_at <= clock_timestamp() THEN 'expired'
+                    ELSE status END AS state
+          FROM acct_export.job) j
   LEFT JOIN LATERAL acct_export.worker_progress(j.worker_pid) p ON j.status = 'running'
   CROSS JOIN LATERAL (SELECT extract(epoch FROM clock_timestamp() - j.started_at) AS elapsed) s
   CROSS JOIN LATERAL (
