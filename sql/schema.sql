@@ -65,6 +65,7 @@ CREATE TABLE acct_export.job (
     attempts         integer NOT NULL DEFAULT 0,
     worker_pid       integer,
     cancel_requested boolean NOT NULL DEFAULT false,
+    cancelled_by     jsonb,
     error            text,
     error_code       text
 );
@@ -72,6 +73,7 @@ COMMENT ON TABLE acct_export.job IS 'one row per export asked for; see the view 
 COMMENT ON COLUMN acct_export.job.request IS 'the arguments as asked';
 COMMENT ON COLUMN acct_export.job.context IS 'what was resolved and captured when it was asked: bounds of the period, session settings';
 COMMENT ON COLUMN acct_export.job.fingerprint IS 'SHA-256 of the request, role, tenant and actor: one active job each';
+COMMENT ON COLUMN acct_export.job.cancelled_by IS 'role and actor who asked to cancel the job';
 COMMENT ON COLUMN acct_export.job.fields IS 'fields that the files hold: who reads one needs SELECT on them still';
 COMMENT ON COLUMN acct_export.job.created_xid IS 'the asking transaction, which cannot wait for its own job';
 

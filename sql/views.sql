@@ -13,10 +13,11 @@ SELECT j.id AS job_id, j.dataset, j.format, j.state AS status,
        coalesce(j.bytes_done, p.bytes_done, 0) AS bytes_done,
        coalesce(j.bytes_done, nullif(p.bytes_total, 0)) AS bytes_total,
        -- What is left of the reading or storing, at the pace so far.
-       least(CASE WHEN j.status <> 'running' OR p.stage = 'preparing' THEN NULL
-                  WHEN p.stage = 'storing' THEN ceil(s.elapsed * 0.1)
-                  WHEN p.rows_done > 0 THEN ceil(s.elapsed * greatest(p.rows_total - p.rows_done, 0) / p.rows_done * 1.1)
-             END, 2147483647)::integer AS seconds_left,
+       CASE WHEN j.status <> 'running' OR p.stage = 'preparing' THEN NULL
+            WHEN p.stage = 'storing' THEN least(ceil(s.elapsed * 0.1), 2147483647)
+            WHEN p.rows_done > 0 THEN
+                 least(ceil(s.elapsed * greatest(p.rows_total - p.rows_done, 0) / p.rows_done * 1.1), 2147483647)
+            END::integer AS seconds_left,
        CASE j.state
             WHEN 'failed' THEN 'Export failed. Please try again.'
             WHEN 'cancelled' THEN 'Export cancelled.'

@@ -7,6 +7,7 @@
 use crate::error::{Error, Kind, Result};
 use crate::pg::lock::Lock;
 use crate::pg::{identity, report, sql, xact};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::cell::Cell;
 
@@ -48,6 +49,16 @@ pub fn record_by(event: &str, job: &str, by: &By, detail: Value) -> Result<()> {
     )?;
     seal_at_commit();
     Ok(())
+}
+
+/// The end of a running job that somebody cancelled. As the owner.
+pub fn record_cancelled(job: &str) -> Result<()> {
+    let by: Option<Option<By>> =
+        sql::document("SELECT cancelled_by FROM acct_export.job WHERE id = $1::uuid", &[job.into()])?;
+    match by.flatten() {
+        Some(by) => record_by(CANCELLED, job, &by, serde_json::json!({})),
+        None => record(CANCELLED, job, serde_json::json!({})),
+    }
 }
 
 /// Event of a streaming function, which has no job. As the owner.
@@ -121,6 +132,7 @@ fn seal() -> Result<()> {
 }
 
 /// Who does it now.
+#[derive(Serialize, Deserialize)]
 pub struct By {
     pub role: String,
     pub actor: Option<String>,

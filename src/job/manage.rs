@@ -38,7 +38,7 @@ pub fn find(job: &str) -> Result<Seen> {
 
 const CANCEL: &str = "
 UPDATE acct_export.job
-   SET cancel_requested = true, status = CASE status WHEN 'running' THEN 'running' ELSE 'cancelled' END,
+   SET cancel_requested = true, cancelled_by = $2::jsonb, status = CASE status WHEN 'running' THEN 'running' ELSE 'cancelled' END,
        finished_at = CASE status WHEN 'running' THEN NULL ELSE clock_timestamp() END
  WHERE id = $1::uuid AND status IN ('queued', 'running', 'awaiting_approval')
 RETURNING jsonb_build_array(status, worker_pid)";
@@ -50,7 +50,8 @@ pub fn cancel(job: Option<&str>) -> Result<bool> {
     find(job)?;
     xact::require_write("cancel an export")?;
     let by = By::caller();
-    let cancelled: Option<(String, Option<i32>)> = identity::as_owner(|| sql::change(CANCEL, &[job.into()]))?;
+    let cancelled: Option<(String, Option<i32>)> =
+        identity::as_owner(|| sql::change(CANCEL, &[job.into(), (&json!(by).to_string()).into()]))?;
     match cancelled {
         None => Ok(false),
         Some((status, pid)) if status == "running" => {

@@ -141,7 +141,7 @@ pub fn recover() -> Result<()> {
                     &job,
                     serde_json::json!({ "code": "57P02", "attempts": attempts }),
                 )?,
-                "cancelled" => audit::record(audit::CANCELLED, &job, serde_json::json!({}))?,
+                "cancelled" => audit::record_cancelled(&job)?,
                 _ => {}
             }
             super::status::notify(&job, &status)?;

@@ -100,7 +100,7 @@ pub fn fail(claimed: &Claimed, message: &str, sqlstate: &str, stopped: bool) -> 
         &[job.into(), message.into(), sqlstate.into(), stopped.into(), limit.into(), claimed.attempts.into()],
     )?;
     match status.as_deref() {
-        Some("cancelled") => audit::record(audit::CANCELLED, job, json!({}))?,
+        Some("cancelled") => audit::record_cancelled(job)?,
         Some("failed") => audit::record(audit::FAILED, job, json!({ "code": sqlstate }))?,
         Some(_) => {}
         None => return Ok(()),

@@ -2,8 +2,10 @@
 
 use super::report::{catching, Failure};
 use crate::error::{Error, Kind, Result};
-use pgrx::{pg_sys, PgXactCallbackEvent};
+use pgrx::{pg_sys, PgSubXactCallbackEvent, PgXactCallbackEvent};
+use std::cell::Cell;
 use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::rc::Rc;
 
 /// How a worker's transaction runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -78,9 +80,40 @@ pub fn with_latest_snapshot<T>(body: impl FnOnce() -> T) -> T {
     value
 }
 
-/// Calls `hook` once if and when the current transaction commits. It must not panic and not touch the database.
+/// Calls `hook` once if and when the current transaction commits, unless it was asked for in a subtransaction (a savepoint)
+/// that was rolled back. It must not panic and not touch the database.
 pub fn on_commit(hook: impl FnOnce() + UnwindSafe + RefUnwindSafe + 'static) {
-    pgrx::register_xact_callback(PgXactCallbackEvent::Commit, hook);
+    // SAFETY: reads a backend variable; ids grow, so one that aborts takes all those with it that began after it.
+    let level = unsafe { pg_sys::GetCurrentSubTransactionId() };
+    let undone = Flag::default();
+    let seen = undone.clone();
+    pgrx::register_subxact_callback(PgSubXactCallbackEvent::AbortSub, move |aborted, _parent| {
+        if aborted <= level {
+            undone.raise();
+        }
+    });
+    pgrx::register_xact_callback(PgXactCallbackEvent::Commit, move || {
+        if !seen.is_raised() {
+            hook();
+        }
+    });
+}
+
+/// Shared by two callbacks of one transaction; a plain bool holds no broken state when something unwinds.
+#[derive(Clone, Default)]
+struct Flag(Rc<Cell<bool>>);
+
+impl UnwindSafe for Flag {}
+impl RefUnwindSafe for Flag {}
+
+impl Flag {
+    fn raise(&self) {
+        self.0.set(true);
+    }
+
+    fn is_raised(&self) -> bool {
+        self.0.get()
+    }
 }
 
 /// Whether this transaction may write: not read-only, not on a standby.
