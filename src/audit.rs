@@ -118,10 +118,14 @@ fn seal() -> Result<()> {
     let (mut seq, mut hash) = last.unwrap_or_default();
     for id in new {
         let sealed: Option<String> = sql::change(
-            "UPDATE acct_export.audit a
-                SET seq = $2, hash = acct_export.audit_hash(decode($3, 'hex'), $2, a)
-              WHERE a.id = $1
-          RETURNING to_jsonb(encode(a.hash, 'hex'))",
+            "WITH sealed AS (
+                 UPDATE acct_export.audit a
+                    SET seq = $2, hash = acct_export.audit_hash(decode($3, 'hex'), $2, a)
+                  WHERE a.id = $1
+              RETURNING a.seq, a.hash
+             )
+             INSERT INTO acct_export.audit_seal (seq, hash) SELECT seq, hash FROM sealed
+          RETURNING to_jsonb(encode(hash, 'hex'))",
             &[id.into(), (seq + 1).into(), (&hash).into()],
         )?;
         if let Some(sealed) = sealed {

@@ -74,13 +74,15 @@ pub struct Error {
     pub message: String,
     pub detail: Option<String>,
     pub hint: Option<String>,
+    /// The server's own SQLSTATE, where the error stands for one of the server's (`SourceFailed`).
+    pub server_state: Option<String>,
 }
 
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Error { kind, message: message.into(), detail: None, hint: None }
+        Error { kind, message: message.into(), detail: None, hint: None, server_state: None }
     }
 
     /// 22023, the most frequent kind.
@@ -96,6 +98,11 @@ impl Error {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// Five characters.
+    pub fn sqlstate(&self) -> &str {
+        self.server_state.as_deref().unwrap_or(self.kind.sqlstate())
     }
 
     pub fn detail(mut self, detail: impl Into<String>) -> Self {

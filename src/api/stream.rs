@@ -43,7 +43,7 @@ impl Lines {
             return Err(Error::invalid("a streamed export cannot be compressed")
                 .hint("Compress the stream where it is saved."));
         }
-        let loaded = load::load(&asked.dataset)?;
+        let loaded = load::load_for_reading(&asked.dataset)?;
         let plan = plan::build(&loaded, asked, &context, &options, Order::None)?;
         let key = if plan.pseudonymises() { Some(tenant_key::of(context.tenant.as_deref())?) } else { None };
         let setup = Setup { title: String::new(), tempdir: Default::default(), time_zone: String::new() };

@@ -102,26 +102,30 @@ SELECT jsonb_build_object(
   JOIN pg_namespace n ON n.oid = c.relnamespace
  ORDER BY t.depth, c.oid"#;
 
-/// Traces a relation by its oid, as it is at this moment, and keeps all that it found as it is until the transaction ends:
-/// every relation is locked as a query would lock it, and traced again until nothing new comes up.
+/// Traces a relation by its oid, as it is at this moment.
 pub fn trace(source: u32) -> Result<Lineage> {
-    let look = || -> Result<Vec<Relation>> {
-        xact::with_latest_snapshot(|| {
-            identity::as_owner(|| sql::documents(RELATIONS, &[i64::from(source).into()]))
-        })
-    };
-    catalog::lock_relation(source);
-    let mut locked = vec![source];
-    loop {
-        let relations = look()?;
-        let new: Vec<u32> =
-            relations.iter().map(|relation| relation.oid).filter(|oid| !locked.contains(oid)).collect();
-        if new.is_empty() {
-            return Ok(Lineage { relations });
-        }
+    let relations = xact::with_latest_snapshot(|| {
+        identity::as_owner(|| sql::documents(RELATIONS, &[i64::from(source).into()]))
+    })?;
+    Ok(Lineage { relations })
+}
+
+/// Keeps all that a relation reads as it is until the transaction ends: every relation is locked as a query would lock it,
+/// and traced again until nothing new comes up.
+pub fn hold(source: u32) -> Result<()> {
+    let mut held = Vec::new();
+    let mut new = vec![source];
+    while !new.is_empty() {
         new.iter().for_each(|oid| catalog::lock_relation(*oid));
-        locked.extend(new);
+        held.append(&mut new);
+        new = trace(source)?
+            .relations
+            .iter()
+            .map(|relation| relation.oid)
+            .filter(|oid| !held.contains(oid))
+            .collect();
     }
+    Ok(())
 }
 
 impl Lineage {

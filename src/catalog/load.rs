@@ -64,6 +64,22 @@ SELECT jsonb_build_object(
   FROM acct_export.dataset d
  WHERE d.dataset = $1";
 
+/// The same for reading now: what its rows come from is locked as a query would lock it, so that what was judged is what is
+/// read.
+pub fn load_for_reading(name: &str) -> Result<Loaded> {
+    let source: Option<Option<u32>> = identity::as_owner(|| {
+        sql::document(
+            "SELECT to_jsonb((SELECT c.oid::bigint FROM pg_class c WHERE c.oid = d.source))
+               FROM acct_export.dataset d WHERE dataset = $1",
+            &[name.into()],
+        )
+    })?;
+    if let Some(source) = source.flatten() {
+        lineage::hold(source)?;
+    }
+    load(name)
+}
+
 /// Finds a dataset by name. 22023 with the known names for an unknown one; 42501 for a source that is gone or has
 /// become one that could leak.
 pub fn load(name: &str) -> Result<Loaded> {

@@ -187,7 +187,8 @@ impl CsvOptions {
         if self.null_as.bytes().any(breaks) {
             return Err(Error::invalid(
                 "option \"null_as\" must not contain the delimiter, a quote or a line break",
-            ));
+            )
+            .hint("Give a text such as NULL or \\N."));
         }
         Ok(())
     }

@@ -11,7 +11,8 @@ pub type Report = ErrorReport;
 
 impl From<Error> for ErrorReport {
     fn from(error: Error) -> Self {
-        let mut report = ErrorReport::new(code(error.kind), error.message, "pg_acctexport");
+        let state = error.server_state.as_deref().and_then(pack);
+        let mut report = ErrorReport::new(state.unwrap_or(code(error.kind)), error.message, "pg_acctexport");
         if let Some(detail) = error.detail {
             report = report.set_detail(detail);
         }
@@ -75,7 +76,7 @@ impl Failure {
     /// The SQLSTATE to keep.
     pub fn sqlstate(&self) -> &str {
         match self {
-            Failure::Ours(error) => error.kind.sqlstate(),
+            Failure::Ours(error) => error.sqlstate(),
             Failure::Server(error) => &error.sqlstate,
         }
     }
@@ -101,8 +102,9 @@ impl Failure {
             "57" => (Kind::SourceFailed, "the server stopped the export"),
             _ => (Kind::SourceFailed, "reading the source failed"),
         };
-        Error::new(kind, format!("{what}, SQLSTATE {state}"))
-            .hint("Run a query on the source as the requester to see the error in full.")
+        let error = Error::new(kind, format!("{what}, SQLSTATE {state}"))
+            .hint("Run a query on the source as the requester to see the error in full.");
+        Error { server_state: Some(state), ..error }
     }
 }
 
@@ -125,6 +127,15 @@ pub fn catching<T>(body: impl FnOnce() -> Result<T>) -> std::result::Result<T, F
             Err(Failure::Server(ServerError { sqlstate: unpack(code as i32) }))
         })
         .execute()
+}
+
+/// The reverse of `unpack`.
+fn pack(state: &str) -> Option<Code> {
+    let code = state
+        .bytes()
+        .rev()
+        .try_fold(0i32, |code, byte| Some((code << 6) | i32::from(byte.checked_sub(b'0')? & 0x3f)))?;
+    Some(Code::from(code))
 }
 
 /// Five characters, six bits each, lowest first (`MAKE_SQLSTATE` in utils/elog.h).

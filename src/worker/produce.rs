@@ -34,7 +34,7 @@ pub fn produce(task: &Task<'_>) -> Result<Product> {
     let asked = task.asked;
     let format = Format::parse(&asked.format)?;
     let options = plan::options(asked, format)?;
-    let loaded = load::load(&asked.dataset)?;
+    let loaded = load::load_for_reading(&asked.dataset)?;
     progress::start(loaded.dataset.source);
     progress::stage(Stage::Preparing);
     let plan = plan::build(&loaded, asked, task.context, &options, Order::Key)?;

@@ -32,7 +32,9 @@ pub fn if_needed() {
         return;
     }
     let free = (0..settings::max_workers()).any(|slot| !Lock::Slot(slot).is_held_elsewhere());
-    if free && identity::as_owner(queue::is_waiting).unwrap_or(false) {
+    // As things are now: the caller's own snapshot may be older than a job whose worker just found our hands on the slots.
+    let waiting = || xact::with_latest_snapshot(|| identity::as_owner(queue::is_waiting));
+    if free && waiting().unwrap_or(false) {
         worker::start_worker(worker::database());
     }
 }

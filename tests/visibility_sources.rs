@@ -1,0 +1,290 @@
+//! What protects the rows themselves: row security that is active, sources that cannot leak, disabled users and other
+//! tenants in none of the formats (contract, sections 2 and 4).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod asking;
+mod common;
+
+use asking::{column, completed, exported, objects, refusal, refused, start, text, values_every_way};
+use common::{shared, unique, wait_for_job, TwoTenants, SECRET};
+use postgres::Client;
+
+const WAYS: [&str; 3] =
+    ["acct_export_start('users', 'csv')::text", "acct_export_csv('users')", "acct_export_ndjson('users')"];
+
+#[test]
+fn who_bypasses_row_security_exports_no_tenant() {
+    let app = TwoTenants::with_users(shared(), 5);
+    let role = unique("bypass");
+    app.superuser()
+        .batch_execute(&format!(
+            "CREATE ROLE {role} LOGIN BYPASSRLS; GRANT USAGE ON SCHEMA app TO {role}; GRANT SELECT ON app.users TO {role}"
+        ))
+        .unwrap();
+    for role in ["postgres", &role] {
+        let mut client = app.session(role, 0);
+        for way in WAYS {
+            let error =
+                refused(&mut client, &format!("SELECT {way}"), "42501", "app.users", "all_tenants => true");
+            assert!(error.message.contains(role), "{error:?}");
+        }
+        // All tenants, then, also without one: that is what the argument says.
+        for unset in ["", "RESET app.tenant_id"] {
+            client.batch_execute(unset).unwrap();
+            let rows = objects(&exported(&mut client, "'users', 'ndjson', all_tenants => true"));
+            assert_eq!(rows.len(), 10, "{role}");
+            let lines = column(&mut client, "SELECT acct_export_ndjson('users', all_tenants => true)");
+            assert_eq!(lines.len(), 10, "{role}");
+        }
+    }
+}
+
+#[test]
+fn an_owner_is_subject_to_row_security_only_when_forced() {
+    let app = TwoTenants::with_users(shared(), 5);
+    app.superuser()
+        .batch_execute(&format!(
+            "GRANT ALL ON SCHEMA app TO {0}; ALTER TABLE app.users OWNER TO {0}",
+            app.login
+        ))
+        .unwrap();
+    let mut owner = app.session(&app.login, 0);
+    let job = completed(&mut owner, "'users', 'ndjson'");
+    assert_eq!(objects(&asking::file(&mut owner, &job)).len(), 5);
+    for (change, hint) in [("NO FORCE", "FORCE ROW LEVEL SECURITY"), ("DISABLE", "ENABLE ROW LEVEL SECURITY")]
+    {
+        owner.batch_execute(&format!("ALTER TABLE app.users {change} ROW LEVEL SECURITY")).unwrap();
+        for way in WAYS {
+            refused(&mut owner, &format!("SELECT {way}"), "42501", "app.users", hint);
+        }
+    }
+    // Others as well, where it is off for all.
+    for way in WAYS {
+        let mut other = app.session(&app.nologin, 0);
+        refused(&mut other, &format!("SELECT {way}"), "42501", "app.users", "ENABLE ROW LEVEL SECURITY");
+    }
+}
+
+#[test]
+fn row_security_is_on_whatever_the_session_says() {
+    let app = TwoTenants::with_users(shared(), 5);
+    let mut client = app.session(&app.login, 0);
+    client.batch_execute("SET row_security = off").unwrap();
+    assert_eq!(objects(&exported(&mut client, "'users', 'ndjson'")).len(), 5);
+    assert_eq!(column(&mut client, "SELECT acct_export_ndjson('users')").len(), 5);
+    assert_eq!(text(&mut client, "SHOW row_security").as_deref(), Some("off"));
+}
+
+/// A table of the source without row security is a hole, also behind a view and beside a table that has it.
+#[test]
+fn every_base_table_needs_row_security() {
+    let app = TwoTenants::create(shared(), 5);
+    app.superuser()
+        .batch_execute(&format!(
+            "CREATE VIEW app.inner_v WITH (security_invoker) AS SELECT u.id, u.tenant_id, u.email, t.name AS tenant
+                FROM app.users AS u JOIN app.tenants AS t ON t.id = u.tenant_id;
+             CREATE VIEW app.users_v WITH (security_invoker) AS SELECT id, tenant_id, email, tenant FROM app.inner_v;
+             GRANT SELECT ON app.tenants, app.inner_v, app.users_v TO {};
+             SELECT acct_export_register('users', 'app.users_v', 'id', tenant_column => 'tenant_id')",
+            app.login
+        ))
+        .unwrap();
+    let mut client = app.session(&app.login, 0);
+    for way in WAYS {
+        refused(&mut client, &format!("SELECT {way}"), "42501", "app.tenants", "ENABLE ROW LEVEL SECURITY");
+    }
+    app.superuser()
+        .batch_execute(
+            "ALTER TABLE app.tenants ENABLE ROW LEVEL SECURITY;
+             CREATE POLICY own ON app.tenants USING (id::text = current_setting('app.tenant_id', true))",
+        )
+        .unwrap();
+    let rows = objects(&exported(&mut client, "'users', 'ndjson'"));
+    assert!(rows.len() == 5 && rows.iter().all(|row| row["tenant"] == "Tenant A"), "{rows:?}");
+}
+
+#[test]
+fn sources_that_could_leak_cannot_be_registered() {
+    let app = TwoTenants::create(shared(), 5);
+    let mut superuser = app.superuser();
+    superuser
+        .batch_execute(
+            "CREATE VIEW app.definer AS SELECT id, tenant_id, email FROM app.users;
+             CREATE VIEW app.switched_off WITH (security_invoker = false) AS SELECT id, tenant_id, email FROM app.users;
+             CREATE VIEW app.over_definer WITH (security_invoker) AS SELECT id, tenant_id, email FROM app.definer;
+             CREATE MATERIALIZED VIEW app.kept AS SELECT id, tenant_id, email FROM app.users;
+             CREATE VIEW app.over_kept WITH (security_invoker) AS SELECT id, tenant_id, email FROM app.kept;
+             CREATE SEQUENCE app.numbers;
+             CREATE VIEW app.renamed WITH (security_invoker) AS SELECT id, tenant_id, password_hash AS nickname FROM app.users;
+             CREATE VIEW app.inner_v WITH (security_invoker) AS SELECT id, tenant_id, upper(api_token) AS motto FROM app.users;
+             CREATE VIEW app.nested WITH (security_invoker) AS SELECT id, tenant_id, 'x' || motto AS motto FROM app.inner_v;
+             CREATE VIEW app.whole WITH (security_invoker) AS SELECT id, tenant_id, to_jsonb(u) AS all_of_it FROM app.users AS u;
+             CREATE VIEW app.subquery WITH (security_invoker) AS
+                SELECT id, tenant_id, (SELECT max(password_hash) FROM app.users) AS most FROM app.users",
+        )
+        .unwrap();
+    for (source, hint) in [
+        ("definer", "security_invoker = true"),
+        ("switched_off", "security_invoker = true"),
+        ("over_definer", "app.definer SET (security_invoker = true)"),
+        ("kept", "security_invoker"),
+        ("over_kept", "security_invoker"),
+        ("numbers", ""),
+        ("renamed", ""),
+        ("nested", ""),
+        ("whole", ""),
+        ("subquery", ""),
+    ] {
+        let sql =
+            format!("SELECT acct_export_register('d', 'app.{source}', 'id', tenant_column => 'tenant_id')");
+        // A sequence has no such column, whichever is noticed first.
+        let error = if source == "numbers" {
+            refusal(&mut superuser, &sql)
+        } else {
+            refused(&mut superuser, &sql, "42501", "", hint)
+        };
+        assert!(["42501", "22023"].contains(&error.sqlstate.as_str()), "{source}: {error:?}");
+    }
+    assert_eq!(column(&mut superuser, "SELECT dataset FROM acct_export_datasets"), Vec::<String>::new());
+}
+
+/// Registered when it was sound, changed afterwards: refused when asked for, and failed when the change came in between.
+#[test]
+fn sources_that_drifted_into_a_leak() {
+    let app = TwoTenants::create(shared(), 5);
+    let mut superuser = app.superuser();
+    let view = "CREATE OR REPLACE VIEW app.users_v WITH (security_invoker) AS SELECT id, tenant_id, email, name FROM app.users";
+    superuser
+        .batch_execute(&format!(
+            "{view}; GRANT SELECT ON app.users_v TO {};
+             SELECT acct_export_register('users', 'app.users_v', 'id', tenant_column => 'tenant_id')",
+            app.login
+        ))
+        .unwrap();
+    let mut client = app.session(&app.login, 0);
+    completed(&mut client, "'users', 'csv'");
+    for (drift, hint) in [
+        ("ALTER VIEW app.users_v RESET (security_invoker)", "security_invoker"),
+        ("ALTER VIEW app.users_v SET (security_invoker = off)", "security_invoker"),
+        ("CREATE OR REPLACE VIEW app.users_v AS SELECT id, tenant_id, email, name FROM app.users", "security_invoker"),
+        (
+            "CREATE OR REPLACE VIEW app.users_v WITH (security_invoker) AS
+                SELECT id, tenant_id, email, password_hash AS name FROM app.users",
+            "",
+        ),
+        (
+            "CREATE OR REPLACE VIEW app.users_v WITH (security_invoker) AS
+                SELECT id, tenant_id, email, u.custom ->> 'api_key' || u.api_token AS name FROM app.users AS u",
+            "",
+        ),
+    ] {
+        client.batch_execute("BEGIN").unwrap();
+        let job = start(&mut client, "'users', 'csv'");
+        superuser.batch_execute(&format!("SET lock_timeout = '10s'; {drift}")).unwrap();
+        client.batch_execute("COMMIT").unwrap();
+        let row = wait_for_job(&mut client, &job);
+        assert_eq!(row.get::<_, String>("status"), "failed", "{drift}");
+        assert_eq!(row.get::<_, Option<String>>("error_code").as_deref(), Some("42501"), "{drift}");
+        let error: String = row.get("error");
+        assert!(error.contains("users") && !error.contains(SECRET), "{drift}: {error}");
+        for way in WAYS {
+            refused(&mut client, &format!("SELECT {way}"), "42501", "", hint);
+        }
+        let bars = column(&mut client, "SELECT coalesce(barred, '') FROM acct_export_fields");
+        assert!(bars.len() == 4 && bars.iter().all(|bar| !bar.is_empty()), "{drift}: {bars:?}");
+        superuser.batch_execute(view).unwrap();
+        completed(&mut client, "'users', 'csv'");
+    }
+}
+
+/// A column or a table that is gone is named, and nothing else is exported in its place.
+#[test]
+fn sources_that_changed_shape() {
+    let app = TwoTenants::with_users(shared(), 5);
+    let mut client = app.session(&app.login, 0);
+    let mut superuser = app.superuser();
+    superuser.batch_execute("ALTER TABLE app.users RENAME COLUMN phone TO telephone").unwrap();
+    // By default it is left out; by name it is refused.
+    assert_eq!(objects(&exported(&mut client, "'users', 'ndjson'"))[0].get("phone"), None);
+    let error = refusal(&mut client, "SELECT acct_export_csv('users', fields => '{id,phone}')");
+    assert!(error.message.contains("\"phone\""), "{error:?}");
+    for column in ["status", "tenant_id", "id"] {
+        superuser.batch_execute(&format!("ALTER TABLE app.users RENAME COLUMN {column} TO renamed")).unwrap();
+        let sql = "SELECT acct_export_start('users', 'csv', fields => '{email}')::text";
+        refused(&mut client, sql, "42501", &format!("\"{column}\""), "acct_export_register");
+        superuser.batch_execute(&format!("ALTER TABLE app.users RENAME COLUMN renamed TO {column}")).unwrap();
+    }
+    client.batch_execute("BEGIN").unwrap();
+    let job = start(&mut client, "'users', 'csv'");
+    superuser.batch_execute("SET lock_timeout = '10s'; DROP TABLE app.users").unwrap();
+    client.batch_execute("COMMIT").unwrap();
+    let row = wait_for_job(&mut client, &job);
+    assert_eq!(
+        (row.get::<_, String>("status"), row.get::<_, Option<String>>("error_code")),
+        ("failed".into(), Some("42501".into()))
+    );
+    refused(&mut client, "SELECT acct_export_csv('users')", "42501", "\"users\"", "acct_export_register");
+}
+
+fn ids(client: &mut Client, sql: &str) -> Vec<String> {
+    column(client, &format!("SELECT id::text FROM app.users WHERE {sql} ORDER BY users.id"))
+}
+
+#[test]
+fn disabled_rows_and_other_tenants_are_in_none_of_the_formats() {
+    let app = TwoTenants::with_users(shared(), 25);
+    let mut superuser = app.superuser();
+    for tenant in [0, 1] {
+        let own = format!("tenant_id = '{}'", app.tenants[tenant]);
+        let all = ids(&mut superuser, &own);
+        let enabled = ids(&mut superuser, &format!("{own} AND status <> 'disabled'"));
+        assert!(all.len() == 25 && enabled.len() == 23);
+        for role in [&app.login, &app.nologin] {
+            let mut client = app.session(role, tenant);
+            for (arguments, wanted) in [
+                ("", &enabled),
+                (", include_disabled => NULL", &enabled),
+                (", include_disabled => false", &enabled),
+                (", include_disabled => true", &all),
+            ] {
+                let arguments =
+                    format!(", fields => '{{id,email}}', options => '{{\"order\":\"key\"}}'{arguments}");
+                for (way, values) in values_every_way(&mut client, "users", "id", &arguments) {
+                    assert_eq!(values, *wanted, "{way}{arguments}");
+                }
+            }
+        }
+    }
+    // A filter for them does not bring them back, one for the others does not hide rows without a status.
+    let mut client = app.session(&app.login, 0);
+    let sql = r#"SELECT acct_export_ndjson('users', filter => '{"status":"disabled"}')"#;
+    assert_eq!(column(&mut client, sql), Vec::<String>::new());
+    superuser
+        .batch_execute("ALTER TABLE app.users ALTER COLUMN status DROP NOT NULL; UPDATE app.users SET status = NULL WHERE id = 2")
+        .unwrap();
+    assert_eq!(objects(&exported(&mut client, "'users', 'ndjson'")).len(), 23);
+}
+
+/// No secret value in any format, not by default and not inside JSON.
+#[test]
+fn no_secret_leaves() {
+    let app = TwoTenants::with_users(shared(), 5);
+    let mut client = app.session(&app.login, 0);
+    for (way, values) in values_every_way(&mut client, "users", "custom", "") {
+        assert!(
+            values.len() == 5 && values.iter().all(|value| value.contains("department")),
+            "{way}: {values:?}"
+        );
+        assert!(
+            values.iter().all(|value| !value.contains(SECRET) && !value.contains("api_key")),
+            "{way}: {values:?}"
+        );
+    }
+    for format in ["csv", "ndjson", "json"] {
+        let bytes = exported(&mut client, &format!("'users', '{format}', reason => 'look for it'"));
+        assert!(!String::from_utf8(bytes).unwrap().contains(SECRET), "{format}");
+    }
+    let barred =
+        column(&mut client, "SELECT field FROM acct_export_fields WHERE barred IS NOT NULL ORDER BY 1");
+    assert_eq!(barred, ["api_token", "password_hash"]);
+}
