@@ -12,6 +12,12 @@ use crate::error::Result;
 /// Its name, which no data sheet may have.
 pub const NAME: &str = "Export info";
 
+/// Characters of the widest value column.
+const WIDEST: u16 = 60;
+/// Lines that a value is given at most, and the height of one in points.
+const MOST_LINES: usize = 20;
+const LINE: f64 = 15.0;
+
 /// Fills the sheet: the caller's entries, then what only the encoder knows.
 ///
 /// Cells of a workbook are never run, so none is guarded; the count stands there because people look for it.
@@ -31,6 +37,11 @@ pub fn sheet(
     for (name, value) in given.chain([("Time zone", setup.time_zone.as_str())]) {
         let (name, value) = (clean(name, &mut dropped), clean(value, &mut dropped));
         widths = (extent(&name).max(widths.0), extent(&value).max(widths.1));
+        // Wrapped text needs the height to show; nobody computes it before the file is opened, and some not even then.
+        let lines = value.chars().count().div_ceil(usize::from(WIDEST)).min(MOST_LINES);
+        if lines > 1 {
+            sheet.set_row_height(row, lines as f64 * LINE).map_err(library_error)?;
+        }
         sheet.write_string_with_format(row, 0, name, &styles.name).map_err(library_error)?;
         sheet.write_string_with_format(row, 1, value, &styles.value).map_err(library_error)?;
         row += 1;
@@ -48,6 +59,7 @@ pub fn sheet(
         row += 1;
     }
     sheet.set_column_width(0, widths.0.min(40) + 4).map_err(library_error)?;
-    sheet.set_column_width(1, widths.1.min(90) + 2).map_err(library_error)?;
+    sheet.set_column_width(1, widths.1.min(WIDEST) + 2).map_err(library_error)?;
+    sheet.set_print_fit_to_pages(1, 0);
     Ok(sheet)
 }
