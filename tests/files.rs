@@ -123,11 +123,11 @@ fn labels_and_order_of_fields() {
             r#"SELECT acct_export_set_field('kinds', 'big', label => 'Größe, "netto"', "position" => 1);
             SELECT acct_export_set_field('kinds', 'note', label => '=Note');
             SELECT acct_export_set_field('kinds', 'doc', is_default => false);
-            SELECT acct_export_set_field('kinds', 'id', "position" => 4)"#,
+            SELECT acct_export_set_field('kinds', 'id', "position" => 3)"#,
         )
         .unwrap();
     let all = header(&mut client, "'kinds', 'csv'");
-    assert_eq!(all[..4], ["Größe, \"netto\"", "small", "whole", "id"]);
+    assert_eq!(all[..4], ["Größe, \"netto\"", "small", "id", "whole"]);
     assert!(!all.contains(&"doc".to_owned()) && all.len() == TEXTS.len());
     // A header is text as any other: guarded as the cells are.
     assert!(all.contains(&"'=Note".to_owned()), "{all:?}");

@@ -5,7 +5,9 @@
 mod asking;
 mod common;
 
-use asking::{column, completed, exported, objects, refusal, refused, start, text, values_every_way};
+use asking::{
+    asked_before, column, completed, exported, objects, pausable, refusal, refused, text, values_every_way,
+};
 use common::{shared, unique, wait_for_job, TwoTenants, SECRET};
 use postgres::Client;
 
@@ -151,7 +153,8 @@ fn sources_that_could_leak_cannot_be_registered() {
 /// Registered when it was sound, changed afterwards: refused when asked for, and failed when the change came in between.
 #[test]
 fn sources_that_drifted_into_a_leak() {
-    let app = TwoTenants::create(shared(), 5);
+    let cluster = pausable();
+    let app = TwoTenants::create(cluster, 5);
     let mut superuser = app.superuser();
     let view = "CREATE OR REPLACE VIEW app.users_v WITH (security_invoker) AS SELECT id, tenant_id, email, name FROM app.users";
     superuser
@@ -178,10 +181,7 @@ fn sources_that_drifted_into_a_leak() {
             "",
         ),
     ] {
-        client.batch_execute("BEGIN").unwrap();
-        let job = start(&mut client, "'users', 'csv'");
-        superuser.batch_execute(&format!("SET lock_timeout = '10s'; {drift}")).unwrap();
-        client.batch_execute("COMMIT").unwrap();
+        let job = asked_before(cluster, &mut client, || superuser.batch_execute(drift).unwrap());
         let row = wait_for_job(&mut client, &job);
         assert_eq!(row.get::<_, String>("status"), "failed", "{drift}");
         assert_eq!(row.get::<_, Option<String>>("error_code").as_deref(), Some("42501"), "{drift}");
@@ -200,7 +200,8 @@ fn sources_that_drifted_into_a_leak() {
 /// A column or a table that is gone is named, and nothing else is exported in its place.
 #[test]
 fn sources_that_changed_shape() {
-    let app = TwoTenants::with_users(shared(), 5);
+    let cluster = pausable();
+    let app = TwoTenants::with_users(cluster, 5);
     let mut client = app.session(&app.login, 0);
     let mut superuser = app.superuser();
     superuser.batch_execute("ALTER TABLE app.users RENAME COLUMN phone TO telephone").unwrap();
@@ -214,10 +215,7 @@ fn sources_that_changed_shape() {
         refused(&mut client, sql, "42501", &format!("\"{column}\""), "acct_export_register");
         superuser.batch_execute(&format!("ALTER TABLE app.users RENAME COLUMN renamed TO {column}")).unwrap();
     }
-    client.batch_execute("BEGIN").unwrap();
-    let job = start(&mut client, "'users', 'csv'");
-    superuser.batch_execute("SET lock_timeout = '10s'; DROP TABLE app.users").unwrap();
-    client.batch_execute("COMMIT").unwrap();
+    let job = asked_before(cluster, &mut client, || superuser.batch_execute("DROP TABLE app.users").unwrap());
     let row = wait_for_job(&mut client, &job);
     assert_eq!(
         (row.get::<_, String>("status"), row.get::<_, Option<String>>("error_code")),

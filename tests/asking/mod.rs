@@ -2,9 +2,13 @@
 #![allow(dead_code, unused_imports, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod canary;
+mod gate;
+mod pause;
 mod workbook;
 
 pub use canary::{alive, hostile, with_canary};
+pub use gate::Gate;
+pub use pause::{asked_before, pausable};
 pub use workbook::Workbook;
 
 use postgres::{Client, Row};
