@@ -1,6 +1,7 @@
 //! Registering datasets, and what the catalogue views show.
 
-use crate::catalog::register::{self, FieldChange, Registration};
+use crate::catalog::field::{self, FieldChange};
+use crate::catalog::register::{self, Registration};
 use crate::catalog::{load, rights};
 use crate::error::Error;
 use crate::pg::identity;
@@ -34,7 +35,7 @@ fn acct_export_set_field(
     json_path: default!(Option<&str>, "NULL"),
 ) -> std::result::Result<(), Report> {
     let change = FieldChange { label, position, is_default, in_group, on_anonymise, mask, json_path };
-    Ok(register::set_field(dataset, field, &change)?)
+    Ok(field::set_field(dataset, field, &change)?)
 }
 
 /// Forgets a dataset; its jobs and files stay until their time.

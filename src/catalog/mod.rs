@@ -1,5 +1,6 @@
 //! What may be exported: datasets, fields, what never leaves, who may export.
 
+pub mod field;
 pub mod lineage;
 pub mod load;
 pub mod model;

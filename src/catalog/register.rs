@@ -160,88 +160,6 @@ pub fn register(given: &Registration) -> Result<()> {
     Ok(())
 }
 
-/// Changes to a field; None leaves a thing as it is.
-#[derive(Debug, Default)]
-pub struct FieldChange<'a> {
-    pub label: Option<&'a str>,
-    pub position: Option<i32>,
-    pub is_default: Option<bool>,
-    pub in_group: Option<&'a str>,
-    pub on_anonymise: Option<&'a str>,
-    pub mask: Option<&'a str>,
-    pub json_path: Option<&'a str>,
-}
-
-/// Position 3 is the third place: the other fields keep their order around it and are counted anew.
-const MOVE: &str = "
-WITH others AS (
-    SELECT field, row_number() OVER (ORDER BY position, field) AS place
-      FROM acct_export.field WHERE dataset = $1 AND field <> $2
-)
-UPDATE acct_export.field f SET position = o.place + CASE WHEN o.place >= $3 THEN 1 ELSE 0 END
-  FROM others o WHERE f.dataset = $1 AND f.field = o.field";
-
-const SET_FIELD: &str = "
-UPDATE acct_export.field
-   SET label = coalesce($3, label), position = coalesce($4::integer, position), is_default = coalesce($5::boolean, is_default),
-       in_group = CASE WHEN $6 IS NULL THEN in_group ELSE nullif($6, '') END,
-       on_anonymise = coalesce($7, on_anonymise), mask = coalesce($8, mask),
-       json_path = CASE WHEN $9 IS NULL THEN json_path ELSE nullif($9, '') END
- WHERE dataset = $1 AND field = $2";
-
-/// `acct_export_set_field`. 22023 for an unknown dataset or field or a value that is none of its kind.
-pub fn set_field(dataset: Option<&str>, field: Option<&str>, change: &FieldChange<'_>) -> Result<()> {
-    let dataset = required(dataset, "dataset")?;
-    let field = required(field, "field")?;
-    let loaded = super::load::load(dataset)?;
-    owner_of_dataset(dataset)?;
-    let known = loaded.dataset.field(field).ok_or_else(|| {
-        let names: Vec<&str> = loaded.dataset.fields.iter().map(|field| field.name.as_str()).collect();
-        Error::invalid(format!("unknown field \"{field}\" of dataset \"{dataset}\""))
-            .hint(format!("Known fields: {}.", names.join(", ")))
-    })?;
-    if let (Some(true), Some(reason)) = (change.is_default, &known.barred) {
-        return Err(Error::denied(format!("field \"{field}\" can never be exported: {reason}")));
-    }
-    one_of(change.on_anonymise, "on_anonymise", &["keep", "redact", "pseudonymise", "last4", "drop"])?;
-    one_of(change.mask, "mask", &["none", "last4", "redact"])?;
-    if change.label.is_some_and(|label| label.trim().is_empty()) {
-        return Err(Error::invalid("label must not be empty"));
-    }
-    if change.position.is_some_and(|position| position < 1) {
-        return Err(Error::invalid("position must be at least 1"));
-    }
-    if let Some(path) = change.json_path {
-        if !path.is_empty() && path.split('.').any(str::is_empty) {
-            return Err(Error::invalid(format!("json_path \"{path}\" has an empty step"))
-                .hint("Write it like 'user.identifiers.email_address'; an empty string removes it."));
-        }
-    }
-    may_write()?;
-    identity::as_owner(|| {
-        if let Some(position) = change.position {
-            sql::run(MOVE, &[dataset.into(), field.into(), i64::from(position).into()])?;
-        }
-        let is_default = change.is_default.map(|value| if value { "true" } else { "false" });
-        let position = sql::Arg::Int(change.position.map(i64::from));
-        sql::run(
-            SET_FIELD,
-            &[
-                dataset.into(),
-                field.into(),
-                change.label.into(),
-                position,
-                is_default.into(),
-                change.in_group.into(),
-                change.on_anonymise.into(),
-                change.mask.into(),
-                change.json_path.into(),
-            ],
-        )
-    })?;
-    Ok(())
-}
-
 /// `acct_export_unregister`: the dataset and its fields; jobs and files of it stay until their time.
 pub fn unregister(dataset: Option<&str>) -> Result<()> {
     let dataset = required(dataset, "dataset")?;
@@ -254,7 +172,7 @@ pub fn unregister(dataset: Option<&str>) -> Result<()> {
 }
 
 /// Whether the dataset exists; 42501 where the caller is not the owner of its source.
-fn owner_of_dataset(dataset: &str) -> Result<bool> {
+pub(super) fn owner_of_dataset(dataset: &str) -> Result<bool> {
     let source: Option<(u32, Option<String>)> = identity::as_owner(|| {
         sql::document(
             "SELECT jsonb_build_array(source::oid::bigint, (SELECT c.oid::regclass::text FROM pg_class c WHERE c.oid = d.source))
@@ -380,17 +298,7 @@ fn elements(list: &Option<Vec<Option<String>>>, what: &str) -> Result<Vec<String
         .collect()
 }
 
-fn one_of(value: Option<&str>, what: &str, known: &[&str]) -> Result<()> {
-    match value {
-        Some(value) if !known.contains(&value) => {
-            Err(Error::invalid(format!("{what} \"{value}\" is not known"))
-                .hint(format!("Known: {}.", known.join(", "))))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn required<'a>(value: Option<&'a str>, name: &str) -> Result<&'a str> {
+pub(super) fn required<'a>(value: Option<&'a str>, name: &str) -> Result<&'a str> {
     value.filter(|value| !value.is_empty()).ok_or_else(|| null(name))
 }
 
@@ -398,6 +306,6 @@ fn null(name: &str) -> Error {
     Error::invalid(format!("{name} must not be null or empty"))
 }
 
-fn may_write() -> Result<()> {
+pub(super) fn may_write() -> Result<()> {
     crate::pg::xact::require_write("register a dataset")
 }
