@@ -113,6 +113,12 @@ pub fn reload_if_asked() -> bool {
     asked
 }
 
+/// Whether the configuration has changed and this process has not read it yet.
+pub fn reload_is_pending() -> bool {
+    // SAFETY: reads a flag that a signal handler sets.
+    unsafe { pg_sys::ConfigReloadPending != 0 }
+}
+
 /// Says in pg_stat_activity what this worker does: an id, never a value.
 pub fn report_activity(text: Option<&str>) {
     let text = text.and_then(|text| std::ffi::CString::new(text).ok());

@@ -5,10 +5,13 @@ use crate::pg::lock::Lock;
 use crate::pg::{identity, worker, xact};
 use crate::settings;
 use std::cell::Cell;
+use std::time::{Duration, Instant};
 
 thread_local! {
     /// A hook is registered for the current transaction.
     static PLANNED: Cell<bool> = const { Cell::new(false) };
+    /// When a worker was last asked whether a pause is over.
+    static ASKED: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
 /// Starts a worker when the current transaction commits.
@@ -28,13 +31,31 @@ pub fn at_commit() {
 /// Starts a worker where jobs wait and a place is free: after a crash without the launcher, after a pause, when no process
 /// could be had before. Never fails its caller.
 pub fn if_needed() {
-    if settings::max_workers() == 0 || xact::in_recovery() {
+    if xact::in_recovery() {
         return;
     }
-    let free = (0..settings::max_workers()).any(|slot| !Lock::Slot(slot).is_held_elsewhere());
+    let places = settings::max_workers();
+    let free = if places > 0 {
+        (0..places).any(|slot| !Lock::Slot(slot).is_held_elsewhere())
+    } else {
+        // A statement that waits does not see a reload that ends a pause: a new worker would, so one is asked now and then.
+        worker::reload_is_pending() && is_time()
+    };
     // As things are now: the caller's own snapshot may be older than a job whose worker just found our hands on the slots.
     let waiting = || xact::with_latest_snapshot(|| identity::as_owner(queue::is_waiting));
     if free && waiting().unwrap_or(false) {
         worker::start_worker(worker::database());
     }
+}
+
+/// Whether a second has passed since this was last true.
+fn is_time() -> bool {
+    ASKED.with(|asked| {
+        let now = Instant::now();
+        let due = asked.get().is_none_or(|last| now.duration_since(last) >= Duration::from_secs(1));
+        if due {
+            asked.set(Some(now));
+        }
+        due
+    })
 }

@@ -102,10 +102,19 @@ impl Cluster {
         writeln!(conf, "{name} = '{}'", value.replace('\'', "''")).unwrap();
     }
 
-    /// Adds a line to postgresql.conf and reloads. Sessions see it at their next command.
+    /// Adds a line to postgresql.conf and reloads, and waits until the server has read it and told its processes. Sessions
+    /// see it at their next command.
     pub fn set(&self, name: &str, value: &str) {
         self.append(name, value);
+        let loaded = || -> std::time::SystemTime {
+            // A new session knows what the server knew when it was accepted.
+            self.connect("postgres", "postgres").query_one("SELECT pg_conf_load_time()", &[]).unwrap().get(0)
+        };
+        let before = loaded();
         self.connect("postgres", "postgres").execute("SELECT pg_reload_conf()", &[]).unwrap();
+        super::wait_until(Duration::from_secs(20), "the server reads its configuration", || {
+            loaded() > before
+        });
     }
 
     /// A session in `db` as `user`, who need not have a password. Panics where [`Cluster::try_connect`] fails.
