@@ -1,7 +1,9 @@
 //! Locks that prove life: held by a session, released by the server however its process ends.
 //!
 //! They are advisory locks with a fourth field that no SQL function uses (`pg_advisory_lock` writes 1 or 2 there,
-//! lockfuncs.c), so no user can take, hold or release one of them. They appear in pg_locks.
+//! lockfuncs.c), so no user can take or hold one of them. What can be done to them is `pg_advisory_unlock_all` in the process that
+//! holds them, by a function that a source calls: `is_held` tells, and a job's lock is held by the reading transaction as well. They
+//! appear in pg_locks.
 
 use pgrx::pg_sys;
 

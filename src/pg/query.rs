@@ -48,6 +48,8 @@ impl<'a> Receiver<'a> {
     }
 }
 
+/// # Safety
+/// Called by the server alone, with the receiver that it was given and a valid descriptor.
 #[pg_guard]
 unsafe extern "C-unwind" fn startup(
     this: *mut pg_sys::DestReceiver,
@@ -69,6 +71,8 @@ unsafe fn tuple_attribute(row: pg_sys::TupleDesc, index: usize) -> *const pg_sys
     return pg_sys::TupleDescAttr(row, index as i32);
 }
 
+/// # Safety
+/// As `startup`, after it; the slot holds a tuple of its descriptor.
 #[pg_guard]
 unsafe extern "C-unwind" fn receive(
     slot: *mut pg_sys::TupleTableSlot,
@@ -85,6 +89,8 @@ unsafe extern "C-unwind" fn receive(
     }
 }
 
+/// # Safety
+/// Touches nothing: the receiver belongs to whoever made it.
 #[pg_guard]
 unsafe extern "C-unwind" fn shutdown(_this: *mut pg_sys::DestReceiver) {}
 
