@@ -7,7 +7,7 @@ import psycopg
 from database import ROLE, Database
 
 
-def _milliseconds(session: psycopg.Connection, sql: str) -> float:
+def milliseconds(session: psycopg.Connection, sql: str) -> float:
     started = time.perf_counter()
     session.execute(sql).fetchall()
     return (time.perf_counter() - started) * 1000
@@ -24,7 +24,7 @@ def asking(database: Database, calls: int = 50) -> float:
     ask = """SELECT acct_export_start('accounts', 'csv', filter => '{"account_id": {"le": %s}}')"""
     _pause_queue(database, "SET acct_export.max_workers = 0")
     try:
-        return median(_milliseconds(database.role, ask % number) for number in range(calls))
+        return median(milliseconds(database.role, ask % number) for number in range(calls))
     finally:
         database.role.execute("SELECT acct_export_cancel(job_id) FROM acct_export_jobs WHERE status = 'queued'")
         _pause_queue(database, "RESET acct_export.max_workers")

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from statistics import median
 
+import checks
 import latency
 import report
 from database import HERE, SELECT, Database
@@ -63,6 +64,7 @@ def quick(database: Database) -> list[str]:
         f"- `acct_export_start` itself, with its commit (median of 50): {asking:.1f} ms",
         f"- 100 rows, from `acct_export_start` to `completed`: csv {small[0]:.0f} ms, xlsx {small[1]:.0f} ms",
         f"- first row of a stream of all rows: csv {first[0]:.1f} ms, ndjson {first[1]:.1f} ms",
+        *checks.lines(database),
     ]
 
 

@@ -25,7 +25,15 @@ CREATE TABLE acct_export.audit_seal (
 COMMENT ON TABLE acct_export.audit_seal IS 'the seals once more, so that the removal of the last events shows';
 SELECT pg_catalog.pg_extension_config_dump('acct_export.audit_seal', '');
 
--- An event gets its place just before its transaction commits (src/audit.rs).
+CREATE TABLE acct_export.audit_anchor (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    seq      bigint NOT NULL,
+    hash     bytea NOT NULL
+);
+COMMENT ON TABLE acct_export.audit_anchor IS 'the last event that acct_export_audit_remove removed: the chain begins behind it';
+SELECT pg_catalog.pg_extension_config_dump('acct_export.audit_anchor', '');
+
+-- An event gets its place just before its transaction commits (src/audit/seal.rs).
 CREATE INDEX audit_unsealed ON acct_export.audit (id) WHERE hash IS NULL;
 
 CREATE FUNCTION acct_export.audit_hash(before bytea, seq bigint, event acct_export.audit) RETURNS bytea
@@ -40,60 +48,92 @@ COMMENT ON FUNCTION acct_export.audit_hash(bytea, bigint, acct_export.audit) IS 
 CREATE FUNCTION acct_export.audit_keep() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    IF TG_OP = 'INSERT' THEN -- by the extension, which acts as the owner, and by superusers, who restore a dump
+        IF pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = TG_RELID), 'USAGE') THEN
+            RETURN NULL;
+        END IF;
+        RAISE EXCEPTION 'only the extension writes to the audit trail' USING ERRCODE = 'insufficient_privilege',
+            HINT = 'Events come from the acct_export_* functions.';
+    END IF;
     IF TG_OP = 'UPDATE' AND TG_TABLE_NAME = 'audit' AND OLD.hash IS NULL AND NEW.hash IS NOT NULL
        AND (to_jsonb(OLD) - '{seq,hash}'::text[]) = (to_jsonb(NEW) - '{seq,hash}'::text[]) THEN
         RETURN NEW;
     END IF;
     RAISE EXCEPTION 'the audit trail is append-only' USING ERRCODE = 'insufficient_privilege',
-        HINT = 'A superuser can remove old events deliberately after ALTER TABLE acct_export.audit DISABLE TRIGGER keep.';
+        HINT = 'A superuser can remove old events deliberately with acct_export_audit_remove(before, reason).';
 END
 $$;
-COMMENT ON FUNCTION acct_export.audit_keep() IS 'trigger: refuses to change or remove audit events';
+COMMENT ON FUNCTION acct_export.audit_keep() IS 'trigger: refuses to change, remove or make up audit events';
 CREATE TRIGGER keep BEFORE UPDATE OR DELETE ON acct_export.audit
     FOR EACH ROW EXECUTE FUNCTION acct_export.audit_keep();
+COMMENT ON TRIGGER keep ON acct_export.audit IS 'the trail is append-only';
+CREATE TRIGGER keep_all BEFORE TRUNCATE OR INSERT ON acct_export.audit
+    FOR EACH STATEMENT EXECUTE FUNCTION acct_export.audit_keep();
+COMMENT ON TRIGGER keep_all ON acct_export.audit IS 'the trail is append-only';
 CREATE TRIGGER keep BEFORE UPDATE OR DELETE ON acct_export.audit_seal
     FOR EACH ROW EXECUTE FUNCTION acct_export.audit_keep();
 COMMENT ON TRIGGER keep ON acct_export.audit_seal IS 'the trail is append-only';
-CREATE TRIGGER keep_all BEFORE TRUNCATE ON acct_export.audit_seal
+CREATE TRIGGER keep_all BEFORE TRUNCATE OR INSERT ON acct_export.audit_seal
     FOR EACH STATEMENT EXECUTE FUNCTION acct_export.audit_keep();
 COMMENT ON TRIGGER keep_all ON acct_export.audit_seal IS 'the trail is append-only';
-CREATE TRIGGER keep_all BEFORE TRUNCATE ON acct_export.audit
+CREATE TRIGGER keep BEFORE UPDATE OR DELETE ON acct_export.audit_anchor
+    FOR EACH ROW EXECUTE FUNCTION acct_export.audit_keep();
+COMMENT ON TRIGGER keep ON acct_export.audit_anchor IS 'the trail is append-only';
+CREATE TRIGGER keep_all BEFORE TRUNCATE OR INSERT ON acct_export.audit_anchor
     FOR EACH STATEMENT EXECUTE FUNCTION acct_export.audit_keep();
-COMMENT ON TRIGGER keep ON acct_export.audit IS 'the trail is append-only';
-COMMENT ON TRIGGER keep_all ON acct_export.audit IS 'the trail is append-only';
+COMMENT ON TRIGGER keep_all ON acct_export.audit_anchor IS 'the trail is append-only';
 
 CREATE VIEW acct_export_audit AS
     SELECT id, at, event, job_id, actor, role, tenant, dataset, detail, hash FROM acct_export.audit;
 COMMENT ON VIEW acct_export_audit IS 'audit trail of all exports; GRANT SELECT on it to the role of your auditors';
 REVOKE ALL ON acct_export_audit FROM PUBLIC;
 
+-- What holds if nothing is broken: since the anchor (or ever) no event was changed, removed, exchanged or put in between by
+-- somebody who did not do the same to all later events, their seals and the anchor; and what was removed before it was
+-- removed by acct_export_audit_remove, unless somebody made that event as well. A superuser who computes the whole chain anew,
+-- or cuts off the last events together with their seals, is not found from inside the database: for that, keep the latest
+-- hash, or the removal's event, in a place that this superuser cannot write to, and look for it here.
+CREATE FUNCTION acct_export.audit_broken(OUT place bigint, OUT id bigint, OUT hash bytea) RETURNS SETOF record
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH event AS (
+        SELECT e AS whole, e.id, e.seq, e.hash,
+               coalesce(lag(e.hash) OVER (ORDER BY e.seq), (SELECT a.hash FROM acct_export.audit_anchor a), '\x') AS before,
+               coalesce(lag(e.seq) OVER (ORDER BY e.seq), (SELECT a.seq FROM acct_export.audit_anchor a), 0) AS seq_before
+          FROM acct_export.audit e WHERE e.seq IS NOT NULL
+    )
+    -- Its hash is not what its place in the chain asks for, or the one before it was removed.
+    SELECT e.seq, e.id, e.hash
+      FROM event e
+     WHERE e.hash IS DISTINCT FROM acct_export.audit_hash(e.before, e.seq, e.whole) OR e.seq <> e.seq_before + 1
+    UNION ALL
+    -- Its seal was made and the event is gone or another: all that is left of it is the hash.
+    SELECT s.seq, NULL, s.hash
+      FROM acct_export.audit_seal s
+     WHERE NOT EXISTS (SELECT FROM acct_export.audit e WHERE e.seq = s.seq AND e.hash = s.hash)
+    UNION ALL
+    -- The anchor is not one that a removal has told of.
+    SELECT a.seq, NULL, a.hash
+      FROM acct_export.audit_anchor a
+     WHERE NOT EXISTS (SELECT FROM acct_export.audit e
+                        WHERE e.event = 'user.bulk_export.audit_removed' AND e.detail->>'last_seq' = a.seq::text
+                          AND e.detail->>'last_hash' = encode(a.hash, 'hex'))
+    UNION ALL
+    -- It came in beside the chain: an event is sealed in its own transaction.
+    SELECT NULL, e.id, e.hash
+      FROM acct_export.audit e
+     WHERE e.at < transaction_timestamp()
+       AND NOT EXISTS (SELECT FROM acct_export.audit_seal s WHERE s.seq = e.seq AND s.hash = e.hash)
+     ORDER BY 1, 2
+     LIMIT 1;
+END;
+COMMENT ON FUNCTION acct_export.audit_broken() IS 'place, id and hash of the first broken event; behind acct_export_audit_verify';
+
 CREATE FUNCTION acct_export_audit_verify() RETURNS SETOF acct_export_audit
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    WITH event AS (
-        SELECT e.*, lag(e.hash) OVER (ORDER BY e.seq) AS before, lag(e.seq) OVER (ORDER BY e.seq) AS seq_before
-          FROM acct_export.audit e WHERE e.seq IS NOT NULL
-    ), broken AS (
-        -- Its hash is not what its place in the chain asks for, or the one before it was removed.
-        SELECT e.seq AS place, e.id, e.at, e.event, e.job_id, e.actor, e.role, e.tenant, e.dataset, e.detail, e.hash
-          FROM event e
-         WHERE e.hash IS DISTINCT FROM acct_export.audit_hash(coalesce(e.before, '\x'::bytea), e.seq,
-                   ROW(e.id, e.seq, e.at, e.event, e.job_id, e.actor, e.role, e.tenant, e.dataset, e.detail, e.hash)::acct_export.audit)
-            OR e.seq <> coalesce(e.seq_before, 0) + 1
-        UNION ALL
-        -- Its seal was made and the event is gone or another: all that is left of it is the hash.
-        SELECT s.seq, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, s.hash
-          FROM acct_export.audit_seal s
-         WHERE NOT EXISTS (SELECT FROM acct_export.audit e WHERE e.seq = s.seq AND e.hash = s.hash)
-        UNION ALL
-        -- It came in beside the chain: an event is sealed in its own transaction.
-        SELECT NULL, e.id, e.at, e.event, e.job_id, e.actor, e.role, e.tenant, e.dataset, e.detail, e.hash
-          FROM acct_export.audit e
-         WHERE e.at < transaction_timestamp()
-           AND NOT EXISTS (SELECT FROM acct_export.audit_seal s WHERE s.seq = e.seq AND s.hash = e.hash)
-    )
-    SELECT b.id, b.at, b.event, b.job_id, b.actor, b.role, b.tenant, b.dataset, b.detail, b.hash
-      FROM broken b ORDER BY b.place, b.id LIMIT 1;
+    SELECT b.id, e.at, e.event, e.job_id, e.actor, e.role, e.tenant, e.dataset, e.detail, b.hash
+      FROM acct_export.audit_broken() b LEFT JOIN acct_export.audit e ON e.id = b.id;
 END;
 COMMENT ON FUNCTION acct_export_audit_verify() IS 'first broken event of the audit trail, or no row: each event carries the hash of the one before it';
 REVOKE ALL ON FUNCTION acct_export_audit_verify() FROM PUBLIC;

@@ -10,6 +10,7 @@ COMMENT ON FUNCTION acct_export_purge IS 'deletes files and job records whose ti
 COMMENT ON FUNCTION acct_export_file IS 'an export''s file as one bytea';
 COMMENT ON FUNCTION acct_export_chunks IS 'an export''s file in chunks of 1 MiB';
 COMMENT ON FUNCTION acct_export_large_object IS 'an export''s file as a large object of the caller''s, for \lo_export';
+COMMENT ON FUNCTION acct_export_audit_remove IS 'for superusers: removes the events of the audit trail before a moment, and tells why';
 COMMENT ON FUNCTION acct_export_set_field IS 'changes how a field of a dataset is labelled, ordered, grouped and masked';
 COMMENT ON FUNCTION acct_export_unregister IS 'forgets a dataset; its jobs and files stay until their time';
 COMMENT ON FUNCTION acct_export.wait_for_end IS 'behind acct_export_wait';
@@ -17,8 +18,12 @@ COMMENT ON FUNCTION acct_export.wake IS 'starts a worker where jobs wait and non
 COMMENT ON FUNCTION acct_export.visible IS 'whether the caller may see a job of this role and tenant';
 COMMENT ON FUNCTION acct_export.worker_progress IS 'progress counters of the worker that runs a job';
 COMMENT ON FUNCTION acct_export.register_dataset IS 'behind acct_export_register';
+COMMENT ON FUNCTION acct_export.declare IS 'behind acct_export_exempt_column and the other declarations';
 COMMENT ON FUNCTION acct_export.may_know IS 'whether the caller may know of a dataset';
 COMMENT ON FUNCTION acct_export.field_state IS 'type and bar of each field of a dataset';
 
 -- Purging early deletes nothing that is not over, but it is the DBA's to run; the launcher and the workers do it anyway.
 REVOKE ALL ON FUNCTION acct_export_purge() FROM PUBLIC;
+
+-- The function refuses others than superusers itself, whoever was granted it.
+REVOKE ALL ON FUNCTION acct_export_audit_remove(timestamptz, text) FROM PUBLIC;

@@ -30,9 +30,31 @@ CREATE TABLE acct_export.field (
     on_anonymise text NOT NULL DEFAULT 'keep' CHECK (on_anonymise IN ('keep', 'redact', 'pseudonymise', 'last4', 'drop')),
     mask         text NOT NULL DEFAULT 'none' CHECK (mask IN ('none', 'last4', 'redact')),
     json_path    text,
+    eligible     boolean NOT NULL DEFAULT true,
     PRIMARY KEY (dataset, field)
 );
+COMMENT ON COLUMN acct_export.field.eligible IS 'whether the field could leave when it was registered; one that is barred since fails its exports';
 COMMENT ON TABLE acct_export.field IS 'columns of the registered relations, how they are labelled, ordered and masked (acct_export_set_field)';
+
+CREATE TABLE acct_export.declaration (
+    kind        text NOT NULL CHECK (kind IN ('exempt_column', 'secret_column', 'secret_name', 'clean_function', 'shared_table')),
+    relation    regclass,
+    column_name text,
+    function    regprocedure,
+    name        text,
+    definition  text,
+    reason      text NOT NULL CHECK (reason <> ''),
+    declared_by text NOT NULL,
+    declared_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CHECK ((kind IN ('exempt_column', 'secret_column')) = (column_name IS NOT NULL)),
+    CHECK ((kind IN ('exempt_column', 'secret_column', 'shared_table')) = (relation IS NOT NULL)),
+    CHECK ((kind = 'clean_function') = (function IS NOT NULL)),
+    CHECK ((kind = 'secret_name') = (name IS NOT NULL))
+);
+CREATE UNIQUE INDEX declaration_once ON acct_export.declaration
+    (kind, coalesce(relation::oid, 0), coalesce(column_name, ''), coalesce(function::oid, 0), coalesce(name, ''));
+COMMENT ON COLUMN acct_export.declaration.definition IS 'what was declared about: the hash of a clean function, the reason that an exemption sets aside; what is another by now is not covered';
+COMMENT ON TABLE acct_export.declaration IS 'what superusers declared of columns, names, functions and tables; see the view acct_export_declarations';
 
 CREATE TABLE acct_export.pseudonym_key (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
@@ -80,6 +102,7 @@ COMMENT ON COLUMN acct_export.job.created_xid IS 'the asking transaction, which 
 CREATE UNIQUE INDEX job_active_twin ON acct_export.job (fingerprint)
     WHERE status IN ('awaiting_approval', 'queued', 'running');
 CREATE INDEX job_active ON acct_export.job (status, created_at) WHERE status IN ('queued', 'running');
+CREATE INDEX job_active_role ON acct_export.job (requested_by) WHERE status IN ('awaiting_approval', 'queued', 'running');
 CREATE INDEX job_turns ON acct_export.job (coalesce(tenant, ''), started_at);
 CREATE INDEX job_expiry ON acct_export.job (expires_at) WHERE status IN ('completed', 'completed_with_errors');
 CREATE INDEX job_newest ON acct_export.job (created_at);
@@ -101,15 +124,32 @@ CREATE TABLE acct_export.chunk (
     job   uuid NOT NULL,
     file  integer NOT NULL,
     chunk integer NOT NULL CHECK (chunk > 0),
+    unpacked integer,
     data  bytea NOT NULL,
     PRIMARY KEY (job, file, chunk),
     FOREIGN KEY (job, file) REFERENCES acct_export.file ON DELETE CASCADE
 );
--- The files are compressed where they can be: TOAST shall not try again (pglz halves the speed).
+-- The chunks are compressed where they can be: TOAST shall not try again (pglz halves the speed).
 ALTER TABLE acct_export.chunk ALTER COLUMN data SET STORAGE EXTERNAL;
-COMMENT ON TABLE acct_export.chunk IS 'bytes of the files, in order, 1 MiB each';
+COMMENT ON TABLE acct_export.chunk IS 'bytes of the files, in order, 1 MiB each; read them with acct_export_chunks';
+COMMENT ON COLUMN acct_export.chunk.unpacked IS 'bytes of content where data is an LZ4 block; NULL: data is the content itself';
 
 -- Datasets and fields are the DBA's work and go into a dump; jobs and files live in this database only.
 SELECT pg_catalog.pg_extension_config_dump('acct_export.dataset', '');
 SELECT pg_catalog.pg_extension_config_dump('acct_export.field', '');
+CREATE FUNCTION acct_export.function_hash(function oid) RETURNS text
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    -- An aggregate has no text of its own: it is what its functions are.
+    SELECT encode(sha256(convert_to(CASE WHEN p.prokind = 'a' THEN (
+               SELECT string_agg(pg_get_functiondef(f.oid), '' ORDER BY f.oid::regprocedure::text)
+                 FROM pg_aggregate a JOIN pg_proc f ON f.oid IN (a.aggtransfn, a.aggfinalfn, a.aggcombinefn, a.aggserialfn,
+                      a.aggdeserialfn, a.aggmtransfn, a.aggminvtransfn, a.aggmfinalfn)
+                WHERE a.aggfnoid = p.oid)
+           ELSE pg_get_functiondef(p.oid) END, 'UTF8')), 'hex')
+      FROM pg_proc p WHERE p.oid = function;
+END;
+COMMENT ON FUNCTION acct_export.function_hash(oid) IS 'hash of a function''s definition';
+
+SELECT pg_catalog.pg_extension_config_dump('acct_export.declaration', '');
 SELECT pg_catalog.pg_extension_config_dump('acct_export.pseudonym_key', '');

@@ -34,6 +34,7 @@ extension_sql_file!(
     name = "register",
     requires = ["schema", api::catalogue::register_dataset]
 );
+extension_sql_file!("../sql/declare.sql", name = "declare", requires = ["schema", api::declare::declare]);
 extension_sql_file!(
     "../sql/views.sql",
     name = "views",

@@ -16,6 +16,7 @@ static ACTOR_SETTING: GucSetting<Option<CString>> = GucSetting::<Option<CString>
 static SESSION_SETTINGS: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static ASYNC: GucSetting<bool> = GucSetting::<bool>::new(true);
 static MAX_WORKERS: GucSetting<i32> = GucSetting::<i32>::new(2);
+static MAX_ACTIVE_PER_ROLE: GucSetting<i32> = GucSetting::<i32>::new(1000);
 static MAX_ATTEMPTS: GucSetting<i32> = GucSetting::<i32>::new(3);
 static RETENTION: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"7 days"));
 static HISTORY: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"90 days"));
@@ -84,6 +85,16 @@ pub fn define() {
         flags,
     );
     GucRegistry::define_int_guc(
+        c"acct_export.max_active_per_role",
+        c"How many exports of one role may be queued or running.",
+        c"0: no limit. Superusers have none.",
+        &MAX_ACTIVE_PER_ROLE,
+        0,
+        i32::MAX,
+        GucContext::Suset,
+        flags,
+    );
+    GucRegistry::define_int_guc(
         c"acct_export.max_attempts",
         c"How often a job is begun whose worker or server went down.",
         c"After that it has failed.",
@@ -144,6 +155,11 @@ pub fn runs_in_background() -> bool {
 
 pub fn max_workers() -> u32 {
     MAX_WORKERS.get().max(0).unsigned_abs()
+}
+
+/// None: no limit.
+pub fn max_active_per_role() -> Option<u64> {
+    Some(u64::from(MAX_ACTIVE_PER_ROLE.get().max(0).unsigned_abs())).filter(|limit| *limit > 0)
 }
 
 pub fn max_attempts() -> i64 {

@@ -191,7 +191,7 @@ fn the_password_is_barred_without_anyone_saying_so() {
 }
 
 #[test]
-fn a_view_that_renames_the_password_is_refused() {
+fn a_view_cannot_rename_the_password() {
     let site = Site::new();
     let superuser = &mut site.superuser();
     superuser
@@ -200,8 +200,13 @@ fn a_view_that_renames_the_password_is_refused() {
                 SELECT id, username, upper(substr(password, 15)) AS remark FROM auth_user",
         )
         .unwrap();
-    let error =
-        error_of(superuser.batch_execute("SELECT acct_export_register('people', 'people', key => 'id')"));
+    superuser.batch_execute("SELECT acct_export_register('people', 'people', key => 'id')").unwrap();
+    let barred: String = superuser
+        .query_one("SELECT barred FROM acct_export_fields WHERE dataset = 'people' AND field = 'remark'", &[])
+        .unwrap()
+        .get(0);
+    assert!(barred.contains("auth_user.password"), "{barred}");
+    let error = error_of(superuser.query("SELECT acct_export_csv('people', fields => '{remark}')", &[]));
     assert_eq!(error.sqlstate, "42501", "{error:?}");
 }
 

@@ -165,9 +165,19 @@ fn what_a_cell_cannot_hold_is_counted() {
 
 #[test]
 fn libreoffice_opens_it() {
+    opened_by_libreoffice("{}");
+}
+
+#[test]
+fn libreoffice_opens_it_without_references() {
+    opened_by_libreoffice("{\"compact\": true}");
+}
+
+#[track_caller]
+fn opened_by_libreoffice(options: &str) {
     let kinds = Kinds::create();
     let names = ["id", "code", "plz", "uid", "mood", "flag", "amount", "day", "tags"];
-    let arguments = format!("'kinds', 'xlsx', fields => '{{{}}}'", names.join(","));
+    let arguments = format!("'kinds', 'xlsx', fields => '{{{}}}', options => '{options}'", names.join(","));
     let bytes = exported(&mut kinds.requester(), &arguments);
     let place = tempfile::tempdir().unwrap();
     let workbook = place.path().join("workbook.xlsx");

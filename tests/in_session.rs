@@ -86,8 +86,9 @@ fn what_fails_leaves_nothing_in_the_session() {
     let mut superuser = app.superuser();
     superuser.batch_execute(&format!("ALTER DATABASE {} SET acct_export.max_rows = 3", app.db)).unwrap();
     let mut requester = app.session(&app.login, 0);
-    for _ in 0..20 {
-        let error = error_of(requester.query("SELECT acct_export_start('users', 'csv')", &[]));
+    for round in 0..40 {
+        let format = ["csv", "xlsx"][round % 2];
+        let error = error_of(requester.query(&format!("SELECT acct_export_start('users', '{format}')"), &[]));
         assert_eq!(error.sqlstate, "54000");
         assert!(error.hint.is_some());
     }
@@ -95,6 +96,7 @@ fn what_fails_leaves_nothing_in_the_session() {
     assert!(superuser.query("SELECT FROM acct_export.job", &[]).unwrap().is_empty());
     let pid: i32 = requester.query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0);
     assert_eq!(unnamed_files(pid), 0);
+    assert_one_thread(pid);
     assert!(superuser.query("SELECT FROM pg_stat_progress_copy WHERE pid = $1", &[&pid]).unwrap().is_empty());
     // A caller who catches the error goes on, as himself and able to write.
     requester
@@ -115,6 +117,12 @@ fn what_fails_leaves_nothing_in_the_session() {
 /// A worker of the launcher's round may be there for a moment; what a session keeps stays as long as it does.
 fn assert_no_locks(superuser: &mut Client) {
     wait_until(LIMIT, "no locks of jobs or workers", || life_locks(superuser) == 0);
+}
+
+/// A thread that was joined may be listed for a moment.
+fn assert_one_thread(pid: i32) {
+    let threads = || std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().count();
+    wait_until(LIMIT, "no thread but the server's own", || threads() == 1);
 }
 
 /// Unlinked files that a process still has open.
@@ -140,6 +148,7 @@ fn it_can_be_cancelled() {
         let error = error_of(requester.query(&format!("SELECT acct_export_start('users', '{format}')"), &[]));
         assert_eq!(error.sqlstate, "57014");
         assert_eq!(unnamed_files(pid), 0, "{format}");
+        assert_one_thread(pid);
     }
     let mut superuser = app.superuser();
     assert_no_locks(&mut superuser);

@@ -84,10 +84,16 @@ fn workbook_rows(file: &Path) -> usize {
 fn a_dba_registers_a_dataset() {
     demo();
     let dir = directory();
-    let [register, audit] = blocks("For the DBA: register what may be exported", "sql").try_into().unwrap();
+    let [register, never, audit] =
+        blocks("For the DBA: register what may be exported", "sql").try_into().unwrap();
     let fields = psql(&register, &dir);
     assert!(fields.contains("E-mail address"), "{fields}");
     assert!(fields.contains("last4"), "{fields}");
+    let barred = psql(&never, &dir);
+    assert!(
+        barred.contains("remark | it comes from acct_demo.users.password_hash") && barred.contains("(1 row)"),
+        "{barred}"
+    );
     let trail = psql(&audit, &dir);
     assert!(trail.contains("(0 rows)"), "the chain is whole: {trail}");
     fs::remove_dir_all(dir).unwrap();

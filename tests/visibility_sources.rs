@@ -132,10 +132,6 @@ fn sources_that_could_leak_cannot_be_registered() {
         ("kept", "security_invoker"),
         ("over_kept", "security_invoker"),
         ("numbers", ""),
-        ("renamed", ""),
-        ("nested", ""),
-        ("whole", ""),
-        ("subquery", ""),
     ] {
         let sql =
             format!("SELECT acct_export_register('d', 'app.{source}', 'id', tenant_column => 'tenant_id')");
@@ -148,6 +144,18 @@ fn sources_that_could_leak_cannot_be_registered() {
         assert!(["42501", "22023"].contains(&error.sqlstate.as_str()), "{source}: {error:?}");
     }
     assert_eq!(column(&mut superuser, "SELECT dataset FROM acct_export_datasets"), Vec::<String>::new());
+    // A view that carries a secret under another name is registered without that field.
+    for (source, field) in
+        [("renamed", "nickname"), ("nested", "motto"), ("whole", "all_of_it"), ("subquery", "most")]
+    {
+        let sql = format!(
+            "SELECT acct_export_register('{source}', 'app.{source}', 'id', tenant_column => 'tenant_id')"
+        );
+        superuser.batch_execute(&sql).unwrap();
+        let sql =
+            format!("SELECT field FROM acct_export_fields WHERE dataset = '{source}' AND barred IS NOT NULL");
+        assert_eq!(column(&mut superuser, &sql), [field]);
+    }
 }
 
 /// Registered when it was sound, changed afterwards: refused when asked for, and failed when the change came in between.
@@ -191,7 +199,10 @@ fn sources_that_drifted_into_a_leak() {
             refused(&mut client, &format!("SELECT {way}"), "42501", "", hint);
         }
         let bars = column(&mut client, "SELECT coalesce(barred, '') FROM acct_export_fields");
-        assert!(bars.len() == 4 && bars.iter().all(|bar| !bar.is_empty()), "{drift}: {bars:?}");
+        // A source that could leak bars all of its fields, a secret that one which carries it.
+        let all = !hint.is_empty();
+        assert!(bars.len() == 4 && bars.iter().filter(|bar| !bar.is_empty()).count() == if all { 4 } else { 1 }, "{bars:?}");
+        assert!(!bars[3].is_empty(), "{drift}: {bars:?}");
         superuser.batch_execute(view).unwrap();
         completed(&mut client, "'users', 'csv'");
     }

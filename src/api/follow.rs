@@ -16,8 +16,9 @@ fn text(job: Option<Uuid>) -> Option<String> {
 /// The job as one JSON document with the request echoed. P0002 for a job that is not visible.
 #[pg_extern(volatile, parallel_unsafe)]
 fn acct_export_job(job: Option<Uuid>) -> Result<JsonB, Report> {
+    let document = status::document(text(job).as_deref())?;
     wake::if_needed();
-    Ok(JsonB(status::document(text(job).as_deref())?))
+    Ok(JsonB(document))
 }
 
 /// Waits until the job ended or the time is up. P0002; 55000 for a job of the same transaction.

@@ -1,6 +1,8 @@
 //! The SQL functions: they decode arguments, call, and return; nothing is decided here.
 
+mod audit;
 mod catalogue;
+mod declare;
 mod deliver;
 mod follow;
 mod start;

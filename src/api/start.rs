@@ -1,5 +1,6 @@
 //! `acct_export_start` and its request, which the streaming twins share.
 
+use crate::audit::denied::{self, Attempt};
 use crate::catalog::{load, rights};
 use crate::encode::{Format, Order};
 use crate::error::{Error, Kind, Result};
@@ -14,7 +15,7 @@ use crate::source::plan;
 use crate::worker;
 use pgrx::datum::{Date, JsonB, TimestampWithTimeZone, Uuid};
 use pgrx::prelude::*;
-use serde_json::{Map, Value};
+use serde_json::{json, Map, Value};
 
 /// Selection arguments as SQL gives them.
 pub(super) struct Selection {
@@ -121,7 +122,7 @@ fn acct_export_start(
     asked.destination = destination;
     asked.notify_email = notify_email;
     asked.reason = reason;
-    Ok(start(&asked)?)
+    Ok(start(&asked, None)?)
 }
 
 /// Asks for the request of a failed or cancelled job again; the new job's id. Periods are counted from now.
@@ -130,10 +131,21 @@ fn acct_export_start(
 #[pg_extern(volatile, parallel_unsafe)]
 fn acct_export_retry(job: Option<Uuid>) -> std::result::Result<Uuid, Report> {
     let job = job.map(|job| job.to_string());
-    Ok(start(&manage::request_of_ended(job.as_deref())?)?)
+    Ok(start(&manage::request_of_ended(job.as_deref())?, job.as_deref())?)
 }
 
-fn start(asked: &Asked) -> Result<Uuid> {
+/// `retried`: the job whose request this is.
+fn start(asked: &Asked, retried: Option<&str>) -> Result<Uuid> {
+    let attempt = || Attempt {
+        action: "start",
+        dataset: &asked.dataset,
+        job: retried,
+        detail: json!({ "request": asked }),
+    };
+    denied::watch(attempt, || queue(asked))
+}
+
+fn queue(asked: &Asked) -> Result<Uuid> {
     let format = Format::parse(&asked.format)?;
     if let Some(destination) = &asked.destination {
         return Err(Error::invalid(format!("destination \"{destination}\" does not exist"))
@@ -162,8 +174,9 @@ pub(super) fn check(asked: &Asked, format: Format, order: Order) -> Result<Conte
     let options = plan::options(asked, format)?;
     let context = Context::capture(asked)?;
     let loaded = load::load(&asked.dataset)?;
-    let plan = plan::build(&loaded, asked, &context, &options, order)?;
     let role = identity::current_user();
+    rights::may_ask(&loaded.dataset, role)?;
+    let plan = plan::build(&loaded, asked, &context, &options, order)?;
     let claim = rights::Claim { role, tenant: context.tenant.as_deref(), all_tenants: asked.all_tenants };
     let uses: Vec<&str> = plan.uses.iter().map(String::as_str).collect();
     rights::check(&loaded, &claim, &uses)?;

@@ -1,14 +1,14 @@
 //! The streaming twins: rows of an export as lines, made as the caller reads them; nothing is stored.
 
 use super::start::{check, Selection};
-use crate::audit::{self, By};
+use crate::audit::denied::{self, Attempt};
+use crate::audit::{self, By, Event};
 use crate::catalog::load;
 use crate::encode::{encoder, Cell, Encoder, Format, Order, Setup};
 use crate::error::{Error, Kind, Result};
 use crate::pg::identity::{self, Reader};
 use crate::pg::report::{self, raise, Report};
 use crate::pg::stream::Stream;
-use crate::pg::xact;
 use crate::request::Asked;
 use crate::source::plan;
 use crate::source::shield::Shield;
@@ -36,6 +36,17 @@ struct Lines {
 }
 
 impl Lines {
+    /// Checks, opens and tells of it.
+    fn of(asked: &Asked, format: Format) -> Result<Lines> {
+        let attempt = || Attempt {
+            action: "stream",
+            dataset: &asked.dataset,
+            job: None,
+            detail: json!({ "format": format.as_str(), "request": asked }),
+        };
+        denied::watch(attempt, || Lines::open(asked, format))
+    }
+
     fn open(asked: &Asked, format: Format) -> Result<Lines> {
         let context = check(asked, format, Order::None)?;
         let options = plan::options(asked, format)?;
@@ -46,25 +57,23 @@ impl Lines {
         let loaded = load::load_for_reading(&asked.dataset)?;
         let plan = plan::build(&loaded, asked, &context, &options, Order::None)?;
         let key = if plan.pseudonymises() { Some(tenant_key::of(context.tenant.as_deref())?) } else { None };
-        let setup = Setup { title: String::new(), tempdir: Default::default(), time_zone: String::new() };
+        let setup = Setup { title: String::new(), time_zone: String::new() };
         let mut encoder = encoder(format, &options, &plan.columns, setup)?;
         let mut header = Vec::new();
         encoder.begin(&mut header)?;
         let stream = report::reading(|| {
             identity::as_requester(&reader(), || Stream::open(&plan.sql, &plan.params, false))
         })?;
-        if xact::may_write() {
-            let by = By::caller();
-            let fields: Vec<&str> = plan.columns.iter().map(|column| column.name.as_str()).collect();
-            let detail = json!({
-                "format": format.as_str(), "stream": true, "filter": asked.filter, "period": asked.period,
-                "start_date": asked.start_date, "end_date": asked.end_date, "since": asked.since, "fields": fields,
-                "anonymise": asked.anonymise, "include_disabled": asked.include_disabled, "all_tenants": asked.all_tenants,
-            });
-            identity::as_owner(|| {
-                audit::record_stream(&asked.dataset, &by, context.tenant.as_deref(), detail)
-            })?;
-        }
+        let fields: Vec<&str> = plan.columns.iter().map(|column| column.name.as_str()).collect();
+        let detail = json!({
+            "format": format.as_str(), "stream": true, "filter": asked.filter, "period": asked.period,
+            "start_date": asked.start_date, "end_date": asked.end_date, "since": asked.since, "fields": fields,
+            "anonymise": asked.anonymise, "include_disabled": asked.include_disabled, "all_tenants": asked.all_tenants,
+        });
+        let mut event = Event::new(audit::EXPORTED, By::caller(), detail);
+        event.dataset = Some(asked.dataset.clone());
+        event.tenant = context.tenant;
+        audit::left(event)?;
         let mut lines = Lines {
             stream,
             shield: plan.shield(key),
@@ -171,7 +180,7 @@ fn acct_export_ndjson(
         all_tenants,
         options,
     };
-    Ok(SetOfIterator::new(Lines::open(&selection.into_asked()?, Format::Ndjson)?))
+    Ok(SetOfIterator::new(Lines::of(&selection.into_asked()?, Format::Ndjson)?))
 }
 
 /// Streams an export as CSV, the header first; a line may hold quoted line breaks.
@@ -209,5 +218,5 @@ fn acct_export_csv(
         all_tenants,
         options,
     };
-    Ok(SetOfIterator::new(Lines::open(&selection.into_asked()?, Format::Csv)?))
+    Ok(SetOfIterator::new(Lines::of(&selection.into_asked()?, Format::Csv)?))
 }

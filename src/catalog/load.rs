@@ -2,7 +2,8 @@
 
 use super::lineage::Lineage;
 use super::model::{Dataset, Field, Treatment};
-use super::{lineage, rights, secrets};
+use super::secrets::Names;
+use super::{lineage, rights};
 use crate::error::{Error, Result};
 use crate::pg::{identity, sql, types};
 use serde::Deserialize;
@@ -11,6 +12,8 @@ use serde::Deserialize;
 pub struct Loaded {
     pub dataset: Dataset,
     pub lineage: Lineage,
+    /// What is secret by its name.
+    pub names: Names,
 }
 
 #[derive(Deserialize)]
@@ -41,6 +44,7 @@ struct FieldRow {
     on_anonymise: Treatment,
     mask: String,
     json_path: Option<String>,
+    eligible: bool,
     /// None: the column is gone.
     type_oid: Option<u32>,
 }
@@ -56,6 +60,7 @@ SELECT jsonb_build_object(
         SELECT jsonb_agg(jsonb_build_object(
                    'field', f.field, 'label', f.label, 'position', f.position, 'is_default', f.is_default,
                    'in_group', f.in_group, 'on_anonymise', f.on_anonymise, 'mask', f.mask, 'json_path', f.json_path,
+                   'eligible', f.eligible,
                    'type_oid', a.atttypid::bigint) ORDER BY f.position, f.field)
           FROM acct_export.field f
           LEFT JOIN pg_attribute a
@@ -91,6 +96,7 @@ pub fn load(name: &str) -> Result<Loaded> {
     }
     let lineage = lineage::trace(row.source)?;
     lineage.check(name)?;
+    let names = lineage.names.clone();
     let fields = row.fields.into_iter().map(|field| assemble(field, &lineage)).collect();
     let dataset = Dataset {
         name: row.dataset,
@@ -107,15 +113,13 @@ pub fn load(name: &str) -> Result<Loaded> {
         companions: row.companions,
         fields,
     };
-    Ok(Loaded { dataset, lineage })
+    Ok(Loaded { dataset, lineage, names })
 }
 
 fn assemble(row: FieldRow, lineage: &Lineage) -> Field {
     let ty = types::describe(row.type_oid.unwrap_or(0));
-    let barred = match row.type_oid {
-        None => Some("the source has no such column any more".to_owned()),
-        Some(_) => secrets::column(&row.field, &ty).or_else(|| lineage.bars(&row.field)),
-    };
+    let barred = lineage.bars(&row.field);
+    let json_text = !ty.is_json() && lineage.holds_json(&row.field);
     Field {
         name: row.field,
         label: row.label,
@@ -129,6 +133,8 @@ fn assemble(row: FieldRow, lineage: &Lineage) -> Field {
             _ => Treatment::Redact,
         },
         json_path: row.json_path,
+        eligible: row.eligible,
+        json_text,
         barred,
         ty,
     }

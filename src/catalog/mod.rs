@@ -1,9 +1,15 @@
 //! What may be exported: datasets, fields, what never leaves, who may export.
 
+mod context;
+pub mod declare;
+pub mod declared;
 pub mod field;
+mod key;
 pub mod lineage;
 pub mod load;
 pub mod model;
+pub mod personal;
 pub mod register;
 pub mod rights;
 pub mod secrets;
+pub mod words;

@@ -46,6 +46,10 @@ pub struct Field {
     pub json_path: Option<String>,
     /// Why the field never leaves; None: it may.
     pub barred: Option<String>,
+    /// It could leave when it was registered: one that is barred since then is no longer what was registered.
+    pub eligible: bool,
+    /// Text that a view made of JSON: keys and values may be in it.
+    pub json_text: bool,
     pub ty: Type,
 }
 
@@ -53,13 +57,39 @@ pub struct Field {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Type {
     pub oid: u32,
+    /// The type under a domain, and under the domain below that; the same as `oid` of all others.
+    pub base: u32,
+    /// How a value of a type that is not the server's is printed; None: it is, and a cast to text does so.
+    pub printed: Option<Printed>,
     /// As `format_type` writes it: `timestamp with time zone`.
     pub name: String,
     pub class: Class,
     /// Element type of an array.
     pub element: Option<Box<Type>>,
-    /// Why no value of this type leaves: bytea and composite types, under whatever domain or array.
+    /// Why no value of this type leaves: bytea, xml and composite types, under whatever domain or array.
     pub opaque: Option<String>,
+}
+
+/// The output function of a type. A cast to text could be somebody's function; this one is what the type was made with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Printed {
+    /// With its schema.
+    pub function: String,
+    /// The type that it prints, domains undone, with its schema.
+    pub of: String,
+}
+
+impl Type {
+    /// A type without anything special about it.
+    pub fn plain(oid: u32, name: &str, class: Class) -> Type {
+        Type { oid, base: oid, printed: None, name: name.to_owned(), class, element: None, opaque: None }
+    }
+
+    /// Whether a value, or an element of an array, is a document with keys.
+    pub fn is_json(&self) -> bool {
+        matches!(self.class, Class::Json | Class::Jsonb | Class::Hstore)
+            || self.element.as_deref().is_some_and(Type::is_json)
+    }
 }
 
 /// Families of types that are treated alike. A domain has the class of its base type.
@@ -83,6 +113,8 @@ pub enum Class {
     Enum,
     Json,
     Jsonb,
+    /// Of the extension of that name.
+    Hstore,
     Array,
     /// bytea and whatever else: exported as the server prints it, compared with `=` only.
     Other,

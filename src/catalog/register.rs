@@ -1,9 +1,11 @@
 //! Registration: what a DBA says of a relation, checked against the server's catalogue before it is kept.
 
+use super::lineage::{self, Lineage};
 use super::model::{Class, Treatment};
-use super::{lineage, secrets};
+use super::{key, personal};
 use crate::error::{Error, Result};
 use crate::pg::{catalog, identity, sql, types};
+use crate::request::filter;
 use crate::tenant_key;
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +40,7 @@ struct NewField<'a> {
     label: String,
     position: i32,
     is_default: bool,
+    eligible: bool,
     on_anonymise: Treatment,
 }
 
@@ -63,17 +66,19 @@ SELECT r.dataset, coalesce(r.title, initcap(r.dataset)), r.source::oid::regclass
        status_column = excluded.status_column, disabled_values = excluded.disabled_values,
        required_roles = excluded.required_roles, authorize = excluded.authorize, companions = excluded.companions";
 
-/// Fields of columns that are gone are dropped, those of new columns added, the others keep what set_field said.
+/// Fields of columns that are gone are dropped, those of new columns added, the others keep what set_field said; one that may
+/// leave from now on is one of the default ones, as if it were new.
 const SAVE_FIELDS: &str = "
 WITH new AS (
     SELECT * FROM jsonb_to_recordset($2::jsonb)
-        AS f(field text, label text, position integer, is_default boolean, on_anonymise text)
+        AS f(field text, label text, position integer, is_default boolean, eligible boolean, on_anonymise text)
 ), gone AS (
     DELETE FROM acct_export.field f WHERE f.dataset = $1 AND NOT EXISTS (SELECT FROM new WHERE new.field = f.field)
 )
-INSERT INTO acct_export.field (dataset, field, label, position, is_default, on_anonymise)
-SELECT $1, new.field, new.label, new.position, new.is_default, new.on_anonymise FROM new
-    ON CONFLICT (dataset, field) DO NOTHING";
+INSERT INTO acct_export.field AS f (dataset, field, label, position, is_default, eligible, on_anonymise)
+SELECT $1, new.field, new.label, new.position, new.is_default, new.eligible, new.on_anonymise FROM new
+    ON CONFLICT (dataset, field) DO UPDATE
+   SET is_default = f.is_default OR (excluded.eligible AND NOT f.eligible), eligible = excluded.eligible";
 
 /// Checks and keeps a registration. 22023 for what does not exist or fit, 42501 for a caller who is not the owner and
 /// for a source that could leak.
@@ -91,16 +96,28 @@ pub fn register(given: &Registration) -> Result<()> {
         return Err(Error::invalid(format!("{relation} is a temporary relation"))
             .hint("Register a relation that other sessions can see."));
     }
-    lineage::trace(source)?.check(dataset)?;
+    let lineage = lineage::trace(source)?;
+    lineage.check(dataset)?;
     let columns: Vec<Column> = identity::as_owner(|| sql::documents(COLUMNS, &[i64::from(source).into()]))?;
     let column = |name: &str, what: &str| find(&columns, name, what, &relation);
-    let key_type = column(key, "key")?;
-    if let Some(reason) = barred(key_type) {
+    column(key, "key")?;
+    if let Some(reason) = lineage.bars(key) {
         return Err(Error::denied(format!("column \"{key}\" cannot be the key: {reason}")));
     }
-    for (name, what) in [(&given.tenant_column, "tenant_column"), (&given.status_column, "status_column")] {
-        if let Some(name) = name {
-            column(name, what)?;
+    if let Some(name) = &given.tenant_column {
+        key::check_tenant_type(name, &types::describe(column(name, "tenant_column")?.type_oid))?;
+        no_foreign_table(&lineage, dataset)?;
+    }
+    // What the rows are selected by tells of itself.
+    let selecting = [
+        (&given.created_column, "created_column"),
+        (&given.updated_column, "updated_column"),
+        (&given.status_column, "status_column"),
+    ];
+    for (name, what) in selecting.iter().filter_map(|(name, what)| Some((name.as_ref()?, what))) {
+        column(name, what)?;
+        if let Some(reason) = lineage.bars(name) {
+            return Err(Error::denied(format!("column \"{name}\" cannot be the {what}: {reason}")));
         }
     }
     for (name, what) in [(&given.created_column, "created_column"), (&given.updated_column, "updated_column")]
@@ -135,6 +152,9 @@ pub fn register(given: &Registration) -> Result<()> {
         }
     }
     check_authorize(given.authorize.as_deref(), source)?;
+    if !key::is_proven(&lineage, key, given.tenant_column.as_deref())? {
+        look_for_twins(source, key, given.tenant_column.as_deref())?;
+    }
     if given.title.as_deref().is_some_and(|title| title.trim().is_empty()) {
         return Err(Error::invalid("title must not be empty"));
     }
@@ -146,7 +166,7 @@ pub fn register(given: &Registration) -> Result<()> {
         "authorize": given.authorize, "companions": companions,
     })
     .to_string();
-    let fields: Vec<NewField<'_>> = columns.iter().map(|column| new_field(column, key)).collect();
+    let fields: Vec<NewField<'_>> = columns.iter().map(|column| new_field(column, key, &lineage)).collect();
     let fields =
         serde_json::to_string(&fields).map_err(|_| Error::invalid("a column's name cannot be kept"))?;
     may_write()?;
@@ -227,59 +247,39 @@ fn check_authorize(function: Option<&str>, source: u32) -> Result<()> {
     }
 }
 
-fn new_field<'a>(column: &'a Column, key: &str) -> NewField<'a> {
+/// Looks for two rows of one key; somebody else's code does not run with a superuser's rights, here neither.
+fn look_for_twins(source: u32, key: &str, tenant_column: Option<&str>) -> Result<()> {
+    let caller = identity::current_user();
+    let role = match identity::may_run_programs(caller) && lineage::borrowed(source)?.is_some() {
+        true => catalog::relation_owner(source).unwrap_or(caller),
+        false => caller,
+    };
+    let reader = identity::Reader { role, own_session: false, settings: &[] };
+    key::check(source, key, tenant_column, &reader)
+}
+
+fn no_foreign_table(lineage: &Lineage, dataset: &str) -> Result<()> {
+    let Some(table) = lineage.tenant_tables().find(|table| table.kind == "f") else { return Ok(()) };
+    Err(Error::denied(format!(
+        "foreign table {} of dataset \"{dataset}\" cannot have row security, which keeps tenants apart",
+        table.name
+    ))
+    .hint(format!(
+        "Make it a partition of a table with row security; or, if it holds no tenant's data: SELECT acct_export_shared_table({}, 'why');",
+        filter::quote_literal(&table.name)
+    )))
+}
+
+fn new_field<'a>(column: &'a Column, key: &str, lineage: &Lineage) -> NewField<'a> {
+    let eligible = lineage.bars(&column.name).is_none();
     let label = column.comment.as_deref().filter(|text| text.chars().count() <= 63 && !text.contains('\n'));
     NewField {
         field: &column.name,
         label: label.unwrap_or(&column.name).to_owned(),
         position: column.position,
-        is_default: barred(column).is_none(),
-        on_anonymise: on_anonymise(&column.name, key),
-    }
-}
-
-fn barred(column: &Column) -> Option<String> {
-    let ty = types::describe(column.type_oid);
-    secrets::column(&column.name, &ty)
-}
-
-/// E-mail addresses, names and phone numbers are redacted, keys and ids are kept, as all else is.
-fn on_anonymise(name: &str, key: &str) -> Treatment {
-    let words = secrets::words(name);
-    let has = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
-    // A key that is an e-mail address or a phone number is personal all the same; a user_name_id is an id.
-    let is_id =
-        name == key || words.last().is_some_and(|word| matches!(word.as_str(), "id" | "uuid" | "key"));
-    if is_id && !has(&["email", "emails", "mail", "phone", "mobile"]) {
-        return Treatment::Keep;
-    }
-    let personal = [
-        "email",
-        "emails",
-        "mail",
-        "name",
-        "names",
-        "firstname",
-        "lastname",
-        "fullname",
-        "surname",
-        "forename",
-        "nickname",
-        "username",
-        "displayname",
-        "phone",
-        "phones",
-        "telephone",
-        "tel",
-        "mobile",
-        "cell",
-        "fax",
-        "msisdn",
-    ];
-    if has(&personal) {
-        Treatment::Redact
-    } else {
-        Treatment::Keep
+        is_default: eligible,
+        eligible,
+        on_anonymise: personal::on_anonymise(&column.name, key),
     }
 }
 

@@ -1,10 +1,11 @@
 //! Who may export: asked when a job is requested, again when it runs, and again when its file is read.
 
+use super::lineage;
 use super::load::Loaded;
 use super::model::Dataset;
 use crate::error::{Error, Result};
-use crate::pg::{catalog, identity, report, sql};
-use crate::request::Asked;
+use crate::pg::{catalog, identity, report, sql, xact};
+use crate::request::{filter, Asked};
 use serde::Deserialize;
 
 /// What the rights depend on beside the dataset.
@@ -19,7 +20,31 @@ pub fn check(loaded: &Loaded, claim: &Claim<'_>, columns: &[&str]) -> Result<()>
     let dataset = &loaded.dataset;
     holds(claim.role, &dataset.name, &dataset.required_roles)?;
     select_on(&dataset.name, dataset.source, claim.role, columns)?;
+    no_borrowed_code(dataset, claim.role)?;
     tenant(loaded, claim)
+}
+
+/// What reading runs of somebody else's does not run with a superuser's rights.
+fn no_borrowed_code(dataset: &Dataset, role: u32) -> Result<()> {
+    if !identity::may_run_programs(role) {
+        return Ok(());
+    }
+    let Some(borrowed) = lineage::borrowed(dataset.source)? else { return Ok(()) };
+    Err(Error::denied(format!(
+        "dataset \"{}\" depends on {borrowed} of a role without superuser rights, whose code would run with the rights of one who has them",
+        dataset.name
+    ))
+    .hint("Export as a role without superuser rights (with BYPASSRLS for all tenants)."))
+}
+
+/// Whether the requester may ask for a dataset at all, before anything is said of its fields (42501).
+pub fn may_ask(dataset: &Dataset, role: u32) -> Result<()> {
+    holds(role, &dataset.name, &dataset.required_roles)?;
+    if identity::may_select_any(role, dataset.source) {
+        return Ok(());
+    }
+    select_on(&dataset.name, dataset.source, role, &[&dataset.key])?;
+    Err(Error::denied(format!("permission denied for the source of dataset \"{}\"", dataset.name)))
 }
 
 /// Whether a role is a member of all the roles that a dataset requires (42501, naming those that are missing).
@@ -78,7 +103,7 @@ fn tenant(loaded: &Loaded, claim: &Claim<'_>) -> Result<()> {
         .hint(format!("SET {setting} = '...' before you ask for the export.")));
     }
     let unguarded =
-        loaded.lineage.base_tables().find(|table| !catalog::row_security_active(table.oid, claim.role));
+        loaded.lineage.tenant_tables().find(|table| !catalog::row_security_active(table.oid, claim.role));
     let Some(table) = unguarded else { return Ok(()) };
     let role = identity::role_name(claim.role).unwrap_or_default();
     let error =
@@ -87,8 +112,9 @@ fn tenant(loaded: &Loaded, claim: &Claim<'_>) -> Result<()> {
         error.hint("Export as a role without superuser rights and without BYPASSRLS, or all tenants with all_tenants => true.")
     } else {
         error.hint(format!(
-            "ALTER TABLE {0} ENABLE ROW LEVEL SECURITY; ALTER TABLE {0} FORCE ROW LEVEL SECURITY;",
-            table.name
+            "ALTER TABLE {0} ENABLE ROW LEVEL SECURITY; ALTER TABLE {0} FORCE ROW LEVEL SECURITY; or, if it holds no tenant's data: SELECT acct_export_shared_table({1}, 'why');",
+            table.name,
+            filter::quote_literal(&table.name)
         ))
     })
 }
@@ -118,8 +144,10 @@ fn ask(dataset: &str, function: Option<&str>, asked: &Asked, reader: &identity::
         return Ok(());
     }
     let request = serde_json::to_string(asked).map_err(|_| refused())?;
-    let verdict = identity::as_requester(reader, || {
-        report::catching(|| sql::text(&format!("SELECT {name}($1::jsonb)"), &[(&request).into()]))
+    let verdict = xact::attempt(|| {
+        identity::as_requester(reader, || {
+            sql::text(&format!("SELECT {name}($1::jsonb)"), &[(&request).into()])
+        })
     });
     match verdict {
         Ok(Some(answer)) if answer == "t" || answer == "true" => Ok(()),
@@ -172,4 +200,13 @@ pub fn may_know(role: u32, source: u32, required_roles: &[String]) -> bool {
         .iter()
         .all(|required| identity::role_oid(required).is_some_and(|oid| identity::is_member(role, oid)));
     holds && identity::may_select_any(role, source)
+}
+
+/// Whether the caller may know of a dataset by its name.
+pub fn caller_may_know(dataset: &str) -> Result<bool> {
+    let caller = identity::current_user();
+    let registered: Option<Registered> = identity::as_owner(|| sql::document(REGISTERED, &[dataset.into()]))?;
+    Ok(registered.is_some_and(|found| {
+        found.source.is_some_and(|source| may_know(caller, source, &found.required_roles))
+    }))
 }

@@ -1,10 +1,12 @@
 //! Finding a file that may be read.
 
-use crate::audit::{self, By};
+use crate::audit::denied::{self, Attempt};
+use crate::audit::{self, By, Event};
 use crate::catalog::rights;
 use crate::error::{Error, Kind, Result};
 use crate::job::{manage, status};
-use crate::pg::{identity, report, sql, xact};
+use crate::pg::{identity, sql, xact};
+use crate::sink;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -13,6 +15,10 @@ use serde_json::json;
 pub struct File {
     #[serde(skip)]
     pub job: String,
+    #[serde(skip)]
+    dataset: String,
+    #[serde(skip)]
+    tenant: Option<String>,
     pub file: i64,
     pub bytes: i64,
     pub chunks: i64,
@@ -27,30 +33,28 @@ SELECT jsonb_build_object('file', f.file, 'bytes', f.bytes, 'status', f.status,
            'chunks', (SELECT count(*) FROM acct_export.chunk c WHERE c.job = f.job AND c.file = f.file))
   FROM acct_export.file f WHERE f.job = $1::uuid AND f.file = $2";
 
+/// A chunk after the size of its content, in four bytes, if it is packed; after zeros if it is not.
+const CHUNK: &str = "
+SELECT int4send(coalesce(unpacked, 0)) || data FROM acct_export.chunk WHERE job = $1::uuid AND file = $2 AND chunk = $3";
+
 /// Checks that the caller may read the file now, and writes the audit event. P0002 for a job that is not visible, 55000
 /// for one without a file (yet, or any more), 42501 where the caller has lost a right, 25006 where nothing can be written.
 pub fn open(job: Option<&str>, file: Option<i32>, way: &str) -> Result<File> {
+    let file = find(job, file, way)?;
+    file.tell(way)?;
+    Ok(file)
+}
+
+fn find(job: Option<&str>, file: Option<i32>, way: &str) -> Result<File> {
     let job = status::given(job)?;
     let number = i64::from(file.ok_or_else(|| Error::invalid("file must not be null"))?);
-    let seen = manage::find(job)?;
-    let state = |message: String| Error::new(Kind::NotInPrerequisiteState, message);
-    match seen.status.as_str() {
-        "completed" | "completed_with_errors" if !seen.is_over => {}
-        "expired" | "completed" | "completed_with_errors" => {
-            return Err(state(format!("the file of export job {job} has expired or was deleted"))
-                .hint("Ask for it again with acct_export_start."))
-        }
-        "failed" | "cancelled" => {
-            return Err(state(format!("export job {job} is {} and has no file", seen.status))
-                .hint("See its error with acct_export_status; acct_export_retry asks again."))
-        }
-        other => {
-            return Err(state(format!("export job {job} is not finished: {other}"))
-                .hint("Wait for it with acct_export_wait."))
-        }
-    }
-    let by = By::caller();
-    rights::at_download(&seen.dataset, seen.fields.as_deref().unwrap_or_default(), &seen.request)?;
+    let (action, detail) = ("download", json!({ "file": number, "way": way }));
+    let seen = manage::find_for(job, action, detail.clone())?;
+    has_files(job, &seen)?;
+    let attempt = || Attempt { action, dataset: &seen.dataset, job: Some(job), detail };
+    denied::watch(attempt, || {
+        rights::at_download(&seen.dataset, seen.fields.as_deref().unwrap_or_default(), &seen.request)
+    })?;
     xact::require_write("read an export's file, which is audited,")?;
     let found: Option<File> = identity::as_owner(|| sql::document(FILE, &[job.into(), number.into()]))?;
     let mut found = found.ok_or_else(|| {
@@ -61,22 +65,33 @@ pub fn open(job: Option<&str>, file: Option<i32>, way: &str) -> Result<File> {
             .hint("Ask for it again with acct_export_start."));
     }
     found.job = job.to_owned();
-    // The event is the transaction's and goes with it; the log keeps what a rollback would hide.
-    report::log(&format!("file {number} of export {job} is read by role \"{}\"", by.role));
-    identity::as_owner(|| {
-        audit::record_by(
-            audit::DOWNLOADED,
-            job,
-            &by,
-            json!({ "file": number, "bytes": found.bytes, "way": way }),
-        )
-    })?;
+    found.dataset = seen.dataset;
+    found.tenant = seen.tenant;
     Ok(found)
+}
+
+fn state(message: String) -> Error {
+    Error::new(Kind::NotInPrerequisiteState, message)
+}
+
+fn has_files(job: &str, seen: &manage::Seen) -> Result<()> {
+    match seen.status.as_str() {
+        "completed" | "completed_with_errors" if !seen.is_over => Ok(()),
+        "expired" | "completed" | "completed_with_errors" => {
+            Err(state(format!("the file of export job {job} has expired or was deleted"))
+                .hint("Ask for it again with acct_export_start."))
+        }
+        "failed" | "cancelled" => Err(state(format!("export job {job} is {} and has no file", seen.status))
+            .hint("See its error with acct_export_status; acct_export_retry asks again.")),
+        other => Err(state(format!("export job {job} is not finished: {other}"))
+            .hint("Wait for it with acct_export_wait.")),
+    }
 }
 
 /// `acct_export_file`: the whole file. 54000 for one that is too large for a value.
 pub fn whole(job: Option<&str>, number: Option<i32>) -> Result<Vec<u8>> {
-    let file = open(job, number, "bytea")?;
+    let way = "bytea";
+    let file = find(job, number, way)?;
     if file.bytes > LARGEST_BYTEA {
         return Err(Error::new(
             Kind::ProgramLimitExceeded,
@@ -90,6 +105,7 @@ pub fn whole(job: Option<&str>, number: Option<i32>) -> Result<Vec<u8>> {
         Error::new(Kind::OutOfMemory, format!("no memory for a file of {} bytes", file.bytes))
             .hint("Read it with acct_export_chunks.")
     })?;
+    file.tell(way)?;
     for chunk in 1..=file.chunks {
         bytes.extend(file.chunk(chunk)?);
     }
@@ -97,20 +113,37 @@ pub fn whole(job: Option<&str>, number: Option<i32>) -> Result<Vec<u8>> {
 }
 
 impl File {
+    /// The event, before the first byte.
+    fn tell(&self, way: &str) -> Result<()> {
+        let detail = json!({ "file": self.file, "bytes": self.bytes, "way": way });
+        let mut event = Event::new(audit::DOWNLOADED, By::caller(), detail);
+        event.job = Some(self.job.clone());
+        event.dataset = Some(self.dataset.clone());
+        event.tenant.clone_from(&self.tenant);
+        audit::left(event)
+    }
+
     /// One chunk, from 1.
     pub fn chunk(&self, number: i64) -> Result<Vec<u8>> {
-        let bytes = identity::as_owner(|| {
-            sql::bytes(
-                "SELECT data FROM acct_export.chunk WHERE job = $1::uuid AND file = $2 AND chunk = $3",
-                &[(&self.job).into(), self.file.into(), number.into()],
-            )
-        })?;
-        bytes.ok_or_else(|| {
+        let stored =
+            identity::as_owner(|| sql::bytes(CHUNK, &[(&self.job).into(), self.file.into(), number.into()]))?;
+        let stored = stored.ok_or_else(|| {
             Error::new(
                 Kind::NotInPrerequisiteState,
                 format!("the file of export job {} was deleted meanwhile", self.job),
             )
             .hint("Ask for it again with acct_export_start.")
-        })
+        })?;
+        let broken = || {
+            Error::new(
+                Kind::Internal,
+                format!("chunk {number} of export job {} cannot be unpacked", self.job),
+            )
+        };
+        let (content, data) = stored.split_first_chunk::<4>().ok_or_else(broken)?;
+        match u32::from_be_bytes(*content) {
+            0 => Ok(data.to_vec()),
+            content => sink::unpacked(data, content as usize).ok_or_else(broken),
+        }
     }
 }

@@ -5,7 +5,7 @@
 //!
 //! What holds: the same columns, options and cells give the same bytes; no encoder unwinds, whatever the
 //! cells hold; no error message quotes a value. What it must not do: read a clock, a locale or a setting;
-//! compress (the spool does); decide what may be exported.
+//! compress text formats (the spool does); decide what may be exported.
 
 mod cell;
 mod csv;
@@ -20,7 +20,6 @@ mod time;
 mod xlsx;
 
 use std::io::Write;
-use std::path::PathBuf;
 
 use crate::error::Result;
 
@@ -36,24 +35,23 @@ pub trait Encoder {
     /// Appends what stands before the first row: byte order mark and header, `[`, or nothing.
     fn begin(&mut self, out: &mut Vec<u8>) -> Result<()>;
 
-    /// Appends exactly this row, in csv and ndjson with its line ending; xlsx, whose package cannot be
-    /// written before all rows are known, appends nothing.
+    /// Appends this row, in csv and ndjson exactly and with its line ending; xlsx appends what is compressed
+    /// by now of this row and those before it, often nothing.
     ///
     /// `cells` are as many as the columns: fewer or more is an internal error.
     fn row(&mut self, cells: &[Cell<'_>], out: &mut Vec<u8>) -> Result<()>;
 
-    /// Writes what is left to `out` (for xlsx everything) and counts.
+    /// Writes what is left to `out`, and counts.
     ///
-    /// Trouble with `out` belongs into its `io::Error`, not into a panic: xlsx catches panics here and an
-    /// unknown one becomes 58030. An `io::Error` that wraps an [`Error`](crate::error::Error)
-    /// (`io::Error::other(error)`) comes back as that error, so a cancel request stays 57014.
+    /// An `io::Error` of `out` that wraps an [`Error`](crate::error::Error) (`io::Error::other(error)`) comes
+    /// back as that error, so a cancel request stays 57014.
     fn finish(self: Box<Self>, info: &Info, out: &mut (dyn Write + Send)) -> Result<Tally>;
 }
 
 /// Makes the encoder of a format.
 ///
 /// Errors: 22023 where two columns claim the same place in a JSON row, 54000 for more columns than a
-/// worksheet has, 58030 or 53100 where xlsx cannot make its temporary file.
+/// worksheet has, 53200 where xlsx cannot start its thread.
 pub fn encoder(
     format: Format,
     options: &Options,
@@ -68,7 +66,7 @@ pub fn encoder(
     })
 }
 
-/// Whether an encoder could be made: the errors of [`encoder`] without its file.
+/// Whether an encoder could be made: the errors of [`encoder`] without its thread.
 pub fn check(format: Format, columns: &[Column]) -> Result<()> {
     match format {
         Format::Csv => Ok(()),
@@ -89,8 +87,6 @@ pub fn plain_text(cell: &Cell<'_>) -> Result<String> {
 pub struct Setup {
     /// Name of the data sheet, of any length and content: it is made to fit.
     pub title: String,
-    /// Where the sheets grow until they are packed (uncompressed, in a file that has no name).
-    pub tempdir: PathBuf,
     /// The zone in which instants are shown, named in the `Export info` sheet.
     pub time_zone: String,
 }

@@ -67,8 +67,8 @@ pub struct XlsxOptions {
     pub info_sheet: bool,
     /// Companions as sheets of this workbook instead of files of their own: the caller's to act on.
     pub one_workbook: bool,
-    /// Leaves out the cell references. rust_xlsxwriter always writes them, so today the workbook is the same
-    /// either way; the option is there for a writer of our own.
+    /// Leaves out the cell references, which are optional (ECMA-376 part 1, 18.3.1.4): smaller and faster, but
+    /// some programs cannot read it.
     pub compact: bool,
     /// The same data gives the same bytes. The encoder is reproducible in what it is given; it is for the
     /// caller to give the same [`Info`](super::Info) each time (no job id, a fixed `created`) when this is

@@ -5,8 +5,9 @@ use crate::audit;
 use crate::error::{Error, Kind, Result};
 use crate::pg::lock::Lock;
 use crate::pg::sql::{self, Arg};
-use crate::pg::{identity, xact};
+use crate::pg::{count, identity, xact};
 use crate::request::Asked;
+use crate::settings;
 
 const INSERT: &str = "
 INSERT INTO acct_export.job (dataset, format, status, request, context, fingerprint, requested_by, requested_role, actor, tenant)
@@ -51,6 +52,7 @@ pub fn create(asked: &Asked, context: &Context) -> Result<String> {
                 ],
             )?;
             if let Some(job) = job {
+                within_limit(role)?;
                 audit::record(audit::REQUESTED, &job, serde_json::json!({ "request": asked }))?;
                 super::status::notify(&job, "queued")?;
                 return Ok(job);
@@ -64,4 +66,19 @@ pub fn create(asked: &Asked, context: &Context) -> Result<String> {
         }
         Err(Error::new(Kind::ObjectInUse, "the same export is being asked for by another session"))
     })
+}
+
+/// 53400 where the role has more active jobs than it may have, the one just inserted among them, and those that other sessions
+/// have not committed: with starters at the same time one may be refused that would just have had a place, and none gets in
+/// that has none.
+fn within_limit(role: u32) -> Result<()> {
+    let Some(limit) = settings::max_active_per_role() else { return Ok(()) };
+    if identity::is_superuser(role) || count::entries(c"job", c"job_active_role", role, limit + 1) <= limit {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::ConfigurationLimitExceeded,
+        format!("the role has {limit} exports queued or running, as many as it may have"),
+    )
+    .hint("Wait until some have ended, or cancel them with acct_export_cancel; acct_export.max_active_per_role is for superusers to raise."))
 }

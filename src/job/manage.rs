@@ -1,13 +1,14 @@
 //! What a caller does with a job: cancel, retry, delete its file; and what time does: purge.
 
 use super::status::{given, not_found, notify};
+use crate::audit::denied::{self, Attempt};
 use crate::audit::{self, By};
 use crate::error::{Error, Kind, Result};
 use crate::pg::{identity, sql, wait, xact};
 use crate::request::Asked;
 use crate::settings;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{json, Value};
 
 /// A job as far as managing it needs.
 #[derive(Debug, Deserialize)]
@@ -29,11 +30,30 @@ SELECT jsonb_build_object('status', status, 'dataset', dataset, 'requested_by', 
                           'is_over', coalesce(expires_at <= clock_timestamp(), false))
   FROM acct_export.job WHERE id = $1::uuid";
 
+impl Seen {
+    fn is_visible(&self) -> bool {
+        super::status::is_visible(self.requested_by, self.tenant.as_deref())
+    }
+}
+
+fn look(job: &str) -> Result<Option<Seen>> {
+    identity::as_owner(|| sql::document(SEEN, &[job.into()]))
+}
+
 /// Finds a job that the caller may see. P0002 otherwise.
 pub fn find(job: &str) -> Result<Seen> {
-    let seen: Option<Seen> = identity::as_owner(|| sql::document(SEEN, &[job.into()]))?;
-    seen.filter(|seen| super::status::is_visible(seen.requested_by, seen.tenant.as_deref()))
-        .ok_or_else(|| not_found(job))
+    look(job)?.filter(Seen::is_visible).ok_or_else(|| not_found(job))
+}
+
+/// The same for somebody who will do something with it: an attempt at a job that is there and not visible is told.
+pub fn find_for(job: &str, action: &'static str, detail: Value) -> Result<Seen> {
+    let seen = look(job)?.ok_or_else(|| not_found(job))?;
+    if !seen.is_visible() {
+        let error = not_found(job);
+        denied::hidden(Attempt { action, dataset: &seen.dataset, job: Some(job), detail }, &error);
+        return Err(error);
+    }
+    Ok(seen)
 }
 
 const CANCEL: &str = "
@@ -47,7 +67,7 @@ RETURNING jsonb_build_array(status, worker_pid)";
 /// so that its worker finds the mark.
 pub fn cancel(job: Option<&str>) -> Result<bool> {
     let job = given(job)?;
-    find(job)?;
+    find_for(job, "cancel", json!({}))?;
     xact::require_write("cancel an export")?;
     let by = By::caller();
     let cancelled: Option<(String, Option<i32>)> =
@@ -79,7 +99,7 @@ pub fn cancel(job: Option<&str>) -> Result<bool> {
 /// The request of a failed or cancelled job, to be asked again by the caller. 55000 for a job in another state.
 pub fn request_of_ended(job: Option<&str>) -> Result<Asked> {
     let job = given(job)?;
-    let seen = find(job)?;
+    let seen = find_for(job, "start", json!({}))?;
     if !matches!(seen.status.as_str(), "failed" | "cancelled") {
         return Err(Error::new(
             Kind::NotInPrerequisiteState,
@@ -100,7 +120,7 @@ SELECT to_jsonb(count(*)) FROM files, ended";
 /// `acct_export_delete`: the files before their time; false if there is none (any more).
 pub fn delete(job: Option<&str>) -> Result<bool> {
     let job = given(job)?;
-    find(job)?;
+    find_for(job, "delete", json!({}))?;
     xact::require_write("delete an export's file")?;
     let by = By::caller();
     identity::as_owner(|| {

@@ -91,8 +91,8 @@ UPDATE acct_export.job j
 RETURNING to_jsonb(j.status)";
 
 /// Ends a job without a file: cancelled if that was asked for, else failed with its reason; one that was stopped although
-/// nobody asked for it is queued again. As the owner.
-pub fn fail(claimed: &Claimed, message: &str, sqlstate: &str, stopped: bool) -> Result<()> {
+/// nobody asked for it is queued again. False: it still runs, as somebody changed it at the same time. As the owner.
+pub fn fail(claimed: &Claimed, message: &str, sqlstate: &str, stopped: bool) -> Result<bool> {
     let job = claimed.id.as_str();
     let limit = crate::settings::max_attempts();
     let status: Option<String> = sql::change(
@@ -103,7 +103,17 @@ pub fn fail(claimed: &Claimed, message: &str, sqlstate: &str, stopped: bool) -> 
         Some("cancelled") => audit::record_cancelled(job)?,
         Some("failed") => audit::record(audit::FAILED, job, json!({ "code": sqlstate }))?,
         Some(_) => {}
-        None => return Ok(()),
+        None => return Ok(!is_running(claimed)?),
     }
-    notify(job, status.as_deref().unwrap_or_default())
+    notify(job, status.as_deref().unwrap_or_default())?;
+    Ok(true)
+}
+
+/// Whether this attempt of the job has not ended.
+fn is_running(claimed: &Claimed) -> Result<bool> {
+    let running = sql::text(
+        "SELECT 'x' FROM acct_export.job WHERE id = $1::uuid AND status = 'running' AND attempts = $2",
+        &[(&claimed.id).into(), claimed.attempts.into()],
+    )?;
+    Ok(running.is_some())
 }

@@ -65,6 +65,7 @@ fn is_own_unfinished(job: &str) -> Result<bool> {
 /// asked for: it cannot begin before the commit.
 pub fn wait_for_end(job: Option<&str>, limit: Duration) -> Result<Value> {
     let job = given(job)?;
+    xact::with_latest_snapshot(|| super::manage::find(job))?;
     if is_own_unfinished(job)? {
         return Err(Error::new(
             Kind::NotInPrerequisiteState,

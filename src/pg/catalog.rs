@@ -20,6 +20,12 @@ pub(super) fn owner() -> pg_sys::Oid {
     }
 }
 
+/// Whether the extension is in this database.
+pub fn is_installed() -> bool {
+    // SAFETY: a look-up in pg_extension; with missing_ok the result is InvalidOid where there is none.
+    unsafe { pg_sys::get_extension_oid(c"pg_acctexport".as_ptr(), true) != pg_sys::InvalidOid }
+}
+
 /// `schema.name`, quoted; None: there is no such relation.
 pub fn relation_name(relation: u32) -> Option<String> {
     let oid = pg_sys::Oid::from(relation);
@@ -106,4 +112,35 @@ pub fn is_temporary(relation: u32) -> bool {
 pub fn lock_relation(relation: u32) {
     // SAFETY: waits like any query; an ERROR (cancel, deadlock) leaves nothing behind.
     unsafe { pg_sys::LockRelationOid(pg_sys::Oid::from(relation), pg_sys::AccessShareLock as i32) };
+}
+
+/// Name of a function without its schema; None: there is none.
+pub fn function_name(function: u32) -> Option<String> {
+    // SAFETY: a syscache look-up that gives NULL or a palloc'd name.
+    unsafe {
+        let name = pg_sys::get_func_name(pg_sys::Oid::from(function));
+        (!name.is_null()).then(|| CStr::from_ptr(name).to_string_lossy().into_owned())
+    }
+}
+
+/// The role that owns a relation.
+pub fn relation_owner(relation: u32) -> Option<u32> {
+    // SAFETY: a syscache look-up; the tuple is released after its owner was copied.
+    unsafe {
+        let tuple = pg_sys::SearchSysCache1(
+            pg_sys::SysCacheIdentifier::RELOID as i32,
+            pg_sys::Datum::from(pg_sys::Oid::from(relation)),
+        );
+        if tuple.is_null() {
+            return None;
+        }
+        let owner = (*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_class>()).relowner;
+        pg_sys::ReleaseSysCache(tuple);
+        Some(owner.to_u32())
+    }
+}
+
+/// A name as SQL writes it: quoted where it has to be.
+pub fn quoted(name: &str) -> String {
+    pgrx::spi::quote_identifier(name)
 }

@@ -74,6 +74,20 @@ impl Drop for Scope {
     }
 }
 
+/// Sets for the rest of this process, a worker's.
+pub fn set_for_process(name: &str, value: &str) {
+    let (Ok(name), Ok(value)) = (CString::new(name), CString::new(value)) else { return };
+    // SAFETY: outside of any transaction; both strings are NUL-terminated and copied by the callee.
+    unsafe {
+        pg_sys::SetConfigOption(
+            name.as_ptr(),
+            value.as_ptr(),
+            pg_sys::GucContext::PGC_SUSET,
+            pg_sys::GucSource::PGC_S_OVERRIDE,
+        );
+    }
+}
+
 /// Current value of any setting; None: it does not exist or is empty.
 pub fn get(name: &str) -> Option<String> {
     let name = CString::new(name).ok()?;

@@ -32,6 +32,16 @@ pub fn is_superuser(role: u32) -> bool {
     unsafe { pg_sys::superuser_arg(pg_sys::Oid::from(role)) }
 }
 
+/// Whether a role could reach the server's files or programs: superusers, and members of the roles that are made for that.
+pub fn may_run_programs(role: u32) -> bool {
+    let members = [
+        pg_sys::ROLE_PG_EXECUTE_SERVER_PROGRAM,
+        pg_sys::ROLE_PG_WRITE_SERVER_FILES,
+        pg_sys::ROLE_PG_READ_SERVER_FILES,
+    ];
+    is_superuser(role) || members.iter().any(|powerful| is_member(role, *powerful))
+}
+
 /// Superuser or BYPASSRLS: no policy applies to it.
 pub fn bypasses_row_security(role: u32) -> bool {
     // SAFETY: a syscache look-up.

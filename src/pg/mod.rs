@@ -5,16 +5,21 @@
 //! a FATAL does not unwind at all, so nothing here holds what only `Drop` would clean up.
 
 pub mod catalog;
+pub mod count;
 pub mod guc;
+mod hstore;
 pub mod identity;
 pub mod lock;
+pub mod note;
 pub mod oid;
 pub mod params;
 pub mod progress;
 pub mod query;
 pub mod report;
+mod row;
 pub mod sql;
 pub mod stream;
+pub mod thread;
 pub mod tuple;
 pub mod types;
 pub mod wait;

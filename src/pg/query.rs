@@ -2,7 +2,7 @@
 //! plans are allowed, and nothing is kept.
 
 use super::params;
-use super::tuple::RowReader;
+use super::row::RowReader;
 use crate::encode::Cell;
 use crate::error::{Error, Kind, Result};
 use crate::request::filter::Param;

@@ -143,7 +143,8 @@ fn unpack(code: i32) -> String {
     (0..5).map(|place| char::from((((code >> (6 * place)) & 0x3f) as u8) + b'0')).collect()
 }
 
-/// Writes one LOG line. Never give it a value from a table.
+/// Writes one line into the server's log, and not to a client that asked for LOG lines. Never give it a value from a table.
 pub fn log(message: &str) {
-    pgrx::log!("pg_acctexport: {message}");
+    let code = Code::ERRCODE_SUCCESSFUL_COMPLETION;
+    pgrx::ereport!(pgrx::PgLogLevel::LOG_SERVER_ONLY, code, format!("pg_acctexport: {message}"));
 }

@@ -1,16 +1,16 @@
-//! Tuples to cells: each column's datum becomes plain data that lives for one row.
+//! Datums to cells: a value of the server becomes plain data that lives for one row.
 //!
 //! Text types are read where they lie; numbers, dates and booleans are taken from the datum; all else goes through
-//! the type's output function, looked up once. What a row allocates is in a memory context of its own, emptied
-//! before the next row.
+//! the type's output function, looked up once.
 
+use super::{hstore, types};
 use crate::encode::{Cell, Kind};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use pgrx::pg_sys;
 use std::ffi::CStr;
 
 /// How a column's datum becomes a cell.
-enum Reader {
+pub(super) enum Reader {
     Bool,
     Int2,
     Int4,
@@ -30,10 +30,12 @@ enum Reader {
     Jsonb,
     Numeric(pg_sys::FmgrInfo),
     Output(pg_sys::FmgrInfo),
+    /// Of the extension hstore: as JSON.
+    Hstore(pg_sys::FmgrInfo),
     Array(Box<Element>),
 }
 
-struct Element {
+pub(super) struct Element {
     reader: Reader,
     type_oid: pg_sys::Oid,
     length: i16,
@@ -53,6 +55,7 @@ pub fn kind_of(type_oid: u32) -> Kind {
         pg_sys::TIMESTAMPOID => Kind::Timestamp,
         pg_sys::TIMESTAMPTZOID => Kind::Instant,
         pg_sys::JSONOID | pg_sys::JSONBOID => Kind::Json,
+        _ if types::is_hstore(base) => Kind::Json,
         _ if element_type(base).is_some() => Kind::List,
         _ => Kind::Text,
     }
@@ -73,7 +76,8 @@ fn element_type(oid: pg_sys::Oid) -> Option<pg_sys::Oid> {
 }
 
 impl Reader {
-    fn of(type_oid: pg_sys::Oid, local: bool) -> Reader {
+    /// `local`: instants also as wall clock.
+    pub(super) fn of(type_oid: pg_sys::Oid, local: bool) -> Reader {
         let base = base_type(type_oid);
         match base {
             pg_sys::BOOLOID => Reader::Bool,
@@ -90,6 +94,7 @@ impl Reader {
             pg_sys::JSONOID => Reader::JsonText,
             pg_sys::JSONBOID => Reader::Jsonb,
             pg_sys::NUMERICOID => Reader::Numeric(output_function(base)),
+            _ if types::is_hstore(base) => Reader::Hstore(output_function(base)),
             _ => match element_type(base) {
                 Some(element) => Reader::Array(Box::new(Element::of(element, local))),
                 None => Reader::Output(output_function(base)),
@@ -99,7 +104,7 @@ impl Reader {
 
     /// # Safety
     /// `datum` is a non-null value of the type this reader was made for; the current memory context outlives 'r.
-    unsafe fn read<'r>(&mut self, datum: pg_sys::Datum) -> Result<Cell<'r>> {
+    pub(super) unsafe fn read<'r>(&mut self, datum: pg_sys::Datum) -> Result<Cell<'r>> {
         Ok(match self {
             Reader::Bool => Cell::Bool(datum.value() as u8 != 0),
             Reader::Int2 => Cell::Int(i64::from(datum.value() as i16)),
@@ -132,10 +137,17 @@ impl Reader {
             }
             Reader::Numeric(output) => Cell::Numeric(c_text(pg_sys::OutputFunctionCall(output, datum))?),
             Reader::Output(output) => Cell::Text(c_text(pg_sys::OutputFunctionCall(output, datum))?),
+            Reader::Hstore(output) => {
+                let text = c_text(pg_sys::OutputFunctionCall(output, datum))?;
+                Cell::Json(hstore::to_json(text).map_or(NO_HSTORE, |json| keep(&json)))
+            }
             Reader::Array(element) => Cell::List(element.read(datum)?),
         })
     }
 }
+
+/// In the place of an hstore that cannot be read.
+const NO_HSTORE: &str = "\"[redacted]\"";
 
 impl Element {
     fn of(type_oid: pg_sys::Oid, local: bool) -> Element {
@@ -203,6 +215,16 @@ unsafe fn c_text<'r>(text: *mut core::ffi::c_char) -> Result<&'r str> {
     utf8(CStr::from_ptr(text).to_bytes())
 }
 
+/// A copy in the current memory context, byte for byte, and so UTF-8 as well.
+///
+/// # Safety
+/// That context outlives 'r.
+unsafe fn keep<'r>(text: &str) -> &'r str {
+    let copy = pg_sys::MemoryContextAllocHuge(pg_sys::CurrentMemoryContext, text.len().max(1)).cast::<u8>();
+    std::ptr::copy_nonoverlapping(text.as_ptr(), copy, text.len());
+    std::str::from_utf8_unchecked(std::slice::from_raw_parts(copy, text.len()))
+}
+
 fn utf8(bytes: &[u8]) -> Result<&str> {
     std::str::from_utf8(bytes)
         .map_err(|_| Error::new(ErrorKind::InvalidText, "a value of the source is not valid UTF-8"))
@@ -226,92 +248,3 @@ fn wall_clock(utc: i64) -> i64 {
 
 /// 2000-01-01 in seconds since 1970-01-01.
 const POSTGRES_EPOCH: i64 = 946_684_800;
-
-/// All columns of a result.
-pub struct RowReader {
-    local: bool,
-    readers: Vec<Reader>,
-    /// Holds what the type functions keep between rows; ends with this reader.
-    kept: pg_sys::MemoryContext,
-    /// Its child holds what one row allocates.
-    row: pg_sys::MemoryContext,
-    cells: Vec<Cell<'static>>,
-}
-
-impl RowReader {
-    /// `local`: instants also as wall clock. Lives in the current memory context, which has to outlive it; not in the
-    /// executor's, which ends before its receiver does.
-    pub fn new(local: bool) -> RowReader {
-        let context = |parent, name: &std::ffi::CStr| {
-            // SAFETY: a child of a live context, deleted by `drop` or, after an error, with its parent.
-            unsafe {
-                pg_sys::AllocSetContextCreateInternal(
-                    parent,
-                    name.as_ptr(),
-                    pg_sys::ALLOCSET_DEFAULT_MINSIZE as usize,
-                    pg_sys::ALLOCSET_DEFAULT_INITSIZE as usize,
-                    pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
-                )
-            }
-        };
-        // SAFETY: reads a backend variable.
-        let kept = context(unsafe { pg_sys::CurrentMemoryContext }, c"acct_export reader");
-        let row = context(kept, c"acct_export row");
-        RowReader { local, readers: Vec::new(), kept, row, cells: Vec::new() }
-    }
-
-    /// Says which types the rows have.
-    pub fn bind(&mut self, types: &[pg_sys::Oid]) {
-        // SAFETY: our own context; an error in between is followed by an abort, which resets the current one.
-        let outer = unsafe { pg_sys::MemoryContextSwitchTo(self.kept) };
-        self.readers = types.iter().map(|oid| Reader::of(*oid, self.local)).collect();
-        // SAFETY: back to where we came from.
-        unsafe { pg_sys::MemoryContextSwitchTo(outer) };
-    }
-
-    /// Hands one row to `sink`.
-    ///
-    /// # Safety
-    /// `slot` holds a tuple of the types that this reader was made for.
-    pub unsafe fn read(
-        &mut self,
-        slot: *mut pg_sys::TupleTableSlot,
-        sink: &mut dyn FnMut(&[Cell<'_>]) -> Result<()>,
-    ) -> Result<()> {
-        pg_sys::MemoryContextReset(self.row);
-        let outer = pg_sys::MemoryContextSwitchTo(self.row);
-        if i32::from((*slot).tts_nvalid) < self.readers.len() as i32 {
-            pg_sys::slot_getsomeattrs_int(slot, self.readers.len() as i32);
-        }
-        self.cells.clear();
-        let mut outcome = Ok(());
-        for (index, reader) in self.readers.iter_mut().enumerate() {
-            let cell = if *(*slot).tts_isnull.add(index) {
-                Ok(Cell::Null)
-            } else {
-                reader.read(*(*slot).tts_values.add(index))
-            };
-            match cell {
-                Ok(cell) => self.cells.push(cell),
-                Err(error) => {
-                    outcome = Err(error);
-                    break;
-                }
-            }
-        }
-        // The sink is pure Rust: it allocates nothing from the server, so the row's context may stay current.
-        let outcome = outcome.and_then(|()| sink(&self.cells));
-        self.cells.clear();
-        pg_sys::MemoryContextSwitchTo(outer);
-        outcome
-    }
-}
-
-impl Drop for RowReader {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            // SAFETY: the parent is alive: whoever runs a query drops its receiver before leaving the query's context.
-            unsafe { pg_sys::MemoryContextDelete(self.kept) };
-        }
-    }
-}

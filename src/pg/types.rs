@@ -1,6 +1,6 @@
 //! Types of columns, in the families that filters and encoders know.
 
-use crate::catalog::model::{Class, Type};
+use crate::catalog::model::{Class, Printed, Type};
 use pgrx::pg_sys;
 use std::ffi::CStr;
 
@@ -8,7 +8,7 @@ use std::ffi::CStr;
 pub fn describe(oid: u32) -> Type {
     if oid == 0 {
         // A column that is gone.
-        return Type { oid, name: "unknown".to_owned(), class: Class::Other, element: None, opaque: None };
+        return Type::plain(oid, "unknown", Class::Other);
     }
     let type_oid = pg_sys::Oid::from(oid);
     // SAFETY: syscache look-ups; format_type gives a palloc'd name, also for an oid that is no type.
@@ -24,34 +24,65 @@ pub fn describe(oid: u32) -> Type {
             Class::Enum if base != type_oid => Class::Other,
             class => class,
         };
-        let element = is_array.then(|| Box::new(describe(element.to_u32())));
-        Type { oid, name, class, element, opaque: opaque(base, element_oid(is_array, base)) }
+        let element: Option<Box<Type>> = is_array.then(|| Box::new(describe(element.to_u32())));
+        let of_element = element.as_ref().and_then(|element| element.opaque.clone());
+        let opaque = opaque(base).or(of_element);
+        Type { oid, base: base.to_u32(), printed: printed(base), name, class, element, opaque }
     }
 }
 
-fn element_oid(is_array: bool, base: pg_sys::Oid) -> pg_sys::Oid {
-    // SAFETY: syscache look-ups.
+/// The output function of a type that is not the server's.
+fn printed(base: pg_sys::Oid) -> Option<Printed> {
+    if base.to_u32() < pg_sys::FirstNormalObjectId {
+        return None;
+    }
+    // SAFETY: syscache look-ups; the names are palloc'd, and NULL for a function that is gone.
     unsafe {
-        if is_array {
-            pg_sys::getBaseType(pg_sys::get_base_element_type(base))
-        } else {
-            base
+        let (mut function, mut varlena) = (pg_sys::InvalidOid, false);
+        pg_sys::getTypeOutputInfo(base, &mut function, &mut varlena);
+        let (schema, name) = (
+            pg_sys::get_namespace_name(pg_sys::get_func_namespace(function)),
+            pg_sys::get_func_name(function),
+        );
+        if schema.is_null() || name.is_null() {
+            return None;
         }
+        let text = |name| CStr::from_ptr(name).to_string_lossy().into_owned();
+        let qualified = pg_sys::format_type_extended(base, -1, pg_sys::FORMAT_TYPE_FORCE_QUALIFY as u16);
+        Some(Printed {
+            function: pgrx::spi::quote_qualified_identifier(text(schema), text(name)),
+            of: text(qualified),
+        })
     }
 }
 
-/// Why values of a type cannot be looked into, of the type itself (domains undone) or its elements.
-fn opaque(base: pg_sys::Oid, element: pg_sys::Oid) -> Option<String> {
-    let one = |oid| {
-        if oid == pg_sys::BYTEAOID {
-            return Some("type bytea may hold a secret".to_owned());
+/// Whether a type is `hstore` of the extension of that name.
+pub(super) fn is_hstore(base: pg_sys::Oid) -> bool {
+    // SAFETY: a syscache look-up that gives a palloc'd name, then look-ups in pg_depend and pg_extension.
+    unsafe {
+        let name = CStr::from_ptr(pg_sys::format_type_extended(base, -1, 0)).to_bytes();
+        if name != b"hstore" && !name.ends_with(b".hstore") {
+            return false;
         }
-        // SAFETY: a syscache look-up.
-        let kind = unsafe { pg_sys::get_typtype(oid) } as u8;
-        (kind == pg_sys::TYPTYPE_COMPOSITE || oid == pg_sys::RECORDOID)
-            .then(|| "a composite value may hold a secret".to_owned())
+        let extension =
+            pg_sys::get_extension_name(pg_sys::getExtensionOfObject(pg_sys::TypeRelationId, base));
+        !extension.is_null() && CStr::from_ptr(extension).to_bytes() == b"hstore"
+    }
+}
+
+/// Why values of a type (domains undone) cannot be looked into; arrays are judged by their elements.
+fn opaque(base: pg_sys::Oid) -> Option<String> {
+    // SAFETY: a syscache look-up.
+    let kind = unsafe { pg_sys::get_typtype(base) } as u8;
+    let why = match base {
+        pg_sys::BYTEAOID => "type bytea may hold a secret",
+        pg_sys::XMLOID => "an xml value cannot be searched for secrets",
+        _ if kind == pg_sys::TYPTYPE_COMPOSITE || base == pg_sys::RECORDOID => {
+            "a composite value may hold a secret"
+        }
+        _ => return None,
     };
-    one(base).or_else(|| one(element))
+    Some(why.to_owned())
 }
 
 fn class(base: pg_sys::Oid) -> Class {
@@ -68,6 +99,7 @@ fn class(base: pg_sys::Oid) -> Class {
         pg_sys::UUIDOID => Class::Uuid,
         pg_sys::JSONOID => Class::Json,
         pg_sys::JSONBOID => Class::Jsonb,
+        _ if is_hstore(base) => Class::Hstore,
         // SAFETY: syscache look-ups.
         _ if unsafe { pg_sys::get_typtype(base) } as u8 == pg_sys::TYPTYPE_ENUM => Class::Enum,
         _ => {
@@ -81,4 +113,20 @@ fn class(base: pg_sys::Oid) -> Class {
             }
         }
     }
+}
+
+/// Whether the text of a setting can become a value of this type and be compared with it: names, numbers, ids.
+pub fn can_be_tenant(ty: &Type) -> bool {
+    match ty.class {
+        Class::Text | Class::Int | Class::Numeric | Class::Uuid | Class::Enum => true,
+        // inet, cidr
+        Class::Other => matches!(ty.base, 869 | 650),
+        _ => false,
+    }
+}
+
+/// Whether the server would refuse to go deeper (`max_stack_depth`).
+pub fn is_stack_deep() -> bool {
+    // SAFETY: compares the stack pointer with two backend variables.
+    unsafe { pg_sys::stack_is_too_deep() }
 }

@@ -21,6 +21,12 @@ pub fn interrupted() -> Result<()> {
 
 /// Sleeps until the time is up or something happens to this process; interrupts are acted on.
 pub fn pause(time: Duration) {
+    for_latch(time);
+    check_interrupts();
+}
+
+/// The same, and interrupts stay pending.
+pub fn for_latch(time: Duration) {
     // SAFETY: waits on this process's own latch; postmaster death ends the process.
     unsafe {
         pg_sys::WaitLatch(
@@ -31,7 +37,6 @@ pub fn pause(time: Duration) {
         );
         pg_sys::ResetLatch(pg_sys::MyLatch);
     }
-    check_interrupts();
 }
 
 /// Cancels the current work of a backend, as pg_cancel_backend does; false: there is no such backend.

@@ -1,5 +1,6 @@
 //! Background workers: how they are registered, what they set up before the first transaction.
 
+use super::note::Taken;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,13 +8,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Set by SIGHUP; the main loops reload the configuration.
 static RELOAD: AtomicBool = AtomicBool::new(false);
 
-fn definition(kind: &str, entry: &str, restart_seconds: i32, argument: u32) -> pg_sys::BackgroundWorker {
+fn definition(kind: &str, entry: &str, restart_seconds: i32, argument: u64) -> pg_sys::BackgroundWorker {
     let flags = pg_sys::BGWORKER_SHMEM_ACCESS | pg_sys::BGWORKER_BACKEND_DATABASE_CONNECTION;
     let mut worker = pg_sys::BackgroundWorker {
         bgw_flags: flags as i32,
         bgw_start_time: pg_sys::BgWorkerStartTime::BgWorkerStart_RecoveryFinished,
         bgw_restart_time: restart_seconds,
-        bgw_main_arg: pg_sys::Datum::from(argument),
+        bgw_main_arg: pg_sys::Datum::from(argument as usize),
         ..Default::default()
     };
     copy(kind, &mut worker.bgw_name);
@@ -34,9 +35,24 @@ fn copy(name: &str, field: &mut [core::ffi::c_char]) {
 /// Starts a worker for a database (by oid); false: no place is free in `max_worker_processes`, the jobs stay queued.
 /// Allocates and signals only, so a commit hook may call it.
 pub fn start_worker(database: u32) -> bool {
-    let mut worker =
-        definition("pg_acctexport worker", "acct_export_worker_main", pg_sys::BGW_NEVER_RESTART, database);
+    let mut worker = definition(
+        "pg_acctexport worker",
+        "acct_export_worker_main",
+        pg_sys::BGW_NEVER_RESTART,
+        database.into(),
+    );
     // SAFETY: the definition is complete and copied by the callee.
+    unsafe { pg_sys::RegisterDynamicBackgroundWorker(&mut worker, std::ptr::null_mut()) }
+}
+
+/// Starts a witness of this database, which takes a note (pg/note.rs); false: no place is free. This process's latch is set
+/// when it begins and when it ends. As `start_worker`, for commit and abort hooks too.
+pub fn start_witness(note: u32) -> bool {
+    let argument = u64::from(note) << 32 | u64::from(database());
+    let mut worker =
+        definition("pg_acctexport witness", "acct_export_witness_main", pg_sys::BGW_NEVER_RESTART, argument);
+    worker.bgw_notify_pid = pid();
+    // SAFETY: the definition is complete and copied by the callee; without a handle to give back it takes no memory.
     unsafe { pg_sys::RegisterDynamicBackgroundWorker(&mut worker, std::ptr::null_mut()) }
 }
 
@@ -140,6 +156,17 @@ pub fn report_activity(text: Option<&str>) {
 pub extern "C-unwind" fn acct_export_worker_main(argument: pg_sys::Datum) {
     begin(argument.value() as u32);
     crate::worker::work();
+}
+
+/// Entry of a witness: `argument` is the handle of its note and the oid of its database. No SQL function: only who can run
+/// C code in the server can start one.
+#[no_mangle]
+#[pg_guard]
+pub extern "C-unwind" fn acct_export_witness_main(argument: pg_sys::Datum) {
+    let argument = argument.value() as u64;
+    let Some((taken, text)) = Taken::from((argument >> 32) as u32) else { return };
+    begin(argument as u32);
+    taken.end(crate::audit::witness::write(&text));
 }
 
 /// Entry of the launcher.

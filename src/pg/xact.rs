@@ -35,15 +35,41 @@ pub fn transaction<T>(mode: Mode, body: impl FnOnce() -> Result<T>) -> std::resu
         // SAFETY: pops what was pushed above; commit may raise, which is caught like the rest.
         unsafe {
             pg_sys::PopActiveSnapshot();
-            pg_sys::CommitTransactionCommand();
+            if mode != Mode::OneSnapshot {
+                pg_sys::CommitTransactionCommand();
+            }
         }
         Ok(value)
     });
-    if outcome.is_err() {
+    // A transaction that reads has nothing to keep. Read-only does not stop a source's functions from NOTIFY, nor, before
+    // PostgreSQL 16, from writing large objects: rolled back, they are never heard or seen.
+    if outcome.is_err() || mode == Mode::OneSnapshot {
         // SAFETY: leaves whatever transaction state there is; a no-op where none is left.
         unsafe { pg_sys::AbortOutOfAnyTransaction() };
     }
     outcome
+}
+
+/// Runs `body` in a subtransaction, so that after an error of the server's the transaction can go on: locks of the server,
+/// snapshots, settings and the user are as they were.
+pub fn attempt<T>(body: impl FnOnce() -> Result<T>) -> std::result::Result<T, Failure> {
+    // SAFETY: the pattern of the server's own procedural languages (pl_exec.c, exec_stmt_block): context and resource owner
+    // are the outer ones again afterwards, whichever way it ends.
+    unsafe {
+        let (context, owner) = (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner);
+        pg_sys::BeginInternalSubTransaction(std::ptr::null());
+        pg_sys::MemoryContextSwitchTo(context);
+        let outcome = catching(body);
+        if outcome.is_ok() {
+            pg_sys::ReleaseCurrentSubTransaction();
+        } else {
+            pg_sys::MemoryContextSwitchTo(context);
+            pg_sys::RollbackAndReleaseCurrentSubTransaction();
+        }
+        pg_sys::MemoryContextSwitchTo(context);
+        pg_sys::CurrentResourceOwner = owner;
+        outcome
+    }
 }
 
 /// Forbids writes for the time of its life, in whatever transaction this is.
@@ -83,11 +109,10 @@ pub fn with_latest_snapshot<T>(body: impl FnOnce() -> T) -> T {
 /// Calls `hook` once if and when the current transaction commits, unless it was asked for in a subtransaction (a savepoint)
 /// that was rolled back. It must not panic and not touch the database.
 pub fn on_commit(hook: impl FnOnce() + UnwindSafe + RefUnwindSafe + 'static) {
-    // SAFETY: reads a backend variable; ids grow, so one that aborts takes all those with it that began after it.
-    let level = unsafe { pg_sys::GetCurrentSubTransactionId() };
+    let level = level();
     let undone = Flag::default();
     let seen = undone.clone();
-    pgrx::register_subxact_callback(PgSubXactCallbackEvent::AbortSub, move |aborted, _parent| {
+    on_rollback_to(move |aborted| {
         if aborted <= level {
             undone.raise();
         }
@@ -158,6 +183,31 @@ pub fn before_prepare(hook: impl FnOnce() + UnwindSafe + RefUnwindSafe + 'static
 pub fn on_end(hook: impl Fn(bool) + UnwindSafe + RefUnwindSafe + Copy + 'static) {
     pgrx::register_xact_callback(PgXactCallbackEvent::Commit, move || hook(true));
     pgrx::register_xact_callback(PgXactCallbackEvent::Abort, move || hook(false));
+}
+
+/// The subtransaction (savepoint, block with an EXCEPTION handler) that this is. Ids grow, so the rollback of one takes all
+/// those with it that are not smaller.
+pub fn level() -> u32 {
+    // SAFETY: reads a backend variable.
+    unsafe { pg_sys::GetCurrentSubTransactionId() }
+}
+
+/// Calls `hook` with the level of each subtransaction of this transaction that is rolled back from now on. It must not
+/// panic and not touch the database.
+pub fn on_rollback_to(hook: impl Fn(u32) + UnwindSafe + RefUnwindSafe + 'static) {
+    pgrx::register_subxact_callback(PgSubXactCallbackEvent::AbortSub, move |aborted, _parent| hook(aborted));
+}
+
+/// Whether this process is ending, and its transaction with it.
+pub fn is_exiting() -> bool {
+    // SAFETY: reads a backend variable.
+    unsafe { pg_sys::proc_exit_inprogress }
+}
+
+/// This moment, microseconds since 2000-01-01 UTC.
+pub fn now() -> i64 {
+    // SAFETY: reads the clock.
+    unsafe { pg_sys::GetCurrentTimestamp() }
 }
 
 pub fn in_recovery() -> bool {

@@ -39,7 +39,7 @@ pub fn select_fields(
     let mut chooser = Chooser { dataset, anonymise, chosen: Vec::new(), left_out: Vec::new() };
     match fields {
         Some(names) => chooser.named(names)?,
-        None => chooser.defaults(),
+        None => chooser.defaults()?,
     }
     let companions = chooser.include(include.unwrap_or_default())?;
     chooser.finish(companions)
@@ -103,14 +103,33 @@ impl<'d> Chooser<'d> {
         Ok(())
     }
 
-    fn defaults(&mut self) {
+    fn defaults(&mut self) -> Result<()> {
         for field in in_position(self.dataset) {
             match &field.barred {
+                Some(reason) if field.is_default => self.leave_out_barred(field, reason)?,
                 Some(reason) => self.leave_out(field, reason.clone()),
                 None if field.is_default => self.chosen.push(field),
                 None => {}
             }
         }
+        Ok(())
+    }
+
+    /// A field that could never leave is left out, as is one whose column is gone. One that could when it was registered
+    /// shows that the source has become another.
+    fn leave_out_barred(&mut self, field: &Field, reason: &str) -> Result<()> {
+        if field.eligible && field.ty.oid != 0 {
+            return Err(Error::denied(format!(
+                "field {} of dataset {} can no longer be exported: {reason}",
+                shown(&field.name),
+                shown(&self.dataset.name)
+            ))
+            .hint(
+                "The source has changed since it was registered; register it again to leave the field out.",
+            ));
+        }
+        self.leave_out(field, reason.to_owned());
+        Ok(())
     }
 
     /// Adds the groups and gives back the companions. A name that is both a group and a companion adds both.
@@ -121,7 +140,7 @@ impl<'d> Chooser<'d> {
                 return Err(Error::invalid("include must not contain NULL")
                     .hint("Name field groups, or leave include out."));
             };
-            let is_group = self.include_group(name);
+            let is_group = self.include_group(name)?;
             let is_companion = self.dataset.companions.contains(name);
             if is_companion && !companions.contains(name) {
                 companions.push(name.clone());
@@ -133,7 +152,7 @@ impl<'d> Chooser<'d> {
         Ok(companions)
     }
 
-    fn include_group(&mut self, name: &str) -> bool {
+    fn include_group(&mut self, name: &str) -> Result<bool> {
         let mut found = false;
         for field in in_position(self.dataset) {
             if field.in_group.as_deref() != Some(name) {
@@ -141,12 +160,12 @@ impl<'d> Chooser<'d> {
             }
             found = true;
             match &field.barred {
-                Some(reason) => self.leave_out(field, reason.clone()),
+                Some(reason) => self.leave_out_barred(field, reason)?,
                 None if !self.has(field) => self.chosen.push(field),
                 None => {}
             }
         }
-        found
+        Ok(found)
     }
 
     fn unknown_include(&self, name: &str) -> Error {

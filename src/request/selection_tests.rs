@@ -12,7 +12,9 @@ fn field(name: &str, position: i32) -> Field {
         mask: Treatment::Keep,
         json_path: None,
         barred: None,
-        ty: Type { oid: 25, name: "text".into(), class: Class::Text, element: None, opaque: None },
+        eligible: true,
+        json_text: false,
+        ty: Type::plain(25, "text", Class::Text),
     }
 }
 
@@ -41,7 +43,7 @@ fn dataset() -> Dataset {
             Field { on_anonymise: Treatment::Redact, mask: Treatment::Last4, ..field("phone", 2) },
             field("id", 1),
             Field { on_anonymise: Treatment::Drop, ..group("locale", 8) },
-            Field { barred: Some("it holds a credential".into()), ..group("pin", 7) },
+            Field { barred: Some("it holds a credential".into()), eligible: false, ..group("pin", 7) },
             Field { is_default: false, ..field("notes", 3) },
         ],
     }
@@ -148,4 +150,17 @@ fn dropped_fields_are_told_and_nothing_left_is_refused() {
     assert_eq!(chosen(&selection), ["id"]);
     assert_eq!(selection.left_out[0].0, "locale");
     refused(select(Some(&["locale"]), &[], true), "22023", "no field of dataset \"users\" is left to export");
+}
+
+/// A field that could leave when it was registered and cannot any more is refused, also where nobody named it.
+#[test]
+fn what_became_barred_is_not_left_out_silently() {
+    let mut dataset = dataset();
+    let field = dataset.fields.iter_mut().find(|field| field.name == "email").unwrap();
+    field.barred = Some("it comes from a secret".into());
+    let error = select_fields(&dataset, None, None, false).unwrap_err();
+    assert!(error.sqlstate() == "42501" && error.message.contains("\"email\""), "{error:?}");
+    dataset.fields.iter_mut().find(|field| field.name == "email").unwrap().eligible = false;
+    let selection = select_fields(&dataset, None, None, false).unwrap();
+    assert!(selection.left_out.iter().any(|(name, _)| name == "email"));
 }

@@ -1,6 +1,8 @@
 //! Where the bytes go: a spool file while rows are read, then the job table.
 
+mod packed;
 mod spool;
 pub mod table;
 
+pub use packed::{unpacked, Packing};
 pub use spool::{Spool, Spooled};

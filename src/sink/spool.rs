@@ -1,125 +1,171 @@
 //! The temporary file of a running export: bounded memory whatever the size, gone with its process.
 //!
-//! The file has no name from the start (O_TMPFILE, or unlinked at once), so a crash leaves nothing behind. Bytes are
-//! counted and hashed on their way in.
+//! The file has no name from the start (O_TMPFILE, or unlinked at once), so a crash leaves nothing behind. Buffers are handed
+//! to a thread that hashes, packs and writes them while the next rows are read; it touches these buffers and the file
+//! and nothing else. An error of it comes back with the next buffer, or at the end.
 
-use crate::encode::Compression;
+use super::packed::{Packing, Writer, Written, CHUNK};
 use crate::error::{Error, Kind, Result};
-use crate::pg::{catalog, wait};
-use flate2::write::GzEncoder;
-use sha2::{Digest, Sha256};
+use crate::pg::{catalog, thread, wait};
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
+use std::sync::mpsc::{sync_channel, Receiver, SyncSender};
+use std::thread::JoinHandle;
 
-/// How much is gathered before it is written.
-const BUFFER: usize = 256 * 1024;
+/// Buffers that go round: one is filled, one worked on, the others wait.
+const BUFFERS: usize = 4;
 
 /// A spool that is written.
 pub struct Spool {
-    target: Target,
+    /// None once the thread has ended.
+    line: Option<Line>,
+    current: Vec<u8>,
+    made: usize,
 }
 
-enum Target {
-    Plain(BufWriter<Hashing>),
-    Gzip(Box<GzEncoder<BufWriter<Hashing>>>),
+struct Line {
+    todo: SyncSender<Vec<u8>>,
+    spare: Receiver<Vec<u8>>,
+    thread: JoinHandle<io::Result<Written>>,
 }
 
 impl Spool {
-    /// Makes the file in `directory`.
-    pub fn create(directory: &Path, compression: Option<Compression>) -> Result<Spool> {
+    /// Makes the file in `directory` and starts the thread.
+    pub fn create(directory: &Path, packing: Packing) -> Result<Spool> {
         let file = tempfile::tempfile_in(directory)?;
-        let hashing = Hashing { file, hash: Sha256::new(), bytes: 0, limit: catalog::temp_file_limit() };
-        let buffered = BufWriter::with_capacity(BUFFER, hashing);
-        let target = match compression {
-            None => Target::Plain(buffered),
-            // No name and no time in the header: the same rows give the same bytes.
-            Some(Compression::Gzip) => {
-                Target::Gzip(Box::new(GzEncoder::new(buffered, flate2::Compression::new(4))))
+        let mut writer = Writer::new(file, packing, catalog::temp_file_limit());
+        let (todo, filled) = sync_channel::<Vec<u8>>(BUFFERS);
+        let (emptied, spare) = sync_channel(BUFFERS);
+        let work = move || {
+            for mut buffer in filled {
+                writer.write_all(&buffer)?;
+                buffer.clear();
+                // Nobody waits for it any more when the export has failed.
+                let _ = emptied.try_send(buffer);
             }
+            writer.finish()
         };
-        Ok(Spool { target })
+        let thread = thread::spawn("acct_export spool", work).map_err(|_| {
+            Error::new(Kind::OutOfMemory, "could not start the thread that writes the spool file")
+        })?;
+        Ok(Spool { line: Some(Line { todo, spare, thread }), current: Vec::new(), made: 0 })
     }
 
     /// Ends the file and makes it ready to be read.
-    pub fn finish(self) -> Result<Spooled> {
-        let buffered = match self.target {
-            Target::Plain(buffered) => buffered,
-            Target::Gzip(encoder) => encoder.finish()?,
-        };
-        let Hashing { mut file, hash, bytes, .. } =
-            buffered.into_inner().map_err(io::IntoInnerError::into_error)?;
+    pub fn finish(mut self) -> Result<Spooled> {
+        if !self.current.is_empty() {
+            self.hand_over()?;
+        }
+        let written = self.end()?.ok_or_else(gone)?;
+        let Written { mut file, frames, bytes, sha256 } = written;
         file.seek(SeekFrom::Start(0))?;
-        let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Spooled { file, bytes, sha256 })
+        Ok(Spooled { file, frames: frames.into_iter(), bytes, sha256 })
+    }
+
+    /// Gives the filled buffer to the thread. A waiting cancel ends the write with an error, deep inside whatever library
+    /// writes.
+    fn hand_over(&mut self) -> io::Result<()> {
+        wait::interrupted().map_err(io::Error::other)?;
+        let full = std::mem::take(&mut self.current);
+        let sent = self.line.as_ref().is_some_and(|line| line.todo.send(full).is_ok());
+        if !sent {
+            return match self.end() {
+                Err(error) => Err(io::Error::other(error)),
+                Ok(_) => Err(io::Error::other(gone())),
+            };
+        }
+        Ok(())
+    }
+
+    /// A buffer to fill: one that came back, or a new one as long as there are few.
+    fn refill(&mut self) {
+        let Some(line) = &self.line else { return };
+        let returned = match line.spare.try_recv() {
+            Ok(buffer) => Some(buffer),
+            Err(_) if self.made < BUFFERS => None,
+            // The thread has all of them: it gives one back, or has ended and tells why at the next send.
+            Err(_) => line.spare.recv().ok(),
+        };
+        self.current = returned.unwrap_or_else(|| {
+            self.made += 1;
+            Vec::with_capacity(CHUNK)
+        });
+    }
+
+    /// Waits for the thread, which ends after the few buffers that it has.
+    fn end(&mut self) -> Result<Option<Written>> {
+        let Some(Line { todo, spare, thread }) = self.line.take() else { return Ok(None) };
+        drop((todo, spare));
+        match thread.join() {
+            Ok(Ok(written)) => Ok(Some(written)),
+            Ok(Err(error)) => Err(error.into()),
+            Err(_) => Err(gone()),
+        }
     }
 }
 
 impl Write for Spool {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.target {
-            Target::Plain(target) => target.write(bytes),
-            Target::Gzip(target) => target.write(bytes),
+        if self.current.capacity() == 0 {
+            self.refill();
         }
+        let taken = bytes.len().min(CHUNK - self.current.len());
+        self.current.extend_from_slice(&bytes[..taken]);
+        if self.current.len() == CHUNK {
+            self.hand_over()?;
+        }
+        Ok(taken)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match &mut self.target {
-            Target::Plain(target) => target.flush(),
-            Target::Gzip(target) => target.flush(),
-        }
+        Ok(())
     }
 }
 
-/// The file with its counters. A waiting cancel ends the write with an error, deep inside whatever library writes.
-struct Hashing {
-    file: File,
-    hash: Sha256,
-    bytes: u64,
-    limit: Option<u64>,
+impl Drop for Spool {
+    fn drop(&mut self) {
+        // What went wrong has been told, or nobody asks any more.
+        let _ = self.end();
+    }
 }
 
-impl Write for Hashing {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        wait::interrupted().map_err(io::Error::other)?;
-        if self.limit.is_some_and(|limit| self.bytes + bytes.len() as u64 > limit) {
-            return Err(io::Error::other(
-                Error::new(
-                    Kind::ConfigurationLimitExceeded,
-                    "the export's spool file exceeds temp_file_limit",
-                )
-                .hint("Narrow the export, or let a superuser raise temp_file_limit."),
-            ));
-        }
-        let written = self.file.write(bytes)?;
-        self.hash.update(&bytes[..written]);
-        self.bytes += written as u64;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
+fn gone() -> Error {
+    Error::new(Kind::Internal, "the thread that writes the spool file has failed")
 }
 
 /// A spool that is complete.
 pub struct Spooled {
     file: File,
+    frames: std::vec::IntoIter<Frame>,
+    /// Of the content, as it will be delivered.
     pub bytes: u64,
-    /// Hex.
+    /// Of the content, in hex.
     pub sha256: String,
 }
 
+/// One chunk as it lies in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Frame {
+    /// Bytes in the file.
+    pub stored: usize,
+    /// Bytes of the content.
+    pub content: usize,
+}
+
+impl Frame {
+    /// Whether it is an LZ4 block.
+    pub fn is_packed(&self) -> bool {
+        self.stored < self.content
+    }
+}
+
 impl Spooled {
-    /// Fills `buffer` as far as the file goes; the number of bytes, 0 at the end.
-    pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        let mut filled = 0;
-        while filled < buffer.len() {
-            match self.file.read(&mut buffer[filled..])? {
-                0 => break,
-                count => filled += count,
-            }
-        }
-        Ok(filled)
+    /// Puts the next chunk into `buffer`; None at the end.
+    pub fn next(&mut self, buffer: &mut Vec<u8>) -> Result<Option<Frame>> {
+        let Some(frame) = self.frames.next() else { return Ok(None) };
+        buffer.resize(frame.stored, 0);
+        self.file.read_exact(buffer)?;
+        Ok(Some(frame))
     }
 }

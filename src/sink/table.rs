@@ -5,29 +5,20 @@ use crate::error::Result;
 use crate::pg::sql::{self, Arg};
 use crate::pg::{progress, wait};
 
-/// Bytes of a chunk. Between 64 KiB and 1 MiB the size makes no difference (measured); larger ones only cost memory.
-pub const CHUNK: usize = 1024 * 1024;
-
 /// Writes all chunks of a file. As the extension's owner.
 pub fn store(job: &str, file: i64, spooled: &mut Spooled) -> Result<()> {
-    let mut buffer = vec![0; CHUNK];
-    let mut done = 0u64;
-    let mut number = 0i64;
-    loop {
-        let filled = spooled.read(&mut buffer)?;
-        if filled == 0 && number > 0 {
-            return Ok(());
-        }
+    let mut buffer = Vec::new();
+    let (mut done, mut number) = (0u64, 0i64);
+    while let Some(frame) = spooled.next(&mut buffer)? {
         number += 1;
+        let unpacked = frame.is_packed().then_some(frame.content as i64);
         sql::run(
-            "INSERT INTO acct_export.chunk (job, file, chunk, data) VALUES ($1::uuid, $2, $3, $4)",
-            &[job.into(), file.into(), number.into(), Arg::Bytes(&buffer[..filled])],
+            "INSERT INTO acct_export.chunk (job, file, chunk, unpacked, data) VALUES ($1::uuid, $2, $3, $4, $5)",
+            &[job.into(), file.into(), number.into(), Arg::Int(unpacked), Arg::Bytes(&buffer)],
         )?;
-        done += filled as u64;
+        done += frame.content as u64;
         progress::bytes(done, spooled.bytes);
         wait::check_interrupts();
-        if filled < CHUNK {
-            return Ok(());
-        }
     }
+    Ok(())
 }

@@ -1,5 +1,12 @@
 //! From a checked request to rows: the query and what is done to each value before it is encoded.
 
+mod disguise;
+mod escape;
+mod fragments;
 pub mod plan;
 mod scrub;
 pub mod shield;
+mod walk;
+
+/// What stands in the place of a redacted value (seed 003).
+const REDACTED: &str = "[redacted]";

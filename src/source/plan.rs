@@ -2,10 +2,11 @@
 //!
 //! Built twice from the same things, when the job is asked for (so that every mistake shows there) and when it runs.
 
-use super::shield::Shield;
+use super::shield::{Guard, Shield};
 use crate::catalog::load::Loaded;
 use crate::catalog::model::{Class, Dataset, Field, Treatment};
-use crate::catalog::secrets;
+use crate::catalog::personal;
+use crate::catalog::secrets::Names;
 use crate::encode::{Column, Format, Kind, Options, Order};
 use crate::error::{Error, Result};
 use crate::job::context::{Context, Moment};
@@ -21,7 +22,8 @@ pub struct Plan {
     pub estimate_sql: String,
     pub params: Vec<Param>,
     pub columns: Vec<Column>,
-    treatments: Vec<Treatment>,
+    guards: Vec<Guard>,
+    names: Names,
     /// Columns of the source that the query names, for the check of rights.
     pub uses: Vec<String>,
     /// Fields that were asked for by default or through a group and never leave, with the reason.
@@ -30,11 +32,11 @@ pub struct Plan {
 
 impl Plan {
     pub fn shield(&self, key: Option<[u8; 32]>) -> Shield {
-        Shield::new(&self.treatments, &self.columns, key)
+        Shield::new(&self.guards, &self.columns, self.names.clone(), key)
     }
 
     pub fn pseudonymises(&self) -> bool {
-        self.treatments.contains(&Treatment::Pseudonymise)
+        self.guards.iter().any(|guard| guard.treatment == Treatment::Pseudonymise)
     }
 }
 
@@ -49,7 +51,7 @@ struct Where {
 impl Where {
     fn compare(&mut self, field: &Field, operator: &'static str, sql_operator: &str, value: &str) {
         self.params.push(Param {
-            type_oid: field.ty.oid,
+            type_oid: field.ty.base,
             type_name: field.ty.name.clone(),
             value: Value::One(value.to_owned()),
             field: field.name.clone(),
@@ -80,22 +82,26 @@ pub fn build(
     }
     let mut list = Vec::new();
     let mut columns = Vec::new();
-    let mut treatments = Vec::new();
+    let mut guards = Vec::new();
     let mut narrowing = Where::default();
     for selected in &selection.fields {
         let Some(field) = dataset.field(&selected.name) else { continue };
         list.push(format!("s.{}", quote_ident(&field.name)));
         narrowing.uses.push(field.name.clone());
         columns.push(column(dataset, field, selected.treatment));
-        treatments.push(selected.treatment);
+        guards.push(Guard {
+            treatment: selected.treatment,
+            personal_keys: asked.anonymise && field.on_anonymise == Treatment::Keep,
+            json_text: field.json_text,
+        });
     }
     tenant(dataset, asked, context, &mut narrowing)?;
     let tenant_conditions = narrowing.conditions.len();
     period(dataset, asked, context, &mut narrowing)?;
     status(dataset, asked, &mut narrowing)?;
     if let Some(document) = &asked.filter {
-        let clause =
-            filter::compile(document, dataset, narrowing.params.len() + 1, &secrets::is_secret_name)?;
+        let is_secret = |key: &str| loaded.names.is_secret(key);
+        let clause = filter::compile(document, dataset, narrowing.params.len() + 1, &is_secret)?;
         narrowing.uses.extend(clause.columns);
         narrowing.conditions.push(format!("({})", clause.sql));
         narrowing.params.extend(clause.params);
@@ -124,7 +130,8 @@ pub fn build(
         estimate_sql,
         params: narrowing.params,
         columns,
-        treatments,
+        guards,
+        names: loaded.names.clone(),
         uses: narrowing.uses,
         left_out: selection.left_out,
     })
@@ -177,7 +184,9 @@ fn bound(
 /// The field that a period selects on.
 fn dated_field<'a>(dataset: &'a Dataset, asked: Option<&str>, what: &str) -> Result<&'a Field> {
     let dated = |field: &&Field| {
-        field.barred.is_none() && matches!(field.ty.class, Class::Date | Class::Timestamp | Class::Instant)
+        field.barred.is_none()
+            && field.mask == Treatment::Keep
+            && matches!(field.ty.class, Class::Date | Class::Timestamp | Class::Instant)
     };
     let known = || {
         let names: Vec<&str> = dataset.fields.iter().filter(dated).map(|field| field.name.as_str()).collect();
@@ -199,6 +208,10 @@ fn dated_field<'a>(dataset: &'a Dataset, asked: Option<&str>, what: &str) -> Res
         .ok_or_else(|| Error::invalid(format!("unknown period_field \"{name}\"")).hint(known()))?;
     if let Some(reason) = &field.barred {
         return Err(Error::denied(format!("field \"{name}\" cannot be selected on: {reason}")).hint(known()));
+    }
+    if field.mask != Treatment::Keep {
+        return Err(Error::denied(format!("field \"{name}\" cannot be selected on: its values are masked"))
+            .hint(known()));
     }
     if !dated(&field) {
         return Err(Error::invalid(format!(
@@ -223,11 +236,8 @@ fn status(dataset: &Dataset, asked: &Asked, narrowing: &mut Where) -> Result<()>
         field: field.name.clone(),
         operator: "in",
     });
-    narrowing.conditions.push(format!(
-        "(s.{}::text = ANY (${})) IS NOT TRUE",
-        quote_ident(&field.name),
-        narrowing.params.len()
-    ));
+    let status = filter::as_text(&format!("s.{}", quote_ident(&field.name)), &field.ty);
+    narrowing.conditions.push(format!("({status} = ANY (${})) IS NOT TRUE", narrowing.params.len()));
     narrowing.uses.push(field.name.clone());
     Ok(())
 }
@@ -244,12 +254,18 @@ fn own_column<'a>(dataset: &'a Dataset, name: &str) -> Result<&'a Field> {
 }
 
 fn column(dataset: &Dataset, field: &Field, treatment: Treatment) -> Column {
-    let kind = if treatment == Treatment::Keep { tuple::kind_of(field.ty.oid) } else { Kind::Text };
+    let kind = match (treatment, tuple::kind_of(field.ty.oid)) {
+        (Treatment::Keep, kind) => kind,
+        // Treated element by element, leaf by leaf.
+        (_, Kind::List) => Kind::List,
+        (Treatment::Last4 | Treatment::Pseudonymise, Kind::Json) => Kind::Json,
+        _ => Kind::Text,
+    };
     Column {
         name: field.name.clone(),
         label: field.label.clone(),
         kind,
-        identifier: field.name == dataset.key || secrets::is_identifier_name(&field.name),
+        identifier: field.name == dataset.key || personal::is_identifier(&field.name),
         json_path: field.json_path.clone(),
     }
 }

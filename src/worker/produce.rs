@@ -1,7 +1,7 @@
 //! One export from its request to a complete spool file: rights, plan, rows, bytes.
 
 use crate::catalog::{load, rights};
-use crate::encode::{encoder, Format, Info, Options, Order, Properties, Setup};
+use crate::encode::{encoder, Compression, Format, Info, Options, Order, Properties, Setup};
 use crate::error::{Error, Kind, Result};
 use crate::job::context::Context;
 use crate::job::settle::Product;
@@ -10,7 +10,7 @@ use crate::pg::identity::{self, Reader};
 use crate::pg::{progress, query, wait, xact};
 use crate::request::{file_stem, Asked, Stamp};
 use crate::settings;
-use crate::sink::Spool;
+use crate::sink::{Packing, Spool};
 use crate::source::plan::{self, Plan};
 use crate::tenant_key;
 use chrono::{DateTime, Datelike, SecondsFormat, Timelike, Utc};
@@ -51,12 +51,8 @@ pub fn produce(task: &Task<'_>) -> Result<Product> {
 
     let as_of = xact::statement_time();
     let directory = settings::spool_directory()?;
-    let mut spool = Spool::create(&directory, options.compression)?;
-    let setup = Setup {
-        title: loaded.dataset.title.clone(),
-        tempdir: directory,
-        time_zone: task.context.time_zone.clone(),
-    };
+    let mut spool = Spool::create(&directory, packing(format, &options))?;
+    let setup = Setup { title: loaded.dataset.title.clone(), time_zone: task.context.time_zone.clone() };
     let mut encoder = encoder(format, &options, &plan.columns, setup)?;
     let mut buffer = Vec::with_capacity(BATCH * 2);
     encoder.begin(&mut buffer)?;
@@ -118,6 +114,15 @@ fn read(
         Ok(())
     })?;
     Ok(rows)
+}
+
+/// Workbooks are compressed as they are; text is unless it is asked for in gzip.
+fn packing(format: Format, options: &Options) -> Packing {
+    match (format, options.compression) {
+        (_, Some(Compression::Gzip)) => Packing::Gzip,
+        (Format::Xlsx, None) => Packing::None,
+        (Format::Csv | Format::Ndjson | Format::Json, None) => Packing::Lz4,
+    }
 }
 
 /// What the `Export info` sheet says.

@@ -85,15 +85,21 @@ fn end_badly(job: &Claimed, failure: &Failure, timed_out: bool) {
         message = "the export took longer than acct_export.job_timeout allows".to_owned();
     }
     report::log(&format!("export {} did not complete: {message} ({sqlstate})", job.id));
-    for _ in 0..2 {
+    for _ in 0..TRIES {
         match as_owner(xact::Mode::ReadWrite, || settle::fail(job, &message, &sqlstate, stopped)) {
-            Ok(()) => return,
-            // A second cancel that came meanwhile.
-            Err(Failure::Server(error)) if error.sqlstate == "57014" => {}
+            Ok(true) => return,
+            // The row changed under our hands.
+            Ok(false) => {}
+            // A second cancel that came meanwhile, or one whose transaction takes long to end.
+            Err(Failure::Server(error)) if matches!(error.sqlstate.as_str(), "57014" | "55P03") => {}
             Err(failure) => return log(&failure, "recording a failed export"),
         }
     }
+    report::log(&format!("the end of export {} could not be recorded; it is found as a crashed one", job.id));
 }
+
+/// How often the end of a job is tried to be recorded.
+const TRIES: usize = 5;
 
 /// One sentence, with what mends it, and a SQLSTATE: what may be kept.
 fn describe(failure: &Failure) -> (String, String) {

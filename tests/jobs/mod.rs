@@ -244,7 +244,7 @@ pub fn assert_tidy(superuser: &mut Client, cluster: &Cluster) {
             "SELECT (SELECT count(*) FROM acct_export.chunk AS c WHERE NOT EXISTS
                         (SELECT FROM acct_export.file AS f WHERE (f.job, f.file) = (c.job, c.file) AND f.status = 'stored')),
                     (SELECT count(*) FROM acct_export.file AS f WHERE f.status = 'stored' AND f.bytes <>
-                        (SELECT sum(length(data)) FROM acct_export.chunk AS c WHERE (f.job, f.file) = (c.job, c.file))),
+                        (SELECT sum(coalesce(unpacked, length(data))) FROM acct_export.chunk AS c WHERE (f.job, f.file) = (c.job, c.file))),
                     (SELECT count(*) FROM acct_export_audit_verify())",
             &[],
         )

@@ -3,6 +3,7 @@
 use rust_xlsxwriter::Worksheet;
 
 use super::caught::library_error;
+use super::fill::Value;
 use super::style::Styles;
 use super::text::{clean, Counts};
 use super::width::extent;
@@ -18,48 +19,52 @@ const WIDEST: u16 = 60;
 const MOST_LINES: usize = 20;
 const LINE: f64 = 15.0;
 
-/// Fills the sheet: the caller's entries, then what only the encoder knows.
+/// Name and value.
+pub type Line = [Value; 2];
+
+/// The caller's entries, then what only the encoder knows.
 ///
 /// Cells of a workbook are never run, so none is guarded; the count stands there because people look for it.
-pub fn sheet(
-    mut sheet: Worksheet,
-    info: &Info,
-    setup: &Setup,
-    tally: &Tally,
-    styles: &Styles,
-) -> Result<Worksheet> {
-    sheet.set_name(NAME).map_err(library_error)?;
+pub fn lines(info: &Info, setup: &Setup, tally: &Tally) -> Vec<Line> {
     // Of the info sheet's own texts nothing is counted: the counts are about the data.
     let mut dropped = Counts::default();
-    let mut row = 0;
-    let mut widths = (12, 12);
-    let given = info.entries.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    for (name, value) in given.chain([("Time zone", setup.time_zone.as_str())]) {
-        let (name, value) = (clean(name, &mut dropped), clean(value, &mut dropped));
-        widths = (extent(&name).max(widths.0), extent(&value).max(widths.1));
-        // Wrapped text needs the height to show; nobody computes it before the file is opened, and some not even then.
-        let lines = value.chars().count().div_ceil(usize::from(WIDEST)).min(MOST_LINES);
-        if lines > 1 {
-            sheet.set_row_height(row, lines as f64 * LINE).map_err(library_error)?;
-        }
-        sheet.write_string_with_format(row, 0, name, &styles.name).map_err(library_error)?;
-        sheet.write_string_with_format(row, 1, value, &styles.value).map_err(library_error)?;
-        row += 1;
-    }
+    let mut text = |text: &str| Value::Text(clean(text, &mut dropped).into_owned());
+    let mut lines: Vec<Line> = info.entries.iter().map(|(name, value)| [text(name), text(value)]).collect();
+    lines.push([text("Time zone"), text(&setup.time_zone)]);
     for (name, count) in [
         ("Sheets", u64::from(tally.sheets)),
         ("Truncated cells", tally.truncated_cells),
         ("Replaced characters", tally.replaced_characters),
         ("Guarded cells", tally.guarded_cells),
     ] {
-        widths.0 = extent(name).max(widths.0);
-        sheet.write_string_with_format(row, 0, name, &styles.name).map_err(library_error)?;
-        // Counts of characters in memory-sized data stay far below 2^53.
-        sheet.write_number_with_format(row, 1, count as f64, &styles.value).map_err(library_error)?;
-        row += 1;
+        // Counts of what is in a file stay far below 2^53.
+        lines.push([text(name), Value::Number(count as f64)]);
+    }
+    lines
+}
+
+/// Makes the sheet's look and empty cells; the lines are filled in later.
+pub fn draw(sheet: &mut Worksheet, lines: &[Line], styles: &Styles) -> Result<()> {
+    sheet.set_name(NAME).map_err(library_error)?;
+    let mut widths = (12, 12);
+    for (row, [name, value]) in (0..).zip(lines) {
+        sheet.write_blank(row, 0, &styles.name).map_err(library_error)?;
+        sheet.write_blank(row, 1, &styles.value).map_err(library_error)?;
+        if let Value::Text(name) = name {
+            widths.0 = extent(name).max(widths.0);
+        }
+        if let Value::Text(value) = value {
+            widths.1 = extent(value).max(widths.1);
+            // Wrapped text needs the height to show; nobody computes it before the file is opened, and some
+            // not even then.
+            let lines = value.chars().count().div_ceil(usize::from(WIDEST)).min(MOST_LINES);
+            if lines > 1 {
+                sheet.set_row_height(row, lines as f64 * LINE).map_err(library_error)?;
+            }
+        }
     }
     sheet.set_column_width(0, widths.0.min(40) + 4).map_err(library_error)?;
     sheet.set_column_width(1, widths.1.min(WIDEST) + 2).map_err(library_error)?;
     sheet.set_print_fit_to_pages(1, 0);
-    Ok(sheet)
+    Ok(())
 }

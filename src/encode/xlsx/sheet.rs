@@ -1,14 +1,12 @@
-//! A data sheet: its name, its header, its cells, and what is set when it is full.
+//! A data sheet but for its cells: its name and its look.
 
 use rust_xlsxwriter::{IgnoreError, Worksheet};
 
 use super::caught::library_error;
 use super::info;
-use super::shown::Shown;
 use super::style::Styles;
-use super::text::{clean, Counts};
 use super::width::Gauge;
-use crate::encode::{Column, Kind};
+use crate::encode::Column;
 use crate::error::Result;
 
 /// UTF-16 units of a sheet name.
@@ -51,72 +49,33 @@ fn trim(name: &str) -> &str {
     name.trim_matches(|character: char| character == '\'' || character.is_whitespace())
 }
 
-/// Makes an empty sheet into one with formats and a header, that stays in view.
-pub fn start(
-    mut sheet: Worksheet,
+/// Makes the look of a data sheet of so many rows: formats, widths, a header that stays in view, whose cells
+/// are still empty, filter, print settings, and no green corners on identifiers that are digits.
+pub fn draw(
+    sheet: &mut Worksheet,
     name: &str,
+    rows: u32,
     columns: &[Column],
     styles: &Styles,
-    counts: &mut Counts,
-) -> Result<Worksheet> {
+    gauge: &Gauge,
+) -> Result<()> {
     sheet.set_name(name).map_err(library_error)?;
     sheet.set_row_height(0, HEADER_HEIGHT).map_err(library_error)?;
     sheet.set_freeze_panes(1, 0).map_err(library_error)?;
     // On paper the header stands on every page as well.
     sheet.set_repeat_rows(0, 0).map_err(library_error)?;
     sheet.set_landscape();
-    for (index, column) in (0_u16..).zip(columns) {
+    for ((index, column), width) in (0_u16..).zip(columns).zip(gauge.widths()) {
         if let Some(format) = styles.of(column) {
             sheet.set_column_format(index, format).map_err(library_error)?;
         }
-        let label = clean(&column.label, counts);
-        sheet.write_string_with_format(0, index, label, &styles.header).map_err(library_error)?;
+        sheet.set_column_width(index, width).map_err(library_error)?;
+        sheet.write_blank(0, index, &styles.header).map_err(library_error)?;
     }
-    Ok(sheet)
-}
-
-/// Writes one cell. Strings are written as strings whatever they look like: no formula, no link.
-pub fn put(
-    sheet: &mut Worksheet,
-    row: u32,
-    column: u16,
-    shown: &Shown<'_>,
-    kind: Kind,
-    styles: &Styles,
-    counts: &mut Counts,
-) -> Result<()> {
-    let written = match *shown {
-        Shown::Blank => return Ok(()),
-        Shown::Bool(value) => sheet.write_boolean(row, column, value),
-        Shown::Number(value) => sheet.write_number(row, column, value),
-        Shown::Scaled(value, places) => match styles.scaled.get(places) {
-            Some(format) => sheet.write_number_with_format(row, column, value, format),
-            None => sheet.write_number(row, column, value),
-        },
-        // Without its format a day is a number like any other, so it brings its own where the column has not
-        // got it.
-        Shown::Day(serial) if kind == Kind::Date => sheet.write_number(row, column, serial),
-        Shown::Day(serial) => sheet.write_number_with_format(row, column, serial, &styles.date),
-        Shown::Moment(serial) if matches!(kind, Kind::Timestamp | Kind::Instant) => {
-            sheet.write_number(row, column, serial)
-        }
-        Shown::Moment(serial) => sheet.write_number_with_format(row, column, serial, &styles.datetime),
-        Shown::Text(text) => sheet.write_string(row, column, clean(text, counts)),
-    };
-    written.map_err(library_error)?;
-    Ok(())
-}
-
-/// Sets what depends on the number of rows or on the sample of them: filter, widths, and no green corners on
-/// identifiers that are digits.
-pub fn complete(sheet: &mut Worksheet, rows: u32, columns: &[Column], gauge: &Gauge) -> Result<()> {
     let Some(last) = columns.len().checked_sub(1) else { return Ok(()) };
     // At most 16,384 columns.
     let last = last as u16;
     sheet.autofilter(0, 0, rows, last).map_err(library_error)?;
-    for (index, width) in (0_u16..).zip(gauge.widths()) {
-        sheet.set_column_width(index, width).map_err(library_error)?;
-    }
     if gauge.widths().map(u32::from).sum::<u32>() <= PRINTABLE {
         sheet.set_print_fit_to_pages(1, 0);
     }

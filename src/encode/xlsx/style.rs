@@ -1,7 +1,8 @@
 //! How a workbook looks: the header, and a number format for each kind of column.
 //!
-//! Formats are set on columns, not on cells: the library looks a cell's format up by hashing all of it, and a
-//! column's by its number.
+//! A cell names its style by a number, and the rows are written before the library numbers the styles. It does
+//! so in the order in which it meets them, so the numbers are given out here, as styles are used, and the
+//! template shows the library the styles in this order and checks what it made of it.
 
 use rust_xlsxwriter::{Color, Format, FormatAlign, FormatBorder};
 
@@ -16,16 +17,22 @@ pub struct Styles {
     boolean: Format,
     /// For columns whose numbers bring their own format or need none.
     number: Format,
-    pub date: Format,
-    pub datetime: Format,
+    date: Format,
+    datetime: Format,
     /// By the number of decimal places.
-    pub scaled: Vec<Format>,
+    scaled: Vec<Format>,
     /// Text that stays text when a user edits the cell.
-    pub text: Format,
+    text: Format,
     /// The names in the info sheet.
     pub name: Format,
     /// The values beside them, texts and counts alike.
     pub value: Format,
+    /// The styles of the data sheets that have numbers, the first of which is 1.
+    numbered: Vec<Format>,
+    /// Numbers of `scaled`, `date` and `datetime` once they are used, else 0.
+    scaled_numbers: [u32; MAX_SCALE + 1],
+    date_number: u32,
+    datetime_number: u32,
 }
 
 impl Styles {
@@ -53,7 +60,63 @@ impl Styles {
             text: Format::new().set_num_format("@"),
             name: Format::new().set_bold().set_align(FormatAlign::Top),
             value: Format::new().set_align(FormatAlign::Left).set_align(FormatAlign::Top).set_text_wrap(),
+            numbered: Vec::new(),
+            scaled_numbers: [0; MAX_SCALE + 1],
+            date_number: 0,
+            datetime_number: 0,
         }
+    }
+
+    /// All styles that have numbers, in their order.
+    pub fn numbered(&self) -> &[Format] {
+        &self.numbered
+    }
+
+    /// The number of a column's style; 0 is the workbook's default.
+    pub fn number_of(&mut self, column: &Column) -> u32 {
+        match self.of(column).cloned() {
+            Some(format) => self.number(&format),
+            None => 0,
+        }
+    }
+
+    /// The number of the style for so many decimal places, at most [`MAX_SCALE`].
+    pub fn scaled_number(&mut self, places: usize) -> u32 {
+        match self.scaled_numbers.get(places) {
+            Some(0) => {
+                let number = self.number(&self.scaled[places].clone());
+                self.scaled_numbers[places] = number;
+                number
+            }
+            Some(number) => *number,
+            None => 0,
+        }
+    }
+
+    /// The number of the style of days.
+    pub fn date_number(&mut self) -> u32 {
+        if self.date_number == 0 {
+            self.date_number = self.number(&self.date.clone());
+        }
+        self.date_number
+    }
+
+    /// The number of the style of moments.
+    pub fn datetime_number(&mut self) -> u32 {
+        if self.datetime_number == 0 {
+            self.datetime_number = self.number(&self.datetime.clone());
+        }
+        self.datetime_number
+    }
+
+    /// The number of a style, given to it when it is asked for the first time.
+    fn number(&mut self, format: &Format) -> u32 {
+        let found = self.numbered.iter().position(|known| known == format);
+        let index = found.unwrap_or_else(|| {
+            self.numbered.push(format.clone());
+            self.numbered.len() - 1
+        });
+        index as u32 + 1
     }
 
     /// The format of a column's cells; None is the workbook's default.

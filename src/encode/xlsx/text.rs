@@ -1,20 +1,25 @@
 //! Text that a worksheet can hold: no character that XML forbids, not more than a cell takes.
 //!
-//! What the library does on its own: `&`, `<`, `>` and a carriage return (as `_x000D_`) are escaped, and so
-//! is a text that looks like such an escape (`_x0041_` becomes `_x005F_x0041_`; ECMA-376 part 1, 22.9.2.19).
-//! Other control characters it would escape likewise (`_x0001_`), but many readers show that as it stands, so
-//! they are replaced here.
+//! A carriage return is written as the escape `_x000D_` (see `escape.rs`). Other control characters could be
+//! escaped likewise (`_x0001_`), but many readers show that as it stands, so they are replaced here.
 
 use std::borrow::Cow;
 
 /// UTF-16 units that a cell takes ("Excel specifications and limits").
-const MAX_UNITS: usize = 32_767;
+pub const MAX_UNITS: usize = 32_767;
 
 /// What had to be done to texts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     pub truncated_cells: u64,
     pub replaced_characters: u64,
+}
+
+impl Counts {
+    pub fn add(&mut self, more: Counts) {
+        self.truncated_cells += more.truncated_cells;
+        self.replaced_characters += more.replaced_characters;
+    }
 }
 
 /// The text as the sheet can hold it: forbidden characters as U+FFFD, the end of an over-long text as `…`.
@@ -65,7 +70,7 @@ fn fitting(text: &str) -> Option<usize> {
     None
 }
 
-/// The library writes a carriage return as `_x000D_`; after `_x0041` its first `_` would complete another
+/// A carriage return is written as `_x000D_`; after `_x0041` its first `_` would complete another
 /// escape, and readers would see `Ax000D_`. The one text of which a carriage return cannot be part.
 fn ends_like_escape(before: &str) -> bool {
     let bytes = before.as_bytes();

@@ -1,7 +1,7 @@
 //! Column widths, from the labels and the first rows.
 //!
-//! The library writes widths at the head of a sheet when the package is made, so they may be set last even
-//! though the rows are long gone; only the lengths have to be kept.
+//! Widths stand at the head of a sheet, which is written once the first rows are known; from then on they are
+//! the same for all sheets.
 
 use super::shown::Shown;
 use crate::encode::{Column, Kind};
@@ -57,6 +57,11 @@ impl Gauge {
 
     pub fn next_row(&mut self) {
         self.rows = self.rows.saturating_add(1);
+    }
+
+    /// Ends the sample: the widths have been written.
+    pub fn close(&mut self) {
+        self.rows = SAMPLE;
     }
 
     /// Widths in characters.

@@ -7,14 +7,14 @@
 use super::ast::{Condition, Node, Operand, Operator, Resolved, Scalar, Test};
 use super::names::{resolve, Named};
 use super::suits::{operators, reads};
-use crate::catalog::model::{Class, Dataset};
+use crate::catalog::model::{Class, Dataset, Treatment};
 use crate::error::{Error, Result};
 use crate::request::listing::{listed, shown};
 
 /// Checks a parsed filter; see [`compile`](super::compile) for `is_secret_key`.
 ///
 /// Errors: 22023 for an unknown field (the hint lists the known ones), an operator that does not suit, a
-/// value of the wrong JSON type; 42501 for a barred field or a secret key in a path.
+/// value of the wrong JSON type; 42501 for a barred or masked field or a secret key in a path.
 pub fn check<'d>(
     node: &Node<Condition>,
     dataset: &'d Dataset,
@@ -47,6 +47,7 @@ fn leaf<'d>(condition: &Condition, named: Named<'d>) -> Result<Resolved<'d>> {
         }
     };
     let subject = Subject { condition, named: &named, operator };
+    subject.may_be_compared()?;
     let test = subject.test()?;
     Ok(Resolved {
         name: condition.name.clone(),
@@ -66,6 +67,30 @@ struct Subject<'a, 'd> {
 }
 
 impl Subject<'_, '_> {
+    /// What is masked in the file, or may be cut out of it, is not to be guessed by filters; being there may be asked.
+    fn may_be_compared(&self) -> Result<()> {
+        let field = self.named.field;
+        let null = matches!(self.condition.operand, Operand::One(Scalar::Null));
+        let of_presence = match self.operator {
+            Operator::Pr => true,
+            Operator::Eq | Operator::Ne => null,
+            _ => false,
+        };
+        // Keys of a masked document may be data themselves.
+        let masked_path = field.mask != Treatment::Keep && !self.named.path.is_empty();
+        let why = if of_presence && !masked_path {
+            return Ok(());
+        } else if field.mask != Treatment::Keep {
+            "its values are masked"
+        } else if field.json_text {
+            "it is a text made out of JSON, which may hold a secret"
+        } else {
+            return Ok(());
+        };
+        Err(Error::denied(format!("field {} cannot be filtered on: {why}", shown(&field.name)))
+            .hint("Only pr and null can be asked of it; remove the condition."))
+    }
+
     fn test(&self) -> Result<Test> {
         // Being NULL is a question to any type.
         if let (Operator::Eq | Operator::Ne, Operand::One(Scalar::Null)) =

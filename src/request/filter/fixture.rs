@@ -29,22 +29,18 @@ pub fn ty(name: &str) -> Type {
         "inet" => (869, Class::Other),
         "point" => (600, Class::Other),
         "box" => (603, Class::Other),
-        "ext.hstore" => (90_003, Class::Other),
+        "ext.hstore" => (90_003, Class::Hstore),
+        "ext.cube" => (90_004, Class::Other),
         other => match other.strip_suffix("[]") {
             Some(element) => {
                 let element = ty(element);
-                return Type {
-                    oid: element.oid + 100_000,
-                    name: other.into(),
-                    class: Class::Array,
-                    element: Some(Box::new(element)),
-                    opaque: None,
-                };
+                let oid = element.oid + 100_000;
+                return Type { element: Some(Box::new(element)), ..Type::plain(oid, other, Class::Array) };
             }
             None => panic!("no such type in the fixture: {other}"),
         },
     };
-    Type { oid, name: name.into(), class, element: None, opaque: None }
+    Type::plain(oid, name, class)
 }
 
 /// A field with defaults for what a test does not look at.
@@ -59,6 +55,8 @@ pub fn field(name: &str, type_name: &str) -> Field {
         mask: Treatment::Keep,
         json_path: None,
         barred: None,
+        eligible: true,
+        json_text: false,
         ty: ty(type_name),
     }
 }
@@ -96,6 +94,8 @@ pub const FIELDS: &[(&str, &str)] = &[
     ("place", "point"),
     ("area", "box"),
     ("extra", "ext.hstore"),
+    ("extras", "ext.hstore[]"),
+    ("cube", "ext.cube"),
     ("od\"d name", "text"),
     ("größe", "integer"),
     ("or", "text"),

@@ -7,8 +7,9 @@
 //! point, so that ISO dates sort alike in every locale.
 
 use super::ast::{Operator, Resolved, Test};
+use super::document::is_document;
 use super::side::{NUMERIC, TEXT};
-use super::sql::{compared, null_test, or_null_test, Value, Writer};
+use super::sql::{compared, guarded, null_test, of_document, or_null_test, Value, Writer};
 
 /// The condition on a json or jsonb column; `typeof_function` is the one of its type.
 pub(super) fn condition(
@@ -42,15 +43,23 @@ pub(super) fn condition(
                 // CASE keeps the cast away from what is no number.
                 return format!("CASE WHEN {kind} = 'number' THEN {compared} END");
             }
+            // A string in JSON may hold a document as well.
+            if let Some(certain) = of_document(leaf.operator, value) {
+                return certain;
+            }
             // `ne` is the complement of `eq` together with its guard.
             let operator = if leaf.operator == Operator::Ne { Operator::Eq } else { leaf.operator };
             let bound = writer.bind(leaf, TEXT, "text", Value::One(value.clone()));
-            let (mut left, right) =
-                if leaf.ci { (format!("lower({text})"), format!("lower({bound})")) } else { (text, bound) };
+            let (mut left, right) = if leaf.ci {
+                (format!("lower({text})"), format!("lower({bound})"))
+            } else {
+                (text.clone(), bound)
+            };
             if ordered {
                 left.push_str(" COLLATE \"C\"");
             }
-            let holds = format!("{} AND {is_scalar}", compared(operator, &left, &right));
+            let holds = guarded(operator, compared(operator, &left, &right), &text);
+            let holds = format!("{holds} AND {is_scalar}");
             if leaf.operator == Operator::Ne {
                 format!("({holds}) IS NOT TRUE")
             } else {
@@ -58,7 +67,8 @@ pub(super) fn condition(
             }
         }
         Test::OneOf { values, or_null } => {
-            let bound = writer.bind(leaf, TEXT, "text", Value::Many(values.clone()));
+            let plain = values.iter().filter(|value| !is_document(value)).cloned().collect();
+            let bound = writer.bind(leaf, TEXT, "text", Value::Many(plain));
             let any = if leaf.ci {
                 format!("lower({text}) = ANY (ARRAY(SELECT lower(u.v) FROM unnest({bound}) AS u(v)))")
             } else {

@@ -6,8 +6,8 @@
 //!
 //! What holds: nothing that the requester typed is part of the SQL, only placeholders and quoted column names
 //! that the catalogue knows; a barred field and a secret key inside JSON cannot be asked about, not even for
-//! presence; no input makes this code panic or recurse without bound. What it must not do: turn values into
-//! the server's datums, that is the caller's, by the type's own input function.
+//! presence, a masked field for presence only; no input makes this code panic or recurse without bound. What
+//! it must not do: turn values into the server's datums, that is the caller's, by the type's own input function.
 //!
 //! Choices that the contract leaves open:
 //! - `or`, `and` and `not` are words of the language: a field of such a name cannot be filtered on.
@@ -19,6 +19,7 @@
 //! - An empty `in` matches no row; a null in the list matches NULL. An empty object matches every row and is
 //!   accepted at the top only, where nothing else could be meant.
 //! - `pr` means neither NULL nor empty: not `''`, not `{}`, not the JSON values null, `""`, `[]` and `{}`.
+//! - A text that is a JSON document, in a text field, an array or a JSON string, equals nothing and contains nothing.
 //! - `ci` on a field that is not text says nothing and is ignored: a SCIM string may stand for a date.
 
 pub mod ast;
@@ -26,6 +27,7 @@ pub mod check;
 pub mod parse;
 pub mod sql;
 
+mod document;
 mod json;
 mod names;
 mod side;
@@ -34,7 +36,8 @@ mod weigh;
 
 pub use check::check;
 pub use parse::parse;
-pub use sql::{quote_ident, to_sql, Clause, Param, Value};
+pub use side::as_text;
+pub use sql::{quote_ident, quote_literal, to_sql, Clause, Param, Value};
 
 use crate::catalog::model::Dataset;
 use crate::error::Result;

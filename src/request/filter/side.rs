@@ -22,9 +22,10 @@ impl Side {
     /// The SQL `value` of type `ty`, cast where it is compared by its text.
     pub fn of(value: &str, ty: &Type) -> Side {
         if Side::is_text(ty) {
-            Side { sql: format!("{value}::text"), oid: TEXT, name: "text".into() }
+            Side { sql: as_text(value, ty), oid: TEXT, name: "text".into() }
         } else {
-            Side { sql: value.to_owned(), oid: ty.oid, name: ty.name.clone() }
+            // The type under a domain: the domain's checks could be somebody's functions.
+            Side { sql: value.to_owned(), oid: ty.base, name: ty.name.clone() }
         }
     }
 
@@ -36,6 +37,15 @@ impl Side {
             Class::Other => !EQUAL_IN_PG_CATALOG.contains(&ty.oid),
             _ => false,
         }
+    }
+}
+
+/// A value as text. Of types that are not the server's by their output function: a cast to text could be a function of
+/// somebody's, which must not run with the rights of who exports.
+pub fn as_text(value: &str, ty: &Type) -> String {
+    match &ty.printed {
+        Some(printed) => format!("pg_catalog.textin({}({value}::{}))", printed.function, printed.of),
+        None => format!("{value}::text"),
     }
 }
 

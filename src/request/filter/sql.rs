@@ -12,8 +12,9 @@
 //! generic plan. Arrays are searched with `@>` and `&&`, which GIN serves and `= ANY` it does not.
 
 use super::ast::{Node, Operator, Resolved, Test};
+use super::document::{guard, is_document};
 use super::json;
-use super::side::{is_citext, Side, TEXT};
+use super::side::{as_text, is_citext, Side, TEXT};
 use crate::catalog::model::{Class, Type};
 
 /// The alias under which the source stands in the query.
@@ -51,6 +52,11 @@ pub enum Value {
 /// An identifier as SQL: always quoted, so that no name is ever a key word or folded.
 pub fn quote_ident(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// A text as a constant of SQL, for statements that a hint proposes.
+pub fn quote_literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }
 
 /// Writes the clause; its first placeholder is `$first`. Without any condition it is `true`.
@@ -120,8 +126,14 @@ impl Writer {
         let textual = ty.class == Class::Text;
         match &leaf.test {
             Test::Null { is } => null_test(value, *is),
-            Test::Present { is } if textual && *is => format!("{value}::text <> ''"),
-            Test::Present { is: _ } if textual => format!("({value}::text <> '') IS NOT TRUE"),
+            Test::Present { is } if textual => {
+                let present = format!("{} <> ''", as_text(value, ty));
+                if *is {
+                    present
+                } else {
+                    format!("({present}) IS NOT TRUE")
+                }
+            }
             Test::Present { is } => null_test(value, !is),
             Test::Compare { value: operand, .. } => self.comparison(leaf, value, ty, operand),
             Test::OneOf { values, or_null } => {
@@ -134,25 +146,45 @@ impl Writer {
     fn comparison(&mut self, leaf: &Resolved<'_>, value: &str, ty: &Type, operand: &str) -> String {
         let folded = ty.class == Class::Text && (leaf.ci || is_citext(ty));
         let pattern = matches!(leaf.operator, Operator::Co | Operator::Sw | Operator::Ew);
+        if ty.class == Class::Text {
+            if let Some(certain) = of_document(leaf.operator, operand) {
+                return certain;
+            }
+        }
         if folded || pattern {
             let bound = self.bind(leaf, TEXT, "text", Value::One(operand.to_owned()));
-            return if folded {
-                compared(leaf.operator, &format!("lower({value}::text)"), &format!("lower({bound})"))
+            let text = as_text(value, ty);
+            let holds = if folded {
+                compared(leaf.operator, &format!("lower({text})"), &format!("lower({bound})"))
             } else {
-                compared(leaf.operator, &format!("{value}::text"), &bound)
+                compared(leaf.operator, &text, &bound)
             };
+            return guarded(leaf.operator, holds, &text);
         }
         let side = Side::of(value, ty);
         let bound = self.bind(leaf, side.oid, &side.name, Value::One(operand.to_owned()));
-        compared(leaf.operator, &side.sql, &bound)
+        let holds = compared(leaf.operator, &side.sql, &bound);
+        if ty.class == Class::Text {
+            guarded(leaf.operator, holds, &as_text(value, ty))
+        } else {
+            holds
+        }
     }
 
     fn one_of(&mut self, leaf: &Resolved<'_>, value: &str, ty: &Type, values: &[String]) -> String {
+        let plain: Vec<String>;
+        let values = if ty.class == Class::Text {
+            plain = values.iter().filter(|value| !is_document(value)).cloned().collect();
+            plain.as_slice()
+        } else {
+            values
+        };
         if ty.class == Class::Text && (leaf.ci || is_citext(ty)) {
             let bound = self.bind(leaf, TEXT, "text", Value::Many(values.to_vec()));
             // An array made once, before the scan: an index on lower(column) serves it.
             return format!(
-                "lower({value}::text) = ANY (ARRAY(SELECT lower(u.v) FROM unnest({bound}) AS u(v)))"
+                "lower({}) = ANY (ARRAY(SELECT lower(u.v) FROM unnest({bound}) AS u(v)))",
+                as_text(value, ty)
             );
         }
         let side = Side::of(value, ty);
@@ -171,13 +203,16 @@ impl Writer {
             };
         };
         let folded = leaf.ci && element.class == Class::Text;
-        let exact = !folded && !Side::is_text(element);
+        // An array of a domain is not one of its base type, and an element is never compared with the domain itself.
+        let exact = !folded && !Side::is_text(element) && element.base == element.oid;
         match &leaf.test {
             Test::Null { is } => null_test(column, *is),
             Test::Present { is } => present_array(column, *is),
             Test::Compare { value, .. } => {
-                let has = if exact {
-                    let bound = self.bind(leaf, element.oid, &element.name, Value::One(value.clone()));
+                let has = if element.class == Class::Text && is_document(value) {
+                    "false".to_owned()
+                } else if exact {
+                    let bound = self.bind(leaf, element.base, &element.name, Value::One(value.clone()));
                     format!("{column} @> ARRAY[{bound}]")
                 } else {
                     let one = self.element(leaf, element, Operator::Eq, value);
@@ -191,7 +226,9 @@ impl Writer {
             }
             Test::OneOf { values, or_null } => {
                 let any = if exact {
-                    let bound = self.bind(leaf, element.oid, &element.name, Value::Many(values.clone()));
+                    let plain = |value: &&String| element.class != Class::Text || !is_document(value);
+                    let values = values.iter().filter(plain).cloned().collect();
+                    let bound = self.bind(leaf, element.base, &element.name, Value::Many(values));
                     format!("{column} && {bound}")
                 } else {
                     let one = self.one_of(leaf, "e.v", element, values);
@@ -206,6 +243,25 @@ impl Writer {
     fn element(&mut self, leaf: &Resolved<'_>, element: &Type, operator: Operator, operand: &str) -> String {
         let inner = Resolved { operator, ..leaf.clone() };
         self.comparison(&inner, "e.v", element, operand)
+    }
+}
+
+/// What a comparison with a text that begins as a JSON document comes to, where that needs no look: see `document`.
+pub(super) fn of_document(operator: Operator, operand: &str) -> Option<String> {
+    match operator {
+        Operator::Eq | Operator::Sw if is_document(operand) => Some("false".into()),
+        Operator::Ne if is_document(operand) => Some("true".into()),
+        _ => None,
+    }
+}
+
+/// A condition on a text that asks what stands in the middle of it, or where it is in an order: not of documents.
+pub(super) fn guarded(operator: Operator, holds: String, text: &str) -> String {
+    match operator {
+        Operator::Co | Operator::Ew | Operator::Gt | Operator::Ge | Operator::Lt | Operator::Le => {
+            format!("{holds} AND {}", guard(text))
+        }
+        _ => holds,
     }
 }
 

@@ -13,13 +13,14 @@ const PRESENCE: &[Operator] = &[Pr];
 
 /// The operators that a value of this type may be tested with; `null` beside eq and ne always may.
 ///
-/// A whole JSON value is tested for presence only: compared as text it would answer questions about secret
+/// A whole JSON or hstore value is tested for presence only: compared as text it would answer questions about secret
 /// keys inside it. The same goes for arrays of JSON.
 pub fn operators(ty: &Type, path: &[String]) -> &'static [Operator] {
     match ty.class {
         Class::Text => TEXTUAL,
         Class::Json | Class::Jsonb if path.is_empty() => PRESENCE,
         Class::Json | Class::Jsonb => TEXTUAL,
+        Class::Hstore => PRESENCE,
         Class::Int
         | Class::Float
         | Class::Numeric
@@ -39,7 +40,7 @@ pub fn operators(ty: &Type, path: &[String]) -> &'static [Operator] {
 }
 
 fn is_comparable_element(element: &Type) -> bool {
-    !matches!(element.class, Class::Json | Class::Jsonb | Class::Array)
+    !matches!(element.class, Class::Json | Class::Jsonb | Class::Hstore | Class::Array)
 }
 
 /// Whether the JSON value can stand for a value of this type; whether its text does, the type's input
@@ -63,6 +64,7 @@ pub fn reads(ty: &Type, value: &Scalar) -> bool {
             | Class::Numeric
             | Class::Json
             | Class::Jsonb
+            | Class::Hstore
             | Class::Other => true,
             Class::Array => ty.element.as_deref().is_some_and(|element| reads(element, value)),
             _ => false,

@@ -1,0 +1,56 @@
+//! Refusals: told by a witness before the error is raised that rolls everything else back. One event each.
+
+use super::{witness, By, Event, DENIED};
+use crate::error::{Error, Kind, Result};
+use crate::pg::guc;
+use crate::settings;
+use serde_json::{json, Map, Value};
+
+/// What somebody tries.
+pub struct Attempt<'a> {
+    /// start, stream, download, cancel, delete.
+    pub action: &'static str,
+    pub dataset: &'a str,
+    pub job: Option<&'a str>,
+    /// More of it: the request as asked, the file and the way.
+    pub detail: Value,
+}
+
+/// Runs what checks whether the caller may; a 42501 is told.
+pub fn watch<'a, T>(attempt: impl FnOnce() -> Attempt<'a>, checks: impl FnOnce() -> Result<T>) -> Result<T> {
+    // Before anything can have failed.
+    let (by, tenant) = caller();
+    let outcome = checks();
+    if let Err(error) = &outcome {
+        if error.kind == Kind::InsufficientPrivilege {
+            write(by, tenant, attempt(), error);
+        }
+    }
+    outcome
+}
+
+/// A job that the caller may not know of. The caller sees the error of one that is not there, `error`: the same text. It comes
+/// some milliseconds later than that of an id that is nobody's; ids are random, and who has one has learnt it from somewhere.
+pub fn hidden(attempt: Attempt<'_>, error: &Error) {
+    let (by, tenant) = caller();
+    write(by, tenant, attempt, error);
+}
+
+fn caller() -> (By, Option<String>) {
+    (By::caller(), guc::get(&settings::tenant_setting()))
+}
+
+fn write(by: By, tenant: Option<String>, attempt: Attempt<'_>, error: &Error) {
+    let mut detail = match attempt.detail {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    };
+    detail.insert("action".into(), attempt.action.into());
+    detail.insert("error".into(), error.message.as_str().into());
+    detail.insert("error_code".into(), error.sqlstate().into());
+    let mut event = Event::new(DENIED, by, json!(detail));
+    event.dataset = Some(attempt.dataset.to_owned());
+    event.job = attempt.job.map(str::to_owned);
+    event.tenant = tenant;
+    witness::tell(&event.bounded());
+}

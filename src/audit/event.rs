@@ -1,0 +1,156 @@
+//! One event, as far as it is known before it has a place in the chain.
+
+use crate::error::Result;
+use crate::pg::{guc, identity, sql, xact};
+use crate::settings;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Bytes of one value beyond which an event that a witness writes leaves it out: who is refused shall not fill shared memory
+/// and the trail with a filter of a hundred megabytes.
+const LARGEST: usize = 4096;
+
+/// Who does it now.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct By {
+    pub role: String,
+    pub actor: Option<String>,
+}
+
+impl By {
+    /// The caller; to be taken before the extension's owner acts.
+    pub fn caller() -> By {
+        By {
+            role: identity::role_name(identity::current_user()).unwrap_or_default(),
+            actor: guc::get(&settings::actor_setting()),
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct Event {
+    pub event: &'static str,
+    /// Microseconds since 2000-01-01 UTC.
+    at: i64,
+    pub job: Option<String>,
+    pub by: By,
+    pub tenant: Option<String>,
+    pub dataset: Option<String>,
+    pub detail: Value,
+}
+
+impl Event {
+    /// An event of this moment.
+    pub fn new(event: &'static str, by: By, detail: Value) -> Event {
+        Event { event, at: xact::now(), job: None, by, tenant: None, dataset: None, detail }
+    }
+
+    /// As it will stand in the table.
+    pub(super) fn row(&self) -> Row {
+        Row {
+            event: self.event.to_owned(),
+            at: self.at,
+            job: self.job.clone(),
+            actor: self.by.actor.clone(),
+            role: self.by.role.clone(),
+            tenant: self.tenant.clone(),
+            dataset: self.dataset.clone(),
+            detail: told(self.detail.clone()),
+        }
+    }
+
+    /// Without what is too large, which `detail.left_out` names.
+    pub(super) fn bounded(mut self) -> Event {
+        let mut left_out = Vec::new();
+        for (name, value) in
+            [("actor", &mut self.by.actor), ("tenant", &mut self.tenant), ("dataset", &mut self.dataset)]
+        {
+            if value.as_ref().is_some_and(|text| text.len() > LARGEST) {
+                *value = None;
+                left_out.push(Value::from(name));
+            }
+        }
+        if let Value::Object(detail) = &mut self.detail {
+            if let Some(Value::Object(request)) = detail.get_mut("request") {
+                shorten(request, &mut left_out);
+            }
+            shorten(detail, &mut left_out);
+            if !left_out.is_empty() {
+                detail.insert("left_out".into(), left_out.into());
+            }
+        }
+        self
+    }
+}
+
+/// A row of the table before it is sealed; so it goes to a witness. The detail is text there, which only jsonb reads again:
+/// nothing that a request nests deeply stands in its way.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Row {
+    event: String,
+    at: i64,
+    job: Option<String>,
+    actor: Option<String>,
+    role: String,
+    tenant: Option<String>,
+    dataset: Option<String>,
+    detail: String,
+}
+
+const INSERT: &str = "
+INSERT INTO acct_export.audit (event, at, job_id, actor, role, tenant, dataset, detail)
+VALUES ($1, timestamptz '2000-01-01 00:00:00+00' + $2 * interval '1 microsecond', $3::uuid, $4, $5, $6, $7, $8::jsonb)";
+
+impl Row {
+    /// As the owner; `seal::at_commit` has to follow.
+    pub(super) fn insert(&self) -> Result<()> {
+        sql::run(
+            INSERT,
+            &[
+                (&self.event).into(),
+                self.at.into(),
+                self.job.as_deref().into(),
+                self.actor.as_deref().into(),
+                (&self.role).into(),
+                self.tenant.as_deref().into(),
+                self.dataset.as_deref().into(),
+                (&self.detail).into(),
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// What the log says of it: names and ids.
+    pub(super) fn in_short(&self) -> String {
+        let what = match (&self.job, &self.dataset) {
+            (Some(job), _) => format!("export {job}"),
+            (None, Some(dataset)) => format!("dataset \"{}\"", dataset.escape_default()),
+            (None, None) => "an export".to_owned(),
+        };
+        format!("event {} of {what} by role \"{}\"", self.event, self.role)
+    }
+}
+
+/// Four of the largest values in all, beside small ones.
+fn shorten(members: &mut Map<String, Value>, left_out: &mut Vec<Value>) {
+    let mut all = 0;
+    members.retain(|name, value| {
+        let size = name.len() + value.to_string().len();
+        // The request has been shortened by itself.
+        let keep = name == "request" || (size <= LARGEST && all + size <= 4 * LARGEST);
+        if keep {
+            all += size;
+        } else {
+            left_out.push(Value::from(name.chars().take(64).collect::<String>()));
+        }
+        keep
+    });
+}
+
+/// A detail without what was not asked; nulls inside (`{"phone": null}` is a filter) stay.
+pub(super) fn told(mut detail: Value) -> String {
+    if let Value::Object(members) = &mut detail {
+        members.retain(|_, value| !value.is_null());
+    }
+    detail.to_string()
+}

@@ -1,0 +1,34 @@
+//! The audit trail: who asked for, was refused, made, took and removed what, in a chain of hashes.
+//!
+//! An event is written in the transaction of what it tells of, and goes with it. Where that must not be, because the caller
+//! is refused or because bytes have left the server already, a witness writes it: a worker with a transaction of its own.
+//!
+//! ```text
+//! event ──► record ──► seal (just before the commit)
+//!             ▲
+//! denied ──► witness (a worker; the refused caller waits for it)
+//!             ▲
+//! outlast ────┘ (what left the server, if the transaction is rolled back)
+//! ```
+
+pub mod denied;
+mod event;
+mod outlast;
+mod record;
+pub mod removal;
+mod seal;
+pub mod witness;
+
+pub use event::{By, Event};
+pub use record::{left, record, record_by, record_cancelled, record_plain};
+
+pub const EXPORTED: &str = "user.bulk_export";
+pub const REQUESTED: &str = "user.bulk_export.requested";
+pub const DENIED: &str = "user.bulk_export.denied";
+pub const FAILED: &str = "user.bulk_export.failed";
+pub const CANCELLED: &str = "user.bulk_export.cancelled";
+pub const DOWNLOADED: &str = "user.bulk_export.downloaded";
+pub const DELETED: &str = "user.bulk_export.deleted";
+pub const PURGED: &str = "user.bulk_export.purged";
+pub const DECLARED: &str = "user.bulk_export.declared";
+pub const REMOVED: &str = "user.bulk_export.audit_removed";

@@ -1,0 +1,75 @@
+//! What is personal by its name: e-mail addresses, names of people, phone numbers; for columns when they are registered, and
+//! for keys of JSON values when an export is anonymised. And names of identifiers, whose digits are no quantity.
+
+use super::model::Treatment;
+use super::words::words;
+
+/// Words of a name that make it personal.
+#[rustfmt::skip]
+const PERSONAL: &[&str] = &[
+    "email", "emails", "mail", "name", "names", "firstname", "lastname", "fullname", "surname", "forename", "nickname",
+    "username", "displayname", "phone", "phones", "telephone", "tel", "mobile", "cell", "fax", "msisdn",
+];
+
+/// Whether a name is one of an e-mail address, a person's name or a phone number. A key or an id (`user_name_id`) is none,
+/// unless it is an e-mail address or a phone number itself.
+pub fn is_personal(name: &str) -> bool {
+    judge(name, false)
+}
+
+/// What is done with a column of this name when an export is anonymised, until the DBA says otherwise: personal ones are
+/// redacted, the key, ids and all else kept.
+pub fn on_anonymise(name: &str, key: &str) -> Treatment {
+    if judge(name, name == key) {
+        Treatment::Redact
+    } else {
+        Treatment::Keep
+    }
+}
+
+fn judge(name: &str, is_key: bool) -> bool {
+    let words = words(name);
+    let has = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
+    let is_id = is_key || words.last().is_some_and(|word| matches!(word.as_str(), "id" | "uuid" | "key"));
+    if is_id {
+        has(&["email", "emails", "mail", "phone", "mobile"])
+    } else {
+        has(PERSONAL)
+    }
+}
+
+/// Whether a name is one of an identifier or a phone number: text in a spreadsheet.
+pub fn is_identifier(name: &str) -> bool {
+    let words = words(name);
+    let whole = ["phone", "telephone", "mobile", "fax", "msisdn", "zip", "postcode", "iban", "ssn"];
+    words.last().is_some_and(|word| matches!(word.as_str(), "id" | "uuid" | "identifier"))
+        || words.iter().any(|word| whole.contains(&word.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_are_known_by_name() {
+        for name in [
+            "email",
+            "workEmail",
+            "first_name",
+            "name",
+            "phoneNumber",
+            "mobile",
+            "email_id",
+            "E-Mail",
+            "userName",
+        ] {
+            assert!(is_personal(name), "{name}");
+        }
+        for name in ["id", "name_id", "user_name_key", "department", "hostname", "city", "mailbox_size", ""] {
+            assert!(!is_personal(name), "{name}");
+        }
+        assert_eq!(on_anonymise("username", "username"), Treatment::Keep);
+        assert_eq!(on_anonymise("email", "email"), Treatment::Redact);
+        assert_eq!(on_anonymise("username", "id"), Treatment::Redact);
+    }
+}

@@ -1,0 +1,95 @@
+//! Our rows against rust_xlsxwriter's: over arbitrary cells a reader gets the same from both.
+
+use rust_xlsxwriter::{Format as Style, Workbook as Library};
+
+use super::shown::Shown;
+use super::*;
+
+/// The same rows, cell by cell, by the library alone.
+fn by_the_library(columns: &[Column], rows: &[Vec<Cell<'static>>]) -> Vec<u8> {
+    let mut library = Library::new();
+    let sheet = library.add_worksheet();
+    let [date, datetime, number] =
+        ["yyyy-mm-dd", "yyyy-mm-dd hh:mm:ss", "0.00"].map(|code| Style::new().set_num_format(code));
+    let styles = Styles::new();
+    let mut scratch = Vec::new();
+    for (index, column) in (0..).zip(columns) {
+        if let Some(style) = styles.of(column) {
+            sheet.set_column_format(index, style).unwrap();
+        }
+        sheet.write_string(0, index, &column.label).unwrap();
+    }
+    for (row, cells) in (1..).zip(rows) {
+        for (index, (cell, column)) in (0..).zip(cells.iter().zip(columns)) {
+            match shown::shown(cell, column.identifier, &mut scratch).unwrap() {
+                Shown::Blank => continue,
+                Shown::Bool(value) => sheet.write_boolean(row, index, value),
+                Shown::Number(value) => sheet.write_number(row, index, value),
+                Shown::Scaled(value, _) => sheet.write_number_with_format(row, index, value, &number),
+                Shown::Day(serial) => sheet.write_number_with_format(row, index, serial, &date),
+                Shown::Moment(serial) => sheet.write_number_with_format(row, index, serial, &datetime),
+                Shown::Text(text) => {
+                    sheet.write_string(row, index, text::clean(text, &mut Counts::default()))
+                }
+            }
+            .unwrap();
+        }
+    }
+    library.save_to_buffer().unwrap()
+}
+
+fn text_of(pattern: &'static str) -> impl Strategy<Value = &'static str> {
+    pattern.prop_map(|text| &*text.leak())
+}
+
+/// Any cell, whatever the column; texts live as long as the test does.
+fn cell() -> impl Strategy<Value = Cell<'static>> {
+    let simple = prop_oneof![
+        Just(Cell::Null),
+        any::<bool>().prop_map(Cell::Bool),
+        any::<i64>().prop_map(Cell::Int),
+        (-9_999_i64..9_999).prop_map(Cell::Int),
+        any::<f64>().prop_map(Cell::Float),
+        (-1e6..1e6).prop_map(Cell::Float),
+        prop_oneof![Just(f64::NAN), Just(f64::INFINITY), Just(-0.0), Just(1e15), Just(-1e15)]
+            .prop_map(Cell::Float),
+        text_of("-?[0-9]{1,20}(\\.[0-9]{1,33})?").prop_map(Cell::Numeric),
+        text_of("NaN|-?Infinity|-?0\\.0{0,9}[0-9]{1,4}").prop_map(Cell::Numeric),
+        text_of("(_x00|_x|_|[0-9A-Fa-f]|[ \\t\\n\\r&<>\"']|\\PC|[\\x00-\\x1F]|\u{FFFE}|\u{F8FF}){0,14}")
+            .prop_map(Cell::Text),
+        text_of("\\PC{30,200}").prop_map(Cell::Text),
+        text_of("\\{\"[a-z<&]{0,5}\": [0-9]{1,20}\\}").prop_map(Cell::Json),
+        any::<i32>().prop_map(Cell::Date),
+        (-40_000..3_000_000).prop_map(Cell::Date),
+        any::<i64>().prop_map(Cell::Timestamp),
+        (0..900_000_000_000_000_i64).prop_map(Cell::Timestamp),
+        (0..900_000_000_000_000_i64).prop_map(|utc| Cell::Instant { utc, local: utc + 3_600_000_000 }),
+    ];
+    simple.prop_recursive(2, 8, 4, |inner| {
+        prop::collection::vec(inner, 0..4).prop_map(|items| Cell::List(items.leak()))
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(192))]
+    #[test]
+    fn a_reader_sees_no_difference(
+        rows in prop::collection::vec(prop::collection::vec(cell(), 12), 0..12),
+        compact in any::<bool>(),
+    ) {
+        let columns = fixture::columns();
+        let options = XlsxOptions { compact, ..XlsxOptions::default() };
+        let xlsx = Xlsx::new(&options, &columns, fixture::setup()).unwrap();
+        let given: Vec<&[Cell<'_>]> = rows.iter().map(|row| &row[..]).collect();
+        let (bytes, tally) = fixture::rows(Box::new(xlsx), &given);
+        prop_assert_eq!(tally.rows, rows.len() as u64);
+        let ours = open(&bytes).worksheet_range("Users").unwrap();
+        let theirs = open(&by_the_library(&columns, &rows)).worksheet_range_at(0).unwrap().unwrap();
+        for row in 0..=rows.len() as u32 {
+            for column in 0..12 {
+                let cell = |range: &calamine::Range<Data>| range.get_value((row, column)).cloned().unwrap_or_default();
+                prop_assert_eq!(cell(&ours), cell(&theirs), "row {} column {}", row, column);
+            }
+        }
+    }
+}

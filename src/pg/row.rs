@@ -1,0 +1,97 @@
+//! Tuples to rows of cells.
+//!
+//! What a row allocates is in a memory context of its own, emptied before the next row.
+
+use super::tuple::Reader;
+use crate::encode::Cell;
+use crate::error::Result;
+use pgrx::pg_sys;
+
+/// All columns of a result.
+pub struct RowReader {
+    local: bool,
+    readers: Vec<Reader>,
+    /// Holds what the type functions keep between rows; ends with this reader.
+    kept: pg_sys::MemoryContext,
+    /// Its child holds what one row allocates.
+    row: pg_sys::MemoryContext,
+    cells: Vec<Cell<'static>>,
+}
+
+impl RowReader {
+    /// `local`: instants also as wall clock. Lives in the current memory context, which has to outlive it; not in the
+    /// executor's, which ends before its receiver does.
+    pub fn new(local: bool) -> RowReader {
+        let context = |parent, name: &std::ffi::CStr| {
+            // SAFETY: a child of a live context, deleted by `drop` or, after an error, with its parent.
+            unsafe {
+                pg_sys::AllocSetContextCreateInternal(
+                    parent,
+                    name.as_ptr(),
+                    pg_sys::ALLOCSET_DEFAULT_MINSIZE as usize,
+                    pg_sys::ALLOCSET_DEFAULT_INITSIZE as usize,
+                    pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
+                )
+            }
+        };
+        // SAFETY: reads a backend variable.
+        let kept = context(unsafe { pg_sys::CurrentMemoryContext }, c"acct_export reader");
+        let row = context(kept, c"acct_export row");
+        RowReader { local, readers: Vec::new(), kept, row, cells: Vec::new() }
+    }
+
+    /// Says which types the rows have.
+    pub fn bind(&mut self, types: &[pg_sys::Oid]) {
+        // SAFETY: our own context; an error in between is followed by an abort, which resets the current one.
+        let outer = unsafe { pg_sys::MemoryContextSwitchTo(self.kept) };
+        self.readers = types.iter().map(|oid| Reader::of(*oid, self.local)).collect();
+        // SAFETY: back to where we came from.
+        unsafe { pg_sys::MemoryContextSwitchTo(outer) };
+    }
+
+    /// Hands one row to `sink`.
+    ///
+    /// # Safety
+    /// `slot` holds a tuple of the types that this reader was made for.
+    pub unsafe fn read(
+        &mut self,
+        slot: *mut pg_sys::TupleTableSlot,
+        sink: &mut dyn FnMut(&[Cell<'_>]) -> Result<()>,
+    ) -> Result<()> {
+        pg_sys::MemoryContextReset(self.row);
+        let outer = pg_sys::MemoryContextSwitchTo(self.row);
+        if i32::from((*slot).tts_nvalid) < self.readers.len() as i32 {
+            pg_sys::slot_getsomeattrs_int(slot, self.readers.len() as i32);
+        }
+        self.cells.clear();
+        let mut outcome = Ok(());
+        for (index, reader) in self.readers.iter_mut().enumerate() {
+            let cell = if *(*slot).tts_isnull.add(index) {
+                Ok(Cell::Null)
+            } else {
+                reader.read(*(*slot).tts_values.add(index))
+            };
+            match cell {
+                Ok(cell) => self.cells.push(cell),
+                Err(error) => {
+                    outcome = Err(error);
+                    break;
+                }
+            }
+        }
+        // The sink is pure Rust: it allocates nothing from the server, so the row's context may stay current.
+        let outcome = outcome.and_then(|()| sink(&self.cells));
+        self.cells.clear();
+        pg_sys::MemoryContextSwitchTo(outer);
+        outcome
+    }
+}
+
+impl Drop for RowReader {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // SAFETY: the parent is alive: whoever runs a query drops its receiver before leaving the query's context.
+            unsafe { pg_sys::MemoryContextDelete(self.kept) };
+        }
+    }
+}

@@ -1,0 +1,259 @@
+use super::*;
+use proptest::prelude::*;
+use serde_json::{json, Value};
+
+fn scrubber() -> Scrubber {
+    Scrubber::new(Names::with(&["badge_no".into()]))
+}
+
+fn json(text: &str) -> String {
+    scrubber().json(text, Care::default()).unwrap_or_else(|| text.to_owned())
+}
+
+fn text(text: &str) -> String {
+    scrubber().text(text, Care::default()).unwrap_or_else(|| text.to_owned())
+}
+
+fn personal(text: &str) -> String {
+    let care = Care { personal: true, ..Care::default() };
+    scrubber().json(text, care).unwrap_or_else(|| text.to_owned())
+}
+
+fn made_of_json(text: &str) -> String {
+    let care = Care { fragments: true, ..Care::default() };
+    scrubber().text(text, care).unwrap_or_else(|| text.to_owned())
+}
+
+#[test]
+fn secret_members_are_cut_out_and_all_else_stays_as_it_was() {
+    for (document, wanted) in [
+        (r#"{"a": 1.50, "password": "x", "b": 2}"#, r#"{"a": 1.50, "b": 2}"#),
+        (r#"{"password": "x", "b": 2}"#, r#"{"b": 2}"#),
+        (r#"{"token":"x","pin":"1","b":2,"otp":"3"}"#, r#"{"b":2}"#),
+        (r#"{"a": 1, "password": {"x": [1, "}]"]}}"#, r#"{"a": 1}"#),
+        (r#"{"password": "x"}"#, "{}"),
+        (r#"[{"token":"1","a":2},{"password":3,"b":[{"otp":4}]}]"#, r#"[{"a":2},{"b":[{}]}]"#),
+        (
+            r#"{"n":1.50,"big":123456789012345678901234567890,"token":0}"#,
+            r#"{"n":1.50,"big":123456789012345678901234567890}"#,
+        ),
+        (r#"{"a":1,"a":2,"badgeNo":"x"}"#, r#"{"a":1,"a":2}"#),
+        (r#"{"pass\u0077ord":"x","a":"\ud800"}"#, r#"{"a":"\ud800"}"#),
+        (r#"{"pin":"\"}","a":"\\"}"#, r#"{"a":"\\"}"#),
+    ] {
+        assert_eq!(json(document), wanted);
+    }
+    for same in [
+        r#"{"$serde_json::private::Number":"1"}"#,
+        r#" {"a": 1} "#,
+        r#""text""#,
+        "-1.5e3",
+        "null",
+        "{}",
+        "[ ]",
+        r#"{"mfa_secret_set": true, "password": null, "session_count": 3, "token": false}"#,
+    ] {
+        assert_eq!(scrubber().json(same, Care::default()), None, "{same}");
+    }
+}
+
+#[test]
+fn documents_in_strings_are_searched() {
+    assert_eq!(json(r#"{"meta":"{\"password\":\"x\",\"a\":1}"}"#), r#"{"meta":"{\"a\":1}"}"#);
+    assert_eq!(json(r#"["\n\u007b\"token\":\"x\"}"]"#), r#"["{}"]"#);
+    assert_eq!(json(r#""{\"token\":\"x\"}""#), r#""{}""#);
+    let mut document = r#"{"token":"x","a":1}"#.to_owned();
+    for level in 0..12 {
+        document = json!({ "a": document }).to_string();
+        let clean = json(&document);
+        assert!(!clean.contains("token"), "{level}");
+        assert_eq!(clean.contains(REDACTED), level >= 8, "{level}");
+    }
+}
+
+#[test]
+fn texts_that_are_documents_are_searched() {
+    for (document, wanted) in [
+        (r#"{"password":"x","a":1}"#, r#"{"a":1}"#),
+        (" \n[{\"token\":\"x\"}]\n", "[{}]"),
+        ("\u{feff}{\"token\":\"x\"}", "{}"),
+        (r#""{\"token\":\"x\"}""#, r#""{}""#),
+        ("{\"a\":1}\n{\"token\":\"x\"}[2]", "{\"a\":1}\n{}[2]"),
+    ] {
+        assert_eq!(text(document), wanted);
+    }
+    for same in [
+        "",
+        "x",
+        "{",
+        "[1,5)",
+        "[draft] x",
+        "{password:1}",
+        "{\"a\":1} x",
+        "  x",
+        "\"quoted\" x",
+        "{\"a\":1}",
+        "é",
+    ] {
+        assert_eq!(scrubber().text(same, Care::default()), None, "{same}");
+    }
+    // What began as a document and is none to the end may hold keys all the same: cut off, or as Python writes it.
+    for cut in [
+        "{\"password\": ",
+        "{\"password\":\"x\",\"a\":\"b",
+        "[{\"password\":\"x\"} ok",
+        "{\"password\":\"x\",}",
+    ] {
+        assert_eq!(scrubber().text(cut, Care::default()).as_deref(), Some(REDACTED), "{cut}");
+    }
+    assert_eq!(
+        scrubber().text("{\"password\":\"x\",\"a\":NaN}", Care::default()).as_deref(),
+        Some("{\"a\":NaN}")
+    );
+}
+
+#[test]
+fn what_is_too_deep_does_not_leave() {
+    let deep = |levels: usize| format!("{}{}{}", "[".repeat(levels), r#"{"token":"1"}"#, "]".repeat(levels));
+    assert_eq!(json(&deep(400)), deep(400).replace(r#""token":"1""#, ""));
+    assert_eq!(json(&deep(600)), r#""[redacted]""#);
+    assert_eq!(text(&deep(600)), REDACTED);
+    assert_eq!(json("{\"a\":"), r#""[redacted]""#);
+    let many = serde_json::to_string(&deep(300)).unwrap();
+    assert!(!json(&format!("{}{many}{}", "[".repeat(300), "]".repeat(300))).contains("token"));
+}
+
+#[test]
+fn what_is_personal_is_redacted_and_null_stays() {
+    assert_eq!(
+        personal(
+            r#"{"email": "a@b.c", "name": {"first": "A"}, "phones": [1], "x": {"mobile": null, "userName": 7}, "name_id": 1}"#
+        ),
+        r#"{"email": "[redacted]", "name": "[redacted]", "phones": "[redacted]", "x": {"mobile": null, "userName": "[redacted]"}, "name_id": 1}"#
+    );
+    assert_eq!(
+        personal(r#"{"token":"x","email":"y","a":"{\"name\":\"z\"}"}"#),
+        r#"{"email":"[redacted]","a":"{\"name\":\"[redacted]\"}"}"#
+    );
+}
+
+#[test]
+fn scalars_are_disguised_and_the_structure_kept() {
+    let care = Care { disguise: Some(&Disguise::Last4), ..Care::default() };
+    let document =
+        r#"{"a": "abcdef", "b": [12345, true, null], "pin": "1", "c": "{\"d\":\"\u00e9bcdef\"}", "e": {}}"#;
+    assert_eq!(
+        scrubber().json(document, care).unwrap(),
+        r#"{"a": "**cdef", "b": ["*2345", "****", null], "c": "{\"d\":\"**cdef\"}", "e": {}}"#
+    );
+    assert_eq!(scrubber().json("null", care), None);
+}
+
+#[test]
+fn texts_made_of_documents() {
+    assert_eq!(made_of_json(r#"x {"password": "v"}"#), REDACTED);
+    assert_eq!(made_of_json(r#"{"password": "v", "a": 1}"#), r#"{"a": 1}"#);
+    assert_eq!(made_of_json(r#"{"a": "x {\"password\": \"v\"}"}"#), r#"{"a": "[redacted]"}"#);
+    assert_eq!(made_of_json(r#"x {"a": "v"}"#), r#"x {"a": "v"}"#);
+    let care = Care { fragments: true, personal: true, ..Care::default() };
+    assert_eq!(scrubber().text(r#"x {"email": "v"}"#, care).as_deref(), Some(REDACTED));
+}
+
+/// A plain tree without its secrets.
+fn drop_secrets(value: &mut Value) {
+    let names = Names::standard();
+    match value {
+        Value::Object(object) => {
+            object.retain(|key, value| !names.is_secret(key) || value.is_null() || value.is_boolean());
+            object.values_mut().for_each(drop_secrets);
+        }
+        Value::Array(array) => array.iter_mut().for_each(drop_secrets),
+        _ => {}
+    }
+}
+
+fn documents(leaf: impl Strategy<Value = Value> + Clone + 'static) -> impl Strategy<Value = Value> {
+    let key = prop_oneof![Just("password".to_owned()), Just("apiKey".to_owned()), "[a-z]{1,5}", ".{0,3}"];
+    leaf.prop_recursive(6, 64, 6, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+            prop::collection::vec((key.clone(), inner), 0..6)
+                .prop_map(|pairs| Value::Object(pairs.into_iter().collect())),
+        ]
+    })
+}
+
+fn leaves() -> impl Strategy<Value = Value> + Clone {
+    prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        "[^\\[{\"\\\\].*".prop_map(Value::from)
+    ]
+}
+
+/// One way in which SQL wraps a document up in a text.
+fn wrapped(text: &str, how: u8) -> String {
+    match how % 7 {
+        0 => serde_json::to_string(text).unwrap(),
+        1 => format!("\"{}\"", text.replace('"', "\"\"")),
+        2 => format!("{{{}}}", serde_json::to_string(text).unwrap()),
+        3 => format!("(1,\"{}\",x)", text.replace('"', "\"\"").replace('\\', "\\\\")),
+        4 => format!("note: {text}, {text}"),
+        5 => text.replace(':', " : ").replace('{', "{\n  "),
+        _ => format!("[{text}] {text}"),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The walk leaves just what is left of a tree.
+    #[test]
+    fn walk_and_tree_agree(value in documents(leaves()), pretty: bool) {
+        let mut clean = value.clone();
+        drop_secrets(&mut clean);
+        let document = if pretty { serde_json::to_string_pretty(&value).unwrap() } else { value.to_string() };
+        prop_assert_eq!(serde_json::from_str::<Value>(&json(&document)).unwrap(), clean);
+    }
+
+    /// What is written in a string is what is found in it.
+    #[test]
+    fn escapes(string in ".*") {
+        let written = serde_json::to_string(&string).unwrap();
+        prop_assert_eq!(unescape(&written[1..written.len() - 1]), string.as_str());
+        let units: String = string.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+        prop_assert_eq!(unescape(&units), string.as_str());
+    }
+
+    /// Whatever a text looks like, it is walked to an end.
+    #[test]
+    fn no_text_breaks_the_walk(near in r#"[\[\]{}",:a1\\u \n-]{0,40}"#, far in ".*") {
+        for text in [near, far] {
+            for care in [Care::default(), Care { fragments: true, personal: true, ..Care::default() }] {
+                let _ = scrubber().json(&text, care);
+                let _ = scrubber().text(&text, care);
+            }
+        }
+    }
+
+    /// However a document is put into a text, a secret in it is not in what leaves.
+    #[test]
+    fn no_concatenation_carries_a_secret(
+        around in documents(Just(json!("x"))),
+        key in prop_oneof![Just("password"), Just("apiKey"), Just("my pin \"really\""), Just("badge_no"), Just("a\ttoken")],
+        escaped: bool,
+        hows in prop::collection::vec(any::<u8>(), 0..5),
+        (before, after) in prop_oneof![Just((String::new(), String::new())), (".{0,8}", ".{0,8}")],
+    ) {
+        let key = if escaped {
+            format!("\"{}\"", key.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect::<String>())
+        } else {
+            serde_json::to_string(key).unwrap()
+        };
+        let document = format!(r#"{{"a": {around}, {key}: {{"v": ["S3CR3T"]}}, "b": 1}}"#);
+        let text = hows.iter().fold(document, |text, how| wrapped(&text, *how));
+        let text = format!("{before}{text}{after}");
+        prop_assert!(!made_of_json(&text).contains("S3CR3T"), "{}", text);
+    }
+}
