@@ -30,11 +30,12 @@ pub fn create(asked: &Asked, context: &Context) -> Result<String> {
     let fingerprint = asked.fingerprint(role, context.tenant.as_deref(), context.actor.as_deref());
     // A twin that another session has inserted and not committed would be waited for, however long that takes.
     let (print, _) = fingerprint.split_at(8);
-    if !Lock::Twin(u64::from_be_bytes(print.try_into().unwrap_or_default())).try_for_transaction() {
+    let lock = Lock::Twin(u64::from_be_bytes(print.try_into().unwrap_or_default()));
+    if !lock.try_for_transaction() {
         return Err(Error::new(Kind::ObjectInUse, "the same export is being asked for by another session")
             .hint("Wait until that session commits, and follow its job."));
     }
-    identity::as_owner(|| {
+    let outcome = identity::as_owner(|| {
         // A twin may end between the two statements; then the second try finds its place free.
         for _ in 0..10 {
             let job: Option<String> = sql::change(
@@ -65,7 +66,9 @@ pub fn create(asked: &Asked, context: &Context) -> Result<String> {
             }
         }
         Err(Error::new(Kind::ObjectInUse, "the same export is being asked for by another session"))
-    })
+    });
+    // Nobody is to be refused for the sake of one who was refused himself and has not rolled back yet.
+    outcome.inspect_err(|_| lock.release_in_transaction())
 }
 
 /// 53400 where the role has more active jobs than it may have, the one just inserted among them, and those that other sessions

@@ -98,6 +98,13 @@ impl Lock {
         unsafe { pg_sys::LockRelease(&tag, pg_sys::ExclusiveLock as i32, true) };
     }
 
+    /// Gives back what `try_for_transaction` took, before the transaction ends.
+    pub fn release_in_transaction(self) {
+        let tag = self.tag();
+        // SAFETY: as above.
+        unsafe { pg_sys::LockRelease(&tag, pg_sys::ExclusiveLock as i32, false) };
+    }
+
     /// Whether another session holds it at this moment.
     pub fn is_held_elsewhere(self) -> bool {
         if self.try_acquire() {

@@ -90,7 +90,14 @@ pub fn column(client: &mut Client, sql: &str) -> Vec<String> {
 pub fn refusal(client: &mut Client, sql: &str) -> ServerError {
     match client.query(sql, &[]) {
         Ok(rows) => panic!("should have failed, and gave {} rows: {sql}", rows.len()),
-        failed => error_of(failed),
+        failed => {
+            let error = error_of(failed);
+            // The error arrives before the server has rolled back; this is answered after it.
+            if !client.is_closed() {
+                client.batch_execute("").ok();
+            }
+            error
+        }
     }
 }
 
