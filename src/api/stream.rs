@@ -5,8 +5,9 @@ use crate::audit::denied::{self, Attempt};
 use crate::audit::{self, By, Event};
 use crate::catalog::load;
 use crate::encode::{encoder, Cell, Encoder, Format, Order, Setup};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::pg::identity::{self, Reader};
+use crate::pg::line::{Batch, Line};
 use crate::pg::report::{self, raise, Report};
 use crate::pg::stream::Stream;
 use crate::request::Asked;
@@ -16,22 +17,21 @@ use crate::tenant_key;
 use pgrx::datum::{Date, JsonB, TimestampWithTimeZone};
 use pgrx::prelude::*;
 use serde_json::json;
-use std::collections::VecDeque;
+use std::ops::ControlFlow;
 
-/// Rows of one fetch at most, and about how many bytes it may gather.
-const MOST_ROWS: i64 = 1000;
-const GATHERED: usize = 1024 * 1024;
+/// About how many bytes one fetch gathers.
+const GATHERED: usize = 256 * 1024;
 
 /// Lines of a running export.
 struct Lines {
     stream: Stream,
     shield: Shield,
     encoder: Box<dyn Encoder>,
-    ready: VecDeque<String>,
-    /// A byte order mark without a header, which stands before the first row.
+    ready: Batch,
+    /// What stands before the first row, and is no line: a byte order mark without a header.
     mark: Vec<u8>,
-    /// Rows of the next fetch: one at first, so that the first line comes at once.
-    next: i64,
+    /// Bytes that the next fetch gathers: few at first, so that the first line comes at once.
+    enough: usize,
     done: bool,
 }
 
@@ -78,13 +78,14 @@ impl Lines {
             stream,
             shield: plan.shield(key),
             encoder,
-            ready: VecDeque::new(),
+            ready: Batch::default(),
             mark: Vec::new(),
-            next: 1,
+            enough: 1,
             done: false,
         };
         if header.ends_with(b"\n") {
-            lines.ready.push_back(line(header)?);
+            let end = header.len();
+            lines.ready.fill(header, &[end])?;
         } else {
             lines.mark = header;
         }
@@ -92,57 +93,39 @@ impl Lines {
     }
 
     fn fetch(&mut self) -> Result<()> {
-        let Lines { stream, shield, encoder, ready, mark, .. } = self;
-        let mut gathered = 0;
-        let next = self.next;
+        let Lines { stream, shield, encoder, ready, mark, enough, .. } = self;
+        let mut block = ready.buffer();
+        block.append(mark);
+        let mut ends = Vec::new();
         let mut take = |cells: &[Cell<'_>]| {
-            shield.apply(cells, &mut |cells| {
-                let mut bytes = std::mem::take(mark);
-                bytes.reserve(512);
-                encoder.row(cells, &mut bytes)?;
-                gathered += bytes.len();
-                ready.push_back(line(bytes)?);
-                Ok(())
-            })
+            shield.apply(cells, &mut |cells| encoder.row(cells, &mut block))?;
+            ends.push(block.len());
+            Ok(if block.len() < *enough { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
         };
-        let fetched =
-            report::reading(|| identity::as_requester(&reader(), || stream.fetch(next, &mut take)))?;
-        if (fetched as i64) < self.next {
+        let more = report::reading(|| identity::as_requester(&reader(), || stream.fetch(&mut take)))?;
+        if !more {
             self.done = true;
             self.stream.close();
         }
-        let row = (gathered / (fetched.max(1) as usize)).max(1);
-        self.next = ((GATHERED / row) as i64).clamp(1, MOST_ROWS);
-        Ok(())
+        self.enough = GATHERED;
+        self.ready.fill(block, &ends)
     }
 }
 
 impl Iterator for Lines {
-    type Item = String;
+    type Item = Line;
 
-    fn next(&mut self) -> Option<String> {
+    fn next(&mut self) -> Option<Line> {
         while self.ready.is_empty() && !self.done {
             self.fetch().unwrap_or_else(|error| raise(error));
         }
-        self.ready.pop_front()
+        self.ready.take()
     }
 }
 
 /// The caller reads as themselves, in their own session.
 fn reader() -> Reader<'static> {
     Reader { role: identity::current_user(), own_session: false, settings: &[] }
-}
-
-/// A row without its line ending, which the client writes.
-fn line(mut bytes: Vec<u8>) -> Result<String> {
-    if bytes.ends_with(b"\n") {
-        bytes.pop();
-        if bytes.ends_with(b"\r") {
-            bytes.pop();
-        }
-    }
-    String::from_utf8(bytes)
-        .map_err(|_| Error::new(Kind::InvalidText, "a line of the export is not valid UTF-8"))
 }
 
 /// Streams an export as NDJSON, one object a row. In a select list the first rows arrive before the last are read.
@@ -164,7 +147,7 @@ fn acct_export_ndjson(
     anonymise: default!(Option<bool>, "false"),
     all_tenants: default!(Option<bool>, "false"),
     options: default!(Option<JsonB>, "'{}'"),
-) -> std::result::Result<SetOfIterator<'static, String>, Report> {
+) -> std::result::Result<SetOfIterator<'static, Line>, Report> {
     let selection = Selection {
         dataset,
         period,
@@ -202,7 +185,7 @@ fn acct_export_csv(
     anonymise: default!(Option<bool>, "false"),
     all_tenants: default!(Option<bool>, "false"),
     options: default!(Option<JsonB>, "'{}'"),
-) -> std::result::Result<SetOfIterator<'static, String>, Report> {
+) -> std::result::Result<SetOfIterator<'static, Line>, Report> {
     let selection = Selection {
         dataset,
         period,

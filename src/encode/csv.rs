@@ -5,7 +5,7 @@
 
 use std::io::Write;
 
-use super::{text, Cell, Column, CsvOptions, Encoder, Info, Tally};
+use super::{scan, text, Cell, Column, CsvOptions, Encoder, Info, Tally};
 use crate::error::{Error, Kind, Result};
 
 /// U+FEFF in UTF-8.
@@ -15,9 +15,9 @@ const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 pub struct Csv {
     options: CsvOptions,
     labels: Vec<String>,
-    /// Knows what needs quotes.
-    core: csv_core::Writer,
-    /// A field on its way into quotes.
+    /// A number, a date or a boolean may need quotes: the delimiter or what stands for NULL may be in it.
+    odd: bool,
+    /// A list on its way to its field.
     scratch: Vec<u8>,
     tally: Tally,
 }
@@ -27,7 +27,7 @@ impl Csv {
         Csv {
             options: options.clone(),
             labels: columns.iter().map(|column| column.label.clone()).collect(),
-            core: csv_core::WriterBuilder::new().delimiter(options.delimiter).build(),
+            odd: !options.null_as.is_empty() || !b",;|\t".contains(&options.delimiter),
             scratch: Vec::new(),
             tally: Tally::default(),
         }
@@ -35,36 +35,54 @@ impl Csv {
 
     /// Appends one field without its delimiter.
     fn field(&mut self, cell: &Cell<'_>, out: &mut Vec<u8>) -> Result<()> {
-        if matches!(cell, Cell::Null) {
-            out.extend_from_slice(self.options.null_as.as_bytes());
-            return Ok(());
-        }
-        let start = out.len();
-        text::plain(cell, &self.options.multi_value_separator, out)?;
-        let words = matches!(cell, Cell::Text(_) | Cell::Json(_) | Cell::List(_));
-        let guarded = words && self.options.formula_guard && text::is_formula(&out[start..]);
-        if guarded {
-            self.tally.guarded_cells += 1;
-        }
-        let field = &out[start..];
-        // The guard's quote is none that csv knows, so it has no say in what follows but that the text is not
-        // NULL's.
-        let like_null = !guarded && field == self.options.null_as.as_bytes();
-        let quoted = like_null || self.core.should_quote(field);
-        if guarded || quoted {
-            self.scratch.clear();
-            if guarded {
-                self.scratch.push(b'\'');
+        match cell {
+            Cell::Null => out.extend_from_slice(self.options.null_as.as_bytes()),
+            Cell::Text(words) | Cell::Json(words) => self.words(words.as_bytes(), out),
+            Cell::List(_) => {
+                let mut words = std::mem::take(&mut self.scratch);
+                words.clear();
+                text::plain(cell, &self.options.multi_value_separator, &mut words)?;
+                self.words(&words, out);
+                self.scratch = words;
             }
-            self.scratch.extend_from_slice(&out[start..]);
-            out.truncate(start);
-            if quoted {
-                append_quoted(&self.scratch, out);
-            } else {
-                out.extend_from_slice(&self.scratch);
+            _ => {
+                let start = out.len();
+                text::plain(cell, "", out)?;
+                if self.odd && self.needs_quotes(&out[start..]) {
+                    let field = out.split_off(start);
+                    append_quoted(&field, b"", out);
+                }
             }
         }
         Ok(())
+    }
+
+    fn words(&mut self, field: &[u8], out: &mut Vec<u8>) {
+        // The guard's quote is none that csv knows, so it has no say but that the text is not NULL's.
+        let (guard, quotes): (&[u8], bool) = if self.options.formula_guard && text::is_formula(field) {
+            self.tally.guarded_cells += 1;
+            (b"'", self.breaks(field))
+        } else {
+            (b"", self.needs_quotes(field))
+        };
+        if quotes {
+            append_quoted(field, guard, out);
+        } else {
+            out.extend_from_slice(guard);
+            out.extend_from_slice(field);
+        }
+    }
+
+    /// Also where it would be taken for NULL.
+    fn needs_quotes(&self, field: &[u8]) -> bool {
+        field == self.options.null_as.as_bytes() || self.breaks(field)
+    }
+
+    /// Whether a reader would see more in it than one field.
+    fn breaks(&self, field: &[u8]) -> bool {
+        let delimiter = self.options.delimiter;
+        scan::position(field, |byte| byte == delimiter || byte == b'"' || byte == b'\n' || byte == b'\r')
+            .is_some()
     }
 
     fn line<'a>(&mut self, cells: impl Iterator<Item = Cell<'a>>, out: &mut Vec<u8>) -> Result<()> {
@@ -115,9 +133,10 @@ impl Encoder for Csv {
     }
 }
 
-/// Appends `field` in quotes, those in it doubled.
-fn append_quoted(field: &[u8], out: &mut Vec<u8>) {
+/// Appends guard and field in quotes, those in it doubled.
+fn append_quoted(field: &[u8], guard: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
+    out.extend_from_slice(guard);
     let start = out.len();
     // Room for a field of nothing but quotes: then one call is enough.
     out.resize(start + 2 * field.len(), 0);

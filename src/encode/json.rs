@@ -4,6 +4,7 @@
 //! start and is copied as it is. Values are written straight from the cells; nothing is parsed and no tree is
 //! built (a `serde_json::Value` per row would cost five times as much).
 
+pub mod string;
 mod template;
 mod value;
 

@@ -15,6 +15,7 @@ mod fixture;
 mod format;
 mod json;
 mod options;
+mod scan;
 mod text;
 mod time;
 mod xlsx;
@@ -25,6 +26,7 @@ use crate::error::Result;
 
 pub use cell::{Cell, Column, Kind};
 pub use format::Format;
+pub use json::string::append as json_string;
 pub use options::{Compression, CsvOptions, Options, Order, XlsxOptions};
 
 /// One file in the making: `begin` once, `row` for each row, `finish` once.

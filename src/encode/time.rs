@@ -69,31 +69,23 @@ pub fn instant(micros: i64, out: &mut Vec<u8>) {
 
 fn civil_date(days: i64, out: &mut Vec<u8>) {
     let Civil { year, month, day } = civil(days);
-    if year < 0 {
-        out.push(b'-');
-    } else if year > 9_999 {
-        out.push(b'+');
-    }
-    let year = year.unsigned_abs();
-    if year > 9_999 {
-        digits(year, 5.max(year.ilog10() as usize + 1), out);
+    if (0..=9_999).contains(&year) {
+        let ([a, b], [c, d]) = (two(year / 100), two(year % 100));
+        out.extend_from_slice(&[a, b, c, d]);
     } else {
-        digits(year, 4, out);
+        out.push(if year < 0 { b'-' } else { b'+' });
+        let year = year.unsigned_abs();
+        digits(year, 4.max(year.ilog10() as usize + 1), out);
     }
-    out.push(b'-');
-    digits(u64::from(month), 2, out);
-    out.push(b'-');
-    digits(u64::from(day), 2, out);
+    let ([a, b], [c, d]) = (two(i64::from(month)), two(i64::from(day)));
+    out.extend_from_slice(&[b'-', a, b, b'-', c, d]);
 }
 
 /// `micros` is within a day. A fraction is written only where there is one, without trailing zeros.
 fn time_of_day(micros: i64, out: &mut Vec<u8>) {
     let seconds = micros / 1_000_000;
-    digits((seconds / 3_600) as u64, 2, out);
-    out.push(b':');
-    digits((seconds / 60 % 60) as u64, 2, out);
-    out.push(b':');
-    digits((seconds % 60) as u64, 2, out);
+    let ([a, b], [c, d], [e, f]) = (two(seconds / 3_600), two(seconds / 60 % 60), two(seconds % 60));
+    out.extend_from_slice(&[a, b, b':', c, d, b':', e, f]);
     let mut fraction = (micros % 1_000_000) as u64;
     if fraction != 0 {
         let mut width = 6;
@@ -104,6 +96,11 @@ fn time_of_day(micros: i64, out: &mut Vec<u8>) {
         out.push(b'.');
         digits(fraction, width, out);
     }
+}
+
+/// Two decimal digits of a number below a hundred.
+fn two(value: i64) -> [u8; 2] {
+    [b'0' + (value / 10) as u8, b'0' + (value % 10) as u8]
 }
 
 /// Appends `value` in `width` decimal digits (at most 20), padded with zeros.

@@ -9,9 +9,10 @@ use crate::request::filter::Param;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 use std::ffi::CString;
+use std::ops::ControlFlow;
 
-/// What takes the rows.
-pub type Sink<'a> = dyn FnMut(&[Cell<'_>]) -> Result<()> + 'a;
+/// What takes the rows, and says after each whether it wants another.
+pub type Sink<'a> = dyn FnMut(&[Cell<'_>]) -> Result<ControlFlow<()>> + 'a;
 
 /// A DestReceiver (tcop/dest.h) whose first member is the server's part.
 #[repr(C)]
@@ -21,6 +22,8 @@ pub(super) struct Receiver<'a> {
     reader: RowReader,
     /// Set by the sink: the executor is asked to stop, and the error is returned once it has.
     failure: Option<Error>,
+    /// The sink has enough for now.
+    stopped: bool,
 }
 
 impl<'a> Receiver<'a> {
@@ -36,6 +39,7 @@ impl<'a> Receiver<'a> {
             sink,
             reader: RowReader::new(local),
             failure: None,
+            stopped: false,
         }
     }
 
@@ -43,8 +47,9 @@ impl<'a> Receiver<'a> {
         std::ptr::from_mut(self).cast()
     }
 
-    pub(super) fn outcome(self) -> Result<()> {
-        self.failure.map_or(Ok(()), Err)
+    /// Whether the sink stopped the reading.
+    pub(super) fn outcome(self) -> Result<bool> {
+        self.failure.map_or(Ok(self.stopped), Err)
     }
 }
 
@@ -81,7 +86,11 @@ unsafe extern "C-unwind" fn receive(
     // SAFETY: as in `startup`; the slot holds a tuple of the descriptor that startup saw.
     let receiver = &mut *this.cast::<Receiver<'_>>();
     match receiver.reader.read(slot, &mut *receiver.sink) {
-        Ok(()) => true,
+        Ok(ControlFlow::Continue(())) => true,
+        Ok(ControlFlow::Break(())) => {
+            receiver.stopped = true;
+            false
+        }
         Err(error) => {
             receiver.failure = Some(error);
             false
@@ -117,7 +126,7 @@ pub fn for_each_row(sql: &str, bound: &[Param], local: bool, sink: &mut Sink<'_>
                 format!("the export's query failed with SPI code {code}"),
             ));
         }
-        outcome
+        outcome.map(|_| ())
     }
 }
 

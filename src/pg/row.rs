@@ -2,10 +2,12 @@
 //!
 //! What a row allocates is in a memory context of its own, emptied before the next row.
 
+use super::query::Sink;
 use super::tuple::Reader;
 use crate::encode::Cell;
 use crate::error::Result;
 use pgrx::pg_sys;
+use std::ops::ControlFlow;
 
 /// All columns of a result.
 pub struct RowReader {
@@ -56,8 +58,8 @@ impl RowReader {
     pub unsafe fn read(
         &mut self,
         slot: *mut pg_sys::TupleTableSlot,
-        sink: &mut dyn FnMut(&[Cell<'_>]) -> Result<()>,
-    ) -> Result<()> {
+        sink: &mut Sink<'_>,
+    ) -> Result<ControlFlow<()>> {
         pg_sys::MemoryContextReset(self.row);
         let outer = pg_sys::MemoryContextSwitchTo(self.row);
         if i32::from((*slot).tts_nvalid) < self.readers.len() as i32 {

@@ -6,6 +6,8 @@
 use crate::error::{Error, Kind, Result};
 use pgrx::{pg_sys, FromDatum, IntoDatum};
 use serde::de::DeserializeOwned;
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ffi::{CStr, CString};
 
 /// A bound value; NULL where it is None.
@@ -98,6 +100,40 @@ impl Row {
     }
 }
 
+thread_local! {
+    /// Plans of statements that this session has run, as PL/pgSQL keeps those of its functions: what asks is most often a pooled
+    /// session that asks again, and parsing and planning take longer than all else. The server plans them anew when a table
+    /// changes (plancache.c).
+    static PLANS: RefCell<HashMap<(Box<str>, Vec<pg_sys::Oid>), pg_sys::SPIPlanPtr>> = RefCell::default();
+}
+
+/// Plans kept at most; more than this project has statements, of which a few are put together at run time.
+const MOST_PLANS: usize = 100;
+
+/// The plan of a statement, which stays valid until SPI is left.
+///
+/// # Safety
+/// SPI is connected.
+unsafe fn plan(sql: &str, types: &mut [pg_sys::Oid]) -> Result<pg_sys::SPIPlanPtr> {
+    let key = (Box::from(sql), types.to_vec());
+    if let Some(plan) = PLANS.with_borrow(|plans| plans.get(&key).copied()) {
+        return Ok(plan);
+    }
+    let statement =
+        CString::new(sql).map_err(|_| Error::new(Kind::Internal, "a statement contains a NUL byte"))?;
+    // One plan whatever the values: they are keys, for which there is an index.
+    let generic = pg_sys::CURSOR_OPT_GENERIC_PLAN as i32;
+    let plan =
+        pg_sys::SPI_prepare_cursor(statement.as_ptr(), types.len() as i32, types.as_mut_ptr(), generic);
+    if plan.is_null() {
+        return Err(Error::new(Kind::Internal, "a statement of the extension could not be prepared"));
+    }
+    if PLANS.with_borrow(HashMap::len) < MOST_PLANS && pg_sys::SPI_keepplan(plan) == 0 {
+        PLANS.with_borrow_mut(|plans| plans.insert(key, plan));
+    }
+    Ok(plan)
+}
+
 /// Runs a statement inside one SPI session, which frees everything it took.
 fn execute<T>(
     sql: &str,
@@ -105,8 +141,6 @@ fn execute<T>(
     access: Access,
     each: impl Fn(Row) -> Result<T>,
 ) -> Result<(u64, Vec<T>)> {
-    let statement =
-        CString::new(sql).map_err(|_| Error::new(Kind::Internal, "a statement contains a NUL byte"))?;
     // Whoever runs it: names and operators are the server's own.
     let scope = super::guc::Scope::open();
     scope.set("search_path", "pg_catalog, pg_temp", super::guc::Rights::Superuser);
@@ -122,10 +156,8 @@ fn execute<T>(
             nulls.push(if datum.is_none() { b'n' } else { b' ' } as core::ffi::c_char);
             values.push(datum.unwrap_or(pg_sys::Datum::from(0usize)));
         }
-        let code = pg_sys::SPI_execute_with_args(
-            statement.as_ptr(),
-            args.len() as i32,
-            types.as_mut_ptr(),
+        let code = pg_sys::SPI_execute_plan(
+            plan(sql, &mut types)?,
             values.as_mut_ptr(),
             nulls.as_ptr(),
             access == Access::Read,

@@ -7,6 +7,9 @@ use crate::request::filter::Param;
 use pgrx::pg_sys;
 use std::ffi::CString;
 
+/// Rows of one fetch at most; between two of them the caller's session looks for a cancel request and gives memory back.
+const MOST_ROWS: i64 = 1000;
+
 /// An open portal, kept by name: it ends with the transaction at the latest.
 pub struct Stream {
     name: CString,
@@ -39,8 +42,8 @@ impl Stream {
         }
     }
 
-    /// Gives up to `count` rows to `sink`; the number of rows read, fewer than `count` at the end.
-    pub fn fetch(&self, count: i64, sink: &mut Sink<'_>) -> Result<u64> {
+    /// Gives rows to `sink` until it wants no more; false: there are no more.
+    pub fn fetch(&self, sink: &mut Sink<'_>) -> Result<bool> {
         // SAFETY: the portal is looked up by name, so a portal that is gone is an error and no stray pointer.
         unsafe {
             let portal = pg_sys::SPI_cursor_find(self.name.as_ptr());
@@ -48,14 +51,19 @@ impl Stream {
                 return Err(Error::new(Kind::NotInPrerequisiteState, "the export's cursor was closed"));
             }
             let mut receiver = Receiver::new(sink, self.local);
-            let fetched = pg_sys::PortalRunFetch(
+            pg_sys::PortalRunFetch(
                 portal,
                 pg_sys::FetchDirection::FETCH_FORWARD,
-                count,
+                MOST_ROWS,
                 receiver.as_server(),
             );
-            receiver.outcome()?;
-            Ok(fetched)
+            let stopped = receiver.outcome()?;
+            if stopped {
+                // Fewer rows than asked for are the end to a portal (PortalRunSelect, pquery.c), also where the receiver wanted no
+                // more; the executor stands after the last row that it gave (ExecutePlan, execMain.c) and goes on from there.
+                (*portal).atEnd = false;
+            }
+            Ok(!(*portal).atEnd)
         }
     }
 

@@ -3,7 +3,7 @@
 //! Text types are read where they lie; numbers, dates and booleans are taken from the datum; all else goes through
 //! the type's output function, looked up once.
 
-use super::{hstore, types};
+use super::{hstore, jsonb, numeric, types};
 use crate::encode::{Cell, Kind};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use pgrx::pg_sys;
@@ -27,8 +27,9 @@ pub(super) enum Reader {
     /// text, varchar, char(n), json: the bytes after the varlena header.
     Text,
     JsonText,
-    Jsonb,
-    Numeric(pg_sys::FmgrInfo),
+    /// With the text of the value at hand.
+    Jsonb(Vec<u8>),
+    Numeric(Vec<u8>, pg_sys::FmgrInfo),
     Output(pg_sys::FmgrInfo),
     /// Of the extension hstore: as JSON.
     Hstore(pg_sys::FmgrInfo),
@@ -92,8 +93,8 @@ impl Reader {
             pg_sys::TIMESTAMPTZOID => Reader::Instant { local },
             pg_sys::TEXTOID | pg_sys::VARCHAROID | pg_sys::BPCHAROID => Reader::Text,
             pg_sys::JSONOID => Reader::JsonText,
-            pg_sys::JSONBOID => Reader::Jsonb,
-            pg_sys::NUMERICOID => Reader::Numeric(output_function(base)),
+            pg_sys::JSONBOID => Reader::Jsonb(Vec::new()),
+            pg_sys::NUMERICOID => Reader::Numeric(Vec::new(), output_function(base)),
             _ if types::is_hstore(base) => Reader::Hstore(output_function(base)),
             _ => match element_type(base) {
                 Some(element) => Reader::Array(Box::new(Element::of(element, local))),
@@ -129,13 +130,23 @@ impl Reader {
             }
             Reader::Text => Cell::Text(varlena_text(datum)?),
             Reader::JsonText => Cell::Json(varlena_text(datum)?),
-            Reader::Jsonb => {
+            Reader::Jsonb(text) => {
+                text.clear();
+                if jsonb::append(varlena(datum), text).is_some() {
+                    return Ok(Cell::Json(own(text)?));
+                }
                 let value = pg_sys::pg_detoast_datum(datum.cast_mut_ptr());
                 let container = std::ptr::addr_of_mut!((*value.cast::<pg_sys::Jsonb>()).root);
                 let size = pgrx::varsize(value) as i32;
                 Cell::Json(c_text(pg_sys::JsonbToCString(std::ptr::null_mut(), container, size))?)
             }
-            Reader::Numeric(output) => Cell::Numeric(c_text(pg_sys::OutputFunctionCall(output, datum))?),
+            Reader::Numeric(text, output) => {
+                text.clear();
+                if numeric::append(varlena(datum), text).is_some() {
+                    return Ok(Cell::Numeric(own(text)?));
+                }
+                Cell::Numeric(c_text(pg_sys::OutputFunctionCall(output, datum))?)
+            }
             Reader::Output(output) => Cell::Text(c_text(pg_sys::OutputFunctionCall(output, datum))?),
             Reader::Hstore(output) => {
                 let text = c_text(pg_sys::OutputFunctionCall(output, datum))?;
@@ -183,6 +194,12 @@ impl Element {
                 .cast::<Cell<'r>>();
         for index in 0..count {
             let cell = if *nulls.add(index) { Cell::Null } else { self.reader.read(*values.add(index))? };
+            // Those lie in the reader, which goes on to the next element.
+            let cell = match cell {
+                Cell::Json(text) => Cell::Json(keep(text)),
+                Cell::Numeric(text) => Cell::Numeric(keep(text)),
+                other => other,
+            };
             cells.add(index).write(cell);
         }
         Ok(std::slice::from_raw_parts(cells, count))
@@ -203,10 +220,28 @@ fn output_function(type_oid: pg_sys::Oid) -> pg_sys::FmgrInfo {
 /// # Safety
 /// `datum` is a varlena; the result lives as long as the tuple or the current memory context.
 unsafe fn varlena_text<'r>(datum: pg_sys::Datum) -> Result<&'r str> {
-    let value = pg_sys::pg_detoast_datum_packed(datum.cast_mut_ptr());
-    let bytes =
-        std::slice::from_raw_parts(pgrx::vardata_any(value).cast::<u8>(), pgrx::varsize_any_exhdr(value));
-    utf8(bytes)
+    utf8(varlena(datum))
+}
+
+/// The bytes after the header.
+///
+/// # Safety
+/// As for [`varlena_text`].
+unsafe fn varlena<'r>(datum: pg_sys::Datum) -> &'r [u8] {
+    let mut value = datum.cast_mut_ptr::<pg_sys::varlena>();
+    // Most values lie in the tuple as they are; a call into the server costs more than all else that is done with them.
+    if pgrx::varatt_is_1b_e(value) || pgrx::varatt_is_4b_c(value) {
+        value = pg_sys::pg_detoast_datum_packed(value);
+    }
+    std::slice::from_raw_parts(pgrx::vardata_any(value).cast::<u8>(), pgrx::varsize_any_exhdr(value))
+}
+
+/// What a reader wrote into its own buffer.
+///
+/// # Safety
+/// 'r ends before the reader's next value.
+unsafe fn own<'r>(text: &[u8]) -> Result<&'r str> {
+    utf8(std::slice::from_raw_parts(text.as_ptr(), text.len()))
 }
 
 /// # Safety

@@ -9,7 +9,6 @@ use super::walk::{Stop, Walk};
 use super::{fragments, REDACTED};
 use crate::catalog::personal::is_personal;
 use crate::catalog::secrets::{counts, Names};
-use std::collections::HashMap;
 
 /// How a value is searched.
 #[derive(Clone, Copy, Default)]
@@ -46,18 +45,20 @@ pub struct Key {
     pub personal: bool,
 }
 
-/// Remembers keys, which repeat from row to row; boundedly, for documents whose keys are data.
+/// Remembers keys, which repeat from row to row; boundedly, for documents whose keys are data: each has one place, and
+/// drives out who was there.
 pub struct Scrubber {
     names: Names,
-    known: HashMap<String, Key>,
+    known: Vec<Option<(Box<str>, Key)>>,
 }
 
-/// Keys that are remembered.
-const MOST_KEYS: usize = 1024;
+/// Places for keys, and the longest that is remembered.
+const PLACES: usize = 1024;
+const LONGEST: usize = 64;
 
 impl Scrubber {
     pub fn new(names: Names) -> Scrubber {
-        Scrubber { names, known: HashMap::new() }
+        Scrubber { names, known: vec![None; PLACES] }
     }
 
     /// The document as it may leave; None: as it is.
@@ -98,16 +99,28 @@ impl Scrubber {
     }
 
     fn known(&mut self, name: &str) -> Key {
-        if let Some(key) = self.known.get(name) {
-            return *key;
+        let place = place(name);
+        match self.known.get(place) {
+            Some(Some((known, key))) if **known == *name => return *key,
+            _ => {}
         }
         let secret = self.names.is_secret(name);
         let key = Key { secret, counts: secret && counts(name), personal: is_personal(name) };
-        if self.known.len() < MOST_KEYS {
-            self.known.insert(name.to_owned(), key);
+        if let (Some(known), true) = (self.known.get_mut(place), name.len() <= LONGEST) {
+            *known = Some((name.into(), key));
         }
         key
     }
+}
+
+/// A key's place: by its length, its first eight bytes and its last.
+fn place(name: &str) -> usize {
+    let eight = |bytes: &[u8]| bytes.iter().fold(0u64, |word, byte| word << 8 | u64::from(*byte));
+    let bytes = name.as_bytes();
+    let (first, last) = (&bytes[..bytes.len().min(8)], &bytes[bytes.len().saturating_sub(8)..]);
+    let mixed =
+        (eight(first) ^ eight(last).rotate_left(31) ^ bytes.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> 54) as usize % PLACES
 }
 
 /// Whether a text begins as a document does that may have keys. One look at the first byte of most texts.

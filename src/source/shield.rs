@@ -5,7 +5,7 @@
 //! handed on as it came, without a copy.
 
 use super::disguise::Disguise;
-use super::scrub::{Care, Scrubber};
+use super::scrub::{may_be_document, Care, Scrubber};
 use super::REDACTED;
 use crate::catalog::model::Treatment;
 use crate::catalog::secrets::Names;
@@ -25,12 +25,14 @@ pub struct Guard {
 
 /// The rules of all columns.
 pub struct Shield {
-    guards: Vec<Guard>,
+    /// How many columns there are.
+    width: usize,
+    /// Those that may have something to hide, and their places.
+    watched: Vec<(usize, Guard)>,
     pseudonyms: Option<Disguise>,
     scrubber: Scrubber,
-    /// What becomes of the current row's cells.
-    changes: Vec<Change>,
-    idle: bool,
+    /// What changes in the current row.
+    changes: Vec<(usize, Change)>,
 }
 
 /// What becomes of a cell.
@@ -47,15 +49,19 @@ enum Change {
 impl Shield {
     /// `key`: the tenant's secret for pseudonyms.
     pub fn new(guards: &[Guard], columns: &[Column], names: Names, key: Option<[u8; 32]>) -> Shield {
-        let open = |(guard, column): (&Guard, &Column)| {
+        let open = |guard: &Guard, column: &Column| {
             guard.treatment == Treatment::Keep && !matches!(column.kind, Kind::Text | Kind::Json | Kind::List)
         };
+        let watched = guards.iter().zip(columns).enumerate();
         Shield {
-            guards: guards.to_vec(),
+            width: guards.len(),
+            watched: watched
+                .filter(|(_, (guard, column))| !open(guard, column))
+                .map(|(place, (guard, _))| (place, *guard))
+                .collect(),
             pseudonyms: key.and_then(|key| Disguise::pseudonyms(&key).ok()),
             scrubber: Scrubber::new(names),
-            changes: Vec::with_capacity(guards.len()),
-            idle: guards.iter().zip(columns).all(open),
+            changes: Vec::new(),
         }
     }
 
@@ -65,40 +71,46 @@ impl Shield {
         cells: &[Cell<'_>],
         next: &mut dyn FnMut(&[Cell<'_>]) -> Result<()>,
     ) -> Result<()> {
-        if cells.len() != self.guards.len() {
+        if cells.len() != self.width {
             return Err(Error::new(
                 ErrorKind::Internal,
                 "a row has not as many cells as the export has columns",
             ));
         }
-        if self.idle {
-            return next(cells);
-        }
         self.changes.clear();
-        let mut any = false;
-        for (cell, guard) in cells.iter().zip(&self.guards) {
-            let change = change(cell, *guard, self.pseudonyms.as_ref(), &mut self.scrubber)?;
-            any |= !matches!(change, Change::Same);
-            self.changes.push(change);
+        for (place, guard) in &self.watched {
+            let cell = &cells[*place];
+            if is_open(cell, guard) {
+                continue;
+            }
+            match change(cell, *guard, self.pseudonyms.as_ref(), &mut self.scrubber)? {
+                Change::Same => {}
+                change => self.changes.push((*place, change)),
+            }
         }
-        if !any {
+        if self.changes.is_empty() {
             return next(cells);
         }
-        let has_lists = self.changes.iter().any(|change| matches!(change, Change::Each(_)));
-        let rows = self.changes.iter().zip(cells);
-        let lists: Vec<_> =
-            if has_lists { rows.map(|(change, cell)| change.items(cell)).collect() } else { Vec::new() };
-        let shielded: Vec<Cell<'_>> = self
-            .changes
-            .iter()
-            .zip(cells)
-            .enumerate()
-            .map(|(place, (change, cell))| match lists.get(place) {
-                Some(Some(items)) => Cell::List(items),
-                _ => change.cell(cell),
-            })
-            .collect();
+        let lists: Vec<Option<Vec<Cell<'_>>>> =
+            self.changes.iter().map(|(place, change)| change.items(&cells[*place])).collect();
+        let mut shielded = cells.to_vec();
+        for ((place, change), items) in self.changes.iter().zip(&lists) {
+            shielded[*place] = match items {
+                Some(items) => Cell::List(items),
+                None => change.cell(&cells[*place]),
+            };
+        }
         next(&shielded)
+    }
+}
+
+/// Whether one look tells that a value may leave as it is; most can.
+#[inline]
+fn is_open(cell: &Cell<'_>, guard: &Guard) -> bool {
+    match cell {
+        Cell::Null => true,
+        Cell::Text(text) => guard.treatment == Treatment::Keep && !guard.json_text && !may_be_document(text),
+        _ => false,
     }
 }
 

@@ -15,6 +15,7 @@ use crate::source::plan::{self, Plan};
 use crate::tenant_key;
 use chrono::{DateTime, Datelike, SecondsFormat, Timelike, Utc};
 use std::io::Write;
+use std::ops::ControlFlow;
 
 /// How much is encoded before it goes to the spool.
 const BATCH: usize = 64 * 1024;
@@ -111,7 +112,7 @@ fn read(
             wait::interrupted()?;
             progress::rows(rows);
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     })?;
     Ok(rows)
 }

@@ -1,6 +1,7 @@
 //! One value as JSON, on one line.
 
-use crate::encode::{text, time, Cell};
+use super::string;
+use crate::encode::{scan, text, time, Cell};
 use crate::error::Result;
 
 /// Appends a cell. Numbers keep every digit; what JSON has no number for (NaN, infinities) is a string with
@@ -17,7 +18,7 @@ pub fn append(cell: &Cell<'_>, out: &mut Vec<u8>) -> Result<()> {
             out.push(b'"');
         }
         Cell::Numeric(digits) if is_number(digits.as_bytes()) => out.extend_from_slice(digits.as_bytes()),
-        Cell::Numeric(words) | Cell::Text(words) => string(words, out)?,
+        Cell::Numeric(words) | Cell::Text(words) => string::append(words.as_bytes(), out),
         Cell::Date(days) => {
             out.push(b'"');
             time::date(days, out);
@@ -48,10 +49,6 @@ pub fn append(cell: &Cell<'_>, out: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
-fn string(words: &str, out: &mut Vec<u8>) -> Result<()> {
-    serde_json::to_writer(out, words).map_err(text::unwritable)
-}
-
 /// Is this a number as RFC 8259, section 6, has it? The server prints neither `+` nor leading zeros, but a
 /// wrong guess here would spoil the whole line.
 fn is_number(text: &[u8]) -> bool {
@@ -70,7 +67,7 @@ fn is_number(text: &[u8]) -> bool {
 /// escapes them, RFC 8259, section 7), so such a value loses its white space outside strings, and nothing
 /// else.
 fn embed(json: &[u8], out: &mut Vec<u8>) {
-    if !json.iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
+    if scan::position(json, |byte| byte == b'\n' || byte == b'\r').is_none() {
         out.extend_from_slice(json);
         return;
     }
