@@ -2,6 +2,7 @@
 COMMENT ON FUNCTION acct_export_start IS 'starts an export in the background; returns the job';
 COMMENT ON FUNCTION acct_export_retry IS 'asks for a failed or cancelled job''s export again; returns the new job';
 COMMENT ON FUNCTION acct_export_ndjson IS 'streams an export as NDJSON lines; in a select list nothing is stored';
+COMMENT ON FUNCTION acct_export_preview IS 'what an export would hold: columns, number of rows, five rows masked as they would be, fields left out, whose rows';
 COMMENT ON FUNCTION acct_export_csv IS 'streams an export as CSV lines, header first; in a select list nothing is stored';
 COMMENT ON FUNCTION acct_export_job IS 'an export job as one JSON document, with the request echoed';
 COMMENT ON FUNCTION acct_export_cancel IS 'cancels a queued or running export job';

@@ -5,5 +5,7 @@ mod catalogue;
 mod declare;
 mod deliver;
 mod follow;
+mod preview;
+mod reading;
 mod start;
 mod stream;

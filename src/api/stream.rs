@@ -1,19 +1,15 @@
 //! The streaming twins: rows of an export as lines, made as the caller reads them; nothing is stored.
 
-use super::start::{check, Selection};
-use crate::audit::denied::{self, Attempt};
-use crate::audit::{self, By, Event};
-use crate::catalog::load;
-use crate::encode::{encoder, Cell, Encoder, Format, Order, Setup};
+use super::reading::{as_caller, watched, Reading};
+use super::start::Selection;
+use crate::audit;
+use crate::encode::{encoder, Cell, Encoder, Format, Setup};
 use crate::error::{Error, Result};
-use crate::pg::identity::{self, Reader};
 use crate::pg::line::{Batch, Line};
-use crate::pg::report::{self, raise, Report};
+use crate::pg::report::{raise, Report};
 use crate::pg::stream::Stream;
 use crate::request::Asked;
-use crate::source::plan;
 use crate::source::shield::Shield;
-use crate::tenant_key;
 use pgrx::datum::{Date, JsonB, TimestampWithTimeZone};
 use pgrx::prelude::*;
 use serde_json::json;
@@ -36,47 +32,26 @@ struct Lines {
 }
 
 impl Lines {
-    /// Checks, opens and tells of it.
     fn of(asked: &Asked, format: Format) -> Result<Lines> {
-        let attempt = || Attempt {
-            action: "stream",
-            dataset: &asked.dataset,
-            job: None,
-            detail: json!({ "format": format.as_str(), "request": asked }),
-        };
-        denied::watch(attempt, || Lines::open(asked, format))
+        watched(asked, format, "stream", || Lines::open(asked, format))
     }
 
+    /// Checks, opens and tells of it.
     fn open(asked: &Asked, format: Format) -> Result<Lines> {
-        let context = check(asked, format, Order::None)?;
-        let options = plan::options(asked, format)?;
-        if options.compression.is_some() {
+        let reading = Reading::of(asked, format)?;
+        if reading.options.compression.is_some() {
             return Err(Error::invalid("a streamed export cannot be compressed")
                 .hint("Compress the stream where it is saved."));
         }
-        let loaded = load::load_for_reading(&asked.dataset)?;
-        let plan = plan::build(&loaded, asked, &context, &options, Order::None)?;
-        let key = if plan.pseudonymises() { Some(tenant_key::of(context.tenant.as_deref())?) } else { None };
         let setup = Setup { title: String::new(), time_zone: String::new() };
-        let mut encoder = encoder(format, &options, &plan.columns, setup)?;
+        let mut encoder = encoder(format, &reading.options, &reading.plan.columns, setup)?;
         let mut header = Vec::new();
         encoder.begin(&mut header)?;
-        let stream = report::reading(|| {
-            identity::as_requester(&reader(), || Stream::open(&plan.sql, &plan.params, false))
-        })?;
-        let fields: Vec<&str> = plan.columns.iter().map(|column| column.name.as_str()).collect();
-        let detail = json!({
-            "format": format.as_str(), "stream": true, "filter": asked.filter, "period": asked.period,
-            "start_date": asked.start_date, "end_date": asked.end_date, "since": asked.since, "fields": fields,
-            "anonymise": asked.anonymise, "include_disabled": asked.include_disabled, "all_tenants": asked.all_tenants,
-        });
-        let mut event = Event::new(audit::EXPORTED, By::caller(), detail);
-        event.dataset = Some(asked.dataset.clone());
-        event.tenant = context.tenant;
-        audit::left(event)?;
+        let stream = reading.open()?;
+        reading.tell(audit::EXPORTED, asked, json!({ "format": format.as_str(), "stream": true }))?;
         let mut lines = Lines {
             stream,
-            shield: plan.shield(key),
+            shield: reading.shield(),
             encoder,
             ready: Batch::default(),
             mark: Vec::new(),
@@ -102,7 +77,7 @@ impl Lines {
             ends.push(block.len());
             Ok(if block.len() < *enough { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
         };
-        let more = report::reading(|| identity::as_requester(&reader(), || stream.fetch(&mut take)))?;
+        let more = as_caller(|| stream.fetch(&mut take))?;
         if !more {
             self.done = true;
             self.stream.close();
@@ -121,11 +96,6 @@ impl Iterator for Lines {
         }
         self.ready.take()
     }
-}
-
-/// The caller reads as themselves, in their own session.
-fn reader() -> Reader<'static> {
-    Reader { role: identity::current_user(), own_session: false, settings: &[] }
 }
 
 /// Streams an export as NDJSON, one object a row. In a select list the first rows arrive before the last are read.

@@ -23,6 +23,7 @@ pub use event::{By, Event};
 pub use record::{left, record, record_by, record_cancelled, record_plain};
 
 pub const EXPORTED: &str = "user.bulk_export";
+pub const PREVIEWED: &str = "user.bulk_export.previewed";
 pub const REQUESTED: &str = "user.bulk_export.requested";
 pub const DENIED: &str = "user.bulk_export.denied";
 pub const FAILED: &str = "user.bulk_export.failed";

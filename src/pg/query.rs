@@ -130,6 +130,18 @@ pub fn for_each_row(sql: &str, bound: &[Param], local: bool, sink: &mut Sink<'_>
     }
 }
 
+/// How many rows a SELECT has.
+pub fn count(sql: &str, bound: &[Param]) -> Result<i64> {
+    let mut count = 0;
+    for_each_row(&format!("SELECT pg_catalog.count(*) FROM ({sql}) AS q"), bound, false, &mut |cells| {
+        if let [Cell::Int(rows)] = cells {
+            count = *rows;
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(count)
+}
+
 /// The planner's estimate of the number of rows.
 pub fn estimate(sql: &str, bound: &[Param]) -> Result<i64> {
     let statement = statement(sql)?;

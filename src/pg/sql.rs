@@ -104,8 +104,11 @@ thread_local! {
     /// Plans of statements that this session has run, as PL/pgSQL keeps those of its functions: what asks is most often a pooled
     /// session that asks again, and parsing and planning take longer than all else. The server plans them anew when a table
     /// changes (plancache.c).
-    static PLANS: RefCell<HashMap<(Box<str>, Vec<pg_sys::Oid>), pg_sys::SPIPlanPtr>> = RefCell::default();
+    static PLANS: RefCell<HashMap<Statement, pg_sys::SPIPlanPtr>> = RefCell::default();
 }
+
+/// A statement's text and the types of its parameters.
+type Statement = (Box<str>, Vec<pg_sys::Oid>);
 
 /// Plans kept at most; more than this project has statements, of which a few are put together at run time.
 const MOST_PLANS: usize = 100;

@@ -47,3 +47,58 @@ fn unicode(text: &str) -> (char, &str) {
     }
     (char::from_u32(u32::from(first)).unwrap_or(char::REPLACEMENT_CHARACTER), after)
 }
+
+/// A JSON text that `jsonb` can hold: NUL and halves of surrogate pairs, which `json` keeps as escapes and `jsonb` refuses with an
+/// error that quotes them, become U+FFFD.
+pub fn storable(json: &str) -> Cow<'_, str> {
+    if !json.contains("\\u") {
+        return Cow::Borrowed(json);
+    }
+    let mut out = String::with_capacity(json.len());
+    let mut rest = json;
+    while let Some((plain, escaped)) = rest.split_once('\\') {
+        out.push_str(plain);
+        let mut letters = escaped.chars();
+        match letters.next() {
+            Some('u') => {
+                let (letter, after) = unicode(letters.as_str());
+                if matches!(letter, '\0' | char::REPLACEMENT_CHARACTER) {
+                    out.push(char::REPLACEMENT_CHARACTER);
+                } else {
+                    out.push('\\');
+                    out.push_str(&escaped[..escaped.len() - after.len()]);
+                }
+                rest = after;
+            }
+            Some(other) => {
+                out.push('\\');
+                out.push(other);
+                rest = letters.as_str();
+            }
+            None => rest = "",
+        }
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_jsonb_refuses_is_replaced() {
+        for (json, wanted) in [
+            (r#""plain""#, r#""plain""#),
+            (r#""\u00e9 \n \\u0000 \ud83d\ude00""#, r#""\u00e9 \n \\u0000 \ud83d\ude00""#),
+            (
+                r#"{"a\u0000b": "\ud800", "c": "\udc00\ud800x"}"#,
+                "{\"a\u{fffd}b\": \"\u{fffd}\", \"c\": \"\u{fffd}\u{fffd}x\"}",
+            ),
+        ] {
+            assert_eq!(storable(json), wanted);
+            assert!(serde_json::from_str::<serde_json::Value>(&storable(json)).is_ok());
+        }
+    }
+}

@@ -8,5 +8,7 @@ mod scrub;
 pub mod shield;
 mod walk;
 
+pub use escape::storable;
+
 /// What stands in the place of a redacted value (seed 003).
 const REDACTED: &str = "[redacted]";

@@ -1,0 +1,165 @@
+//! `acct_export_preview`: what an export would hold, before anybody asks for it.
+
+use super::reading::{as_caller, watched, Reading};
+use super::start::Selection;
+use crate::audit;
+use crate::encode::{encoder, Cell, Format, Setup};
+use crate::error::{Error, Result};
+use crate::pg::report::Report;
+use crate::pg::{catalog, identity, query};
+use crate::request::Asked;
+use crate::source::storable;
+use pgrx::datum::{Date, JsonB, TimestampWithTimeZone};
+use pgrx::prelude::*;
+use serde_json::{json, Map, Value};
+use std::ops::ControlFlow;
+
+/// Rows that are shown.
+const SHOWN: usize = 5;
+
+struct Preview {
+    columns: Vec<String>,
+    rows_estimated: i64,
+    rows_exact: Option<i64>,
+    sample: Value,
+    barred: Value,
+    scope: Value,
+}
+
+impl Preview {
+    fn of(mut asked: Asked) -> Result<Preview> {
+        let count = counts(&std::mem::take(&mut asked.options))?;
+        watched(&asked, Format::Ndjson, "preview", || {
+            let reading = Reading::of(&asked, Format::Ndjson)?;
+            let plan = &reading.plan;
+            reading.tell(audit::PREVIEWED, &asked, json!({ "count": count }))?;
+            let rows_estimated = as_caller(|| query::estimate(&plan.estimate_sql, &plan.params))?;
+            let rows_exact =
+                if count { Some(as_caller(|| query::count(&plan.sql, &plan.params))?) } else { None };
+            let barred: Map<String, Value> = plan
+                .left_out
+                .iter()
+                .map(|(field, reason)| (field.clone(), Value::from(reason.as_str())))
+                .collect();
+            Ok(Preview {
+                columns: plan.columns.iter().map(|column| column.name.clone()).collect(),
+                rows_estimated,
+                rows_exact,
+                sample: first_rows(&reading)?,
+                barred: Value::Object(barred),
+                scope: scope(&reading, &asked),
+            })
+        })
+    }
+}
+
+/// The one option.
+fn counts(options: &Map<String, Value>) -> Result<bool> {
+    let hint = "Options of a preview: count, true or false.";
+    if let Some(name) = options.keys().find(|name| *name != "count") {
+        return Err(Error::invalid(format!("unknown option \"{name}\" of a preview")).hint(hint));
+    }
+    match options.get("count") {
+        None => Ok(false),
+        Some(Value::Bool(count)) => Ok(*count),
+        Some(_) => Err(Error::invalid("option \"count\" must be true or false").hint(hint)),
+    }
+}
+
+/// The first rows that the query finds, as the export would hold them: through the same masks and the same encoder.
+fn first_rows(reading: &Reading) -> Result<Value> {
+    let setup = Setup { title: String::new(), time_zone: String::new() };
+    let mut encoder = encoder(Format::Ndjson, &reading.options, &reading.plan.columns, setup)?;
+    let mut shield = reading.shield();
+    let mut rows = Vec::new();
+    let stream = reading.open()?;
+    let mut take = |cells: &[Cell<'_>]| {
+        let mut line = Vec::new();
+        shield.apply(cells, &mut |cells| encoder.row(cells, &mut line))?;
+        // A document nested deeper than a reader goes is not shown.
+        let text = String::from_utf8_lossy(&line);
+        rows.push(serde_json::from_str(&storable(&text)).unwrap_or(Value::Null));
+        Ok(if rows.len() < SHOWN { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+    };
+    as_caller(|| stream.fetch(&mut take))?;
+    stream.close();
+    Ok(Value::Array(rows))
+}
+
+/// Whose rows they are, and what sees to it.
+fn scope(reading: &Reading, asked: &Asked) -> Value {
+    let role = identity::current_user();
+    let guarded: Vec<&str> = reading
+        .loaded
+        .lineage
+        .base_tables()
+        .filter(|table| catalog::row_security_active(table.oid, role))
+        .map(|table| table.name.as_str())
+        .collect();
+    json!({
+        "role": identity::role_name(role),
+        "tenant": reading.context.tenant.as_ref().filter(|_| !asked.all_tenants),
+        "all_tenants": asked.all_tenants,
+        "row_security": guarded,
+    })
+}
+
+/// What an export would hold: its columns, how many rows, the first of them masked as they would be, what is left out and why, and
+/// whose rows they are. Stores nothing.
+///
+/// `options`: `{"count": true}` counts the rows. Errors: as `acct_export_ndjson`.
+#[pg_extern(volatile, parallel_unsafe)]
+#[allow(clippy::too_many_arguments, clippy::type_complexity)] // the contract's arguments
+fn acct_export_preview(
+    dataset: Option<String>,
+    period: default!(Option<String>, "NULL"),
+    start_date: default!(Option<Date>, "NULL"),
+    end_date: default!(Option<Date>, "NULL"),
+    period_field: default!(Option<String>, "NULL"),
+    since: default!(Option<TimestampWithTimeZone>, "NULL"),
+    filter: default!(Option<JsonB>, "NULL"),
+    fields: default!(Option<Vec<Option<String>>>, "NULL"),
+    include: default!(Option<Vec<Option<String>>>, "NULL"),
+    include_disabled: default!(Option<bool>, "NULL"),
+    anonymise: default!(Option<bool>, "false"),
+    all_tenants: default!(Option<bool>, "false"),
+    options: default!(Option<JsonB>, "'{}'"),
+) -> std::result::Result<
+    TableIterator<
+        'static,
+        (
+            name!(columns, Vec<String>),
+            name!(rows_estimated, i64),
+            name!(rows_exact, Option<i64>),
+            name!(sample, JsonB),
+            name!(barred, JsonB),
+            name!(scope, JsonB),
+        ),
+    >,
+    Report,
+> {
+    let selection = Selection {
+        dataset,
+        period,
+        start_date,
+        end_date,
+        period_field,
+        since,
+        filter,
+        fields,
+        include,
+        include_disabled,
+        anonymise,
+        all_tenants,
+        options,
+    };
+    let preview = Preview::of(selection.into_asked()?)?;
+    Ok(TableIterator::once((
+        preview.columns,
+        preview.rows_estimated,
+        preview.rows_exact,
+        JsonB(preview.sample),
+        JsonB(preview.barred),
+        JsonB(preview.scope),
+    )))
+}
