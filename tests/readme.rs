@@ -103,10 +103,12 @@ fn a_dba_registers_a_dataset() {
 fn psql_saves_a_workbook_and_deletes_it_early() {
     demo();
     let dir = directory();
-    let [save, delete] = blocks("For people in psql: save a file", "sql").try_into().unwrap();
+    let [save, preview, delete] = blocks("For people in psql: save a file", "sql").try_into().unwrap();
     let shown = psql(&save, &dir);
     assert!(shown.contains("100%  Export complete!"), "{shown}");
     assert!(workbook_rows(&dir.join("users.xlsx")) > 1000);
+    let previewed = psql(&preview, &dir);
+    assert!(previewed.contains("[redacted]") && previewed.contains("row_security"), "{previewed}");
     let deleted = psql(&delete, &dir);
     assert!(deleted.contains(" t\n"), "{deleted}");
     fs::remove_dir_all(dir).unwrap();
