@@ -46,7 +46,9 @@ CROSS JOIN LATERAL (VALUES (
 
 ALTER TABLE acct_bench.accounts ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON acct_bench.accounts
-    USING (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
+    USING (tenant_id = (SELECT nullif(current_setting('app.tenant_id', true), '')::uuid));
+CREATE INDEX ON acct_bench.accounts (tenant_id, account_id);
+CREATE INDEX ON acct_bench.accounts (tenant_id, created_at);
 GRANT USAGE ON SCHEMA acct_bench TO acct_bench_admin;
 GRANT SELECT ON acct_bench.accounts TO acct_bench_admin;
 -- COPY to /dev/null is a file to the server.

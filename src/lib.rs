@@ -2,8 +2,10 @@
 //!
 //! The way of an export: `api` decodes the call, `request` and `catalog` check it, `job` queues it, `worker` claims it,
 //! `source` plans the query and shields the values, `encode` makes bytes of the rows, `sink` spools and stores them,
-//! `deliver` hands the file out, `audit` tells of all of it. `pg` is the only room that touches the server.
+//! `deliver` hands the file out, `audit` tells of all of it, `advice` says what makes it slow. `pg` is the only room that
+//! touches the server.
 
+mod advice;
 mod api;
 mod audit;
 mod catalog;

@@ -1,5 +1,6 @@
 //! Registering datasets, and what the catalogue views show.
 
+use crate::advice::{self, Advice};
 use crate::catalog::field::{self, FieldChange};
 use crate::catalog::register::{self, Registration};
 use crate::catalog::{load, rights};
@@ -15,7 +16,8 @@ use pgrx::prelude::*;
 fn register_dataset(registration: JsonB) -> std::result::Result<(), Report> {
     let given: Registration = serde_json::from_value(registration.0)
         .map_err(|error| Error::invalid(format!("the registration cannot be read: {error}")))?;
-    Ok(register::register(&given)?)
+    register::register(&given)?;
+    Ok(advice::warn(given.dataset.as_deref().unwrap_or_default())?)
 }
 
 /// Changes how a field is labelled, ordered, grouped, masked; NULL leaves a thing as it is.
@@ -42,6 +44,19 @@ fn acct_export_set_field(
 #[pg_extern(volatile, parallel_unsafe)]
 fn acct_export_unregister(dataset: Option<&str>) -> std::result::Result<(), Report> {
     Ok(register::unregister(dataset)?)
+}
+
+/// What makes exports of a dataset slow, and what to do about it. To a superuser nothing is said of sorts where code of other
+/// roles would have to be planned.
+///
+/// Errors: 22023 for an unknown dataset, 42501 for a caller who neither owns the source nor may export it.
+#[pg_extern(volatile, parallel_unsafe)]
+#[allow(clippy::type_complexity)] // a row's columns
+fn acct_export_advice(
+    dataset: Option<&str>,
+) -> std::result::Result<TableIterator<'static, (name!(advice, String), name!(hint, String))>, Report> {
+    let found = advice::asked_for(dataset)?;
+    Ok(TableIterator::new(found.into_iter().map(|Advice { advice, hint }| (advice, hint))))
 }
 
 /// Whether the caller may know of a dataset.

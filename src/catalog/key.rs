@@ -1,6 +1,6 @@
 //! Whether a column can be the key: it orders the rows and says which row is which, so it has to be unique and not null.
 
-use super::lineage::Lineage;
+use super::lineage::{self, Lineage};
 use super::model::Type;
 use crate::error::{Error, Result};
 use crate::pg::identity::{self, Reader};
@@ -25,9 +25,22 @@ pub fn is_proven(lineage: &Lineage, key: &str, tenant_column: Option<&str>) -> R
     Ok(identity::as_owner(|| sql::text(PROOF, &column))?.is_some())
 }
 
+/// Looks for two rows of one key; somebody else's code does not run with a superuser's rights, here neither: it runs with
+/// those of the source's owner, or, where that is a superuser too, nobody looks.
+pub fn look_for_twins(source: u32, key: &str, tenant_column: Option<&str>) -> Result<()> {
+    let caller = identity::current_user();
+    let role = match identity::may_run_programs(caller) && lineage::borrowed(source)?.is_some() {
+        true => catalog::relation_owner(source).filter(|owner| !identity::may_run_programs(*owner)),
+        false => Some(caller),
+    };
+    let Some(role) = role else { return Ok(()) };
+    let reader = Reader { role, own_session: false, settings: &[] };
+    check(source, key, tenant_column, &reader)
+}
+
 /// Refuses a key that is not unique (22023), by a look at the rows with the rights of `reader`, who may see but a part of
 /// them.
-pub fn check(source: u32, key: &str, tenant_column: Option<&str>, reader: &Reader<'_>) -> Result<()> {
+fn check(source: u32, key: &str, tenant_column: Option<&str>, reader: &Reader<'_>) -> Result<()> {
     let relation = catalog::relation_name(source).unwrap_or_default();
     let column = |name: &str| format!("s.{}", quote_ident(name));
     let by = [Some(key), tenant_column].into_iter().flatten().map(column).collect::<Vec<_>>().join(", ");

@@ -153,7 +153,7 @@ pub fn register(given: &Registration) -> Result<()> {
     }
     check_authorize(given.authorize.as_deref(), source)?;
     if !key::is_proven(&lineage, key, given.tenant_column.as_deref())? {
-        look_for_twins(source, key, given.tenant_column.as_deref())?;
+        key::look_for_twins(source, key, given.tenant_column.as_deref())?;
     }
     if given.title.as_deref().is_some_and(|title| title.trim().is_empty()) {
         return Err(Error::invalid("title must not be empty"));
@@ -192,7 +192,7 @@ pub fn unregister(dataset: Option<&str>) -> Result<()> {
 }
 
 /// Whether the dataset exists; 42501 where the caller is not the owner of its source.
-pub(super) fn owner_of_dataset(dataset: &str) -> Result<bool> {
+pub fn owner_of_dataset(dataset: &str) -> Result<bool> {
     let source: Option<(u32, Option<String>)> = identity::as_owner(|| {
         sql::document(
             "SELECT jsonb_build_array(source::oid::bigint, (SELECT c.oid::regclass::text FROM pg_class c WHERE c.oid = d.source))
@@ -245,17 +245,6 @@ fn check_authorize(function: Option<&str>, source: u32) -> Result<()> {
         None => Err(Error::invalid(format!("function {function} cannot authorize a request"))
             .hint("It has to be a function f(request jsonb) that returns boolean, owned by the owner of the source or by a superuser.")),
     }
-}
-
-/// Looks for two rows of one key; somebody else's code does not run with a superuser's rights, here neither.
-fn look_for_twins(source: u32, key: &str, tenant_column: Option<&str>) -> Result<()> {
-    let caller = identity::current_user();
-    let role = match identity::may_run_programs(caller) && lineage::borrowed(source)?.is_some() {
-        true => catalog::relation_owner(source).unwrap_or(caller),
-        false => caller,
-    };
-    let reader = identity::Reader { role, own_session: false, settings: &[] };
-    key::check(source, key, tenant_column, &reader)
 }
 
 fn no_foreign_table(lineage: &Lineage, dataset: &str) -> Result<()> {

@@ -3,6 +3,9 @@
 use pgrx::pg_sys;
 use std::ffi::CStr;
 
+/// `FirstNormalObjectId` (access/transam.h): what has a lower one came with the server.
+pub const FIRST_USER_OID: u32 = 16384;
+
 /// Owner of the extension's tables.
 pub(super) fn owner() -> pg_sys::Oid {
     // SAFETY: syscache look-ups; the tuple is released before its owner is used.

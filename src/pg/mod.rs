@@ -6,6 +6,7 @@
 
 pub mod catalog;
 pub mod count;
+pub mod explain;
 pub mod guc;
 mod hstore;
 pub mod identity;

@@ -143,6 +143,12 @@ fn unpack(code: i32) -> String {
     (0..5).map(|place| char::from((((code >> (6 * place)) & 0x3f) as u8) + b'0')).collect()
 }
 
+/// Tells the client of what could be better: WARNING, SQLSTATE 01000.
+pub fn warn(message: String, hint: String) {
+    let report = ErrorReport::new(Code::ERRCODE_WARNING, message, "pg_acctexport");
+    report.set_hint(hint).report(pgrx::PgLogLevel::WARNING);
+}
+
 /// Writes one line into the server's log, and not to a client that asked for LOG lines. Never give it a value from a table.
 pub fn log(message: &str) {
     let code = Code::ERRCODE_SUCCESSFUL_COMPLETION;

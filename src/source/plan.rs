@@ -20,6 +20,8 @@ pub struct Plan {
     /// The same for an estimate of the number of rows: without the order, and without the tenant, which the policies ask
     /// for as well; both together would count its selectivity twice.
     pub estimate_sql: String,
+    /// The same, order and all, of a tenant of average size: for the planner, where no tenant is set. Never to be read.
+    pub average_sql: String,
     pub params: Vec<Param>,
     pub columns: Vec<Column>,
     guards: Vec<Guard>,
@@ -120,14 +122,26 @@ pub fn build(
     };
     let mut sql = select(&narrowing.conditions);
     let estimate_sql = select(&narrowing.conditions[tenant_conditions..]);
+    let mut average_sql = match &dataset.tenant_column {
+        None => sql.clone(),
+        Some(tenant) => {
+            // Which one it is the planner does not know, so it reckons with an average share (var_eq_non_const, selfuncs.c).
+            let tenant = quote_ident(tenant);
+            let any = format!("s.{tenant} = (SELECT t.{tenant} FROM {relation} AS t LIMIT 1)");
+            select(&[&[any], &narrowing.conditions[tenant_conditions..]].concat())
+        }
+    };
     if options.order.unwrap_or(default_order) == Order::Key {
         let key = own_column(dataset, &dataset.key)?;
-        sql.push_str(&format!(" ORDER BY s.{}", quote_ident(&key.name)));
+        let order = format!(" ORDER BY s.{}", quote_ident(&key.name));
+        sql.push_str(&order);
+        average_sql.push_str(&order);
         narrowing.uses.push(key.name.clone());
     }
     Ok(Plan {
         sql,
         estimate_sql,
+        average_sql,
         params: narrowing.params,
         columns,
         guards,

@@ -8,6 +8,7 @@ mod borrowed;
 mod flow;
 mod functions;
 mod known;
+mod per_row;
 mod range;
 mod relations;
 mod rows;
@@ -18,12 +19,14 @@ mod tree;
 mod walk;
 
 pub use borrowed::borrowed;
-pub use relations::{hold, Relation};
+pub use per_row::calls_per_row;
+pub use relations::{has_foreign_table, hold, Relation};
 pub use trace::Origin;
 
 use super::declared::Declared;
 use super::secrets::Names;
 use crate::error::{Error, Result};
+use crate::pg::catalog::FIRST_USER_OID;
 use flow::Flow;
 use std::collections::HashMap;
 
@@ -121,6 +124,3 @@ fn check_kind(relation: &Relation, dataset: &str) -> Result<()> {
         )),
     }
 }
-
-/// `FirstNormalObjectId` (access/transam.h).
-const FIRST_USER_OID: u32 = 16384;

@@ -1,0 +1,200 @@
+//! Indexes that an export would use and that are not there: for the tenant's rows, for the order by key, for periods.
+//!
+//! The rule: an index serves when it is valid, not partial, a B-tree in the column's own order, and when the column leads
+//! it or follows the tenant column that leads it. A tenant is also found by a hash index. Only tables of some size count,
+//! and only fields that are plain columns of one table.
+
+use super::Advice;
+use crate::catalog::load::Loaded;
+use crate::error::Result;
+use crate::pg::{catalog, identity, sql};
+use serde::Deserialize;
+
+/// Rows of a table below which an index makes little difference.
+const FEW: f64 = 10_000.0;
+
+/// Rows as the planner reckons them (estimate_rel_size, util/plancat.c): the density that the last ANALYZE or VACUUM saw, times
+/// the size of now. One that neither has seen counts 50 rows a block. Partitions and children count as well.
+const ROWS: &str = "
+WITH RECURSIVE family(oid) AS (
+    SELECT $1::oid
+    UNION
+    SELECT i.inhrelid FROM family JOIN pg_inherits i ON i.inhparent = family.oid
+), sized AS (
+    SELECT c.reltuples, c.relpages, pg_relation_size(c.oid) / current_setting('block_size')::integer AS pages
+      FROM family JOIN pg_class c ON c.oid = family.oid WHERE c.relkind = 'r'
+)
+SELECT to_jsonb(coalesce(sum(pages * CASE WHEN reltuples >= 0 AND relpages > 0 THEN reltuples / relpages ELSE 50 END), 0))
+  FROM sized";
+
+/// Of a partitioned table, an index is valid once all partitions have theirs. An expression, another collation and another
+/// operator class than the type's own give NULL.
+const INDEXES: &str = "
+SELECT jsonb_build_object('method', m.amname, 'columns', (
+           SELECT jsonb_agg(a.attname ORDER BY n)
+             FROM generate_series(0, i.indnkeyatts - 1) AS n
+             LEFT JOIN pg_opclass o ON o.oid = i.indclass[n]
+             LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[n]
+                                     AND i.indcollation[n] = a.attcollation AND o.opcdefault))
+  FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_am m ON m.oid = x.relam
+ WHERE i.indrelid = $1::oid AND i.indisvalid AND i.indpred IS NULL";
+
+#[derive(Debug, Deserialize)]
+struct Index {
+    method: String,
+    columns: Vec<Option<String>>,
+}
+
+/// What has no index, in words, and the columns of one that would serve.
+type Missing<'a> = (String, Vec<&'a str>);
+
+/// Columns of one table by what an export does with them.
+#[derive(Debug, Default)]
+struct Wanted<'a> {
+    tenant: Option<&'a str>,
+    key: Option<&'a str>,
+    /// Selected on by a period or `since`.
+    dates: Vec<&'a str>,
+}
+
+pub fn missing(loaded: &Loaded) -> Result<Vec<Advice>> {
+    let dataset = &loaded.dataset;
+    let dates = [&dataset.created_column, &dataset.updated_column].into_iter().flatten();
+    let columns = dataset.tenant_column.iter().chain([&dataset.key]).chain(dates);
+    // Where a column is one of a table, each row is one of the table's: there is one such table.
+    let Some(origin) = columns.into_iter().find_map(|column| loaded.lineage.origin(column)) else {
+        return Ok(Vec::new());
+    };
+    let tables = &mut loaded.lineage.base_tables();
+    let Some(table) = tables.find(|table| table.oid == origin.table && table.kind != "f") else {
+        return Ok(Vec::new());
+    };
+    let (rows, indexes) = identity::as_owner(|| -> Result<_> {
+        let table = [i64::from(table.oid).into()];
+        Ok((sql::document::<f64>(ROWS, &table)?, sql::documents::<Index>(INDEXES, &table)?))
+    })?;
+    if rows.unwrap_or(0.0) < FEW {
+        return Ok(Vec::new());
+    }
+    let found = Wanted::of(loaded).missing(&indexes).into_iter();
+    Ok(found.map(|(what, columns)| advice(&table.name, &what, &columns)).collect())
+}
+
+impl<'a> Wanted<'a> {
+    fn of(loaded: &'a Loaded) -> Wanted<'a> {
+        let dataset = &loaded.dataset;
+        let below = |column: &String| loaded.lineage.origin(column).map(|origin| origin.column.as_str());
+        let dates = [&dataset.created_column, &dataset.updated_column].into_iter().flatten();
+        let mut dates: Vec<&str> = dates.filter_map(below).collect();
+        dates.dedup();
+        Wanted { tenant: dataset.tenant_column.as_ref().and_then(below), key: below(&dataset.key), dates }
+    }
+
+    /// Whether an index gives rows by this column: all of them, or a tenant's.
+    fn is_served(&self, column: &str, indexes: &[Index]) -> bool {
+        indexes.iter().filter(|index| index.method == "btree").any(|index| match index.columns.as_slice() {
+            [Some(first), ..] if first == column => true,
+            [Some(first), Some(second), ..] => Some(first.as_str()) == self.tenant && second == column,
+            _ => false,
+        })
+    }
+
+    fn finds_tenant(&self, tenant: &str, indexes: &[Index]) -> bool {
+        let is_fit = |index: &&Index| matches!(index.method.as_str(), "btree" | "hash");
+        let leads = |index: &Index| matches!(index.columns.first(), Some(Some(first)) if first == tenant);
+        indexes.iter().filter(is_fit).any(leads)
+    }
+
+    /// An index for each column without one; one serves tenant and key.
+    fn missing(&self, indexes: &[Index]) -> Vec<Missing<'a>> {
+        let mut found = Vec::new();
+        let key = self.key.filter(|key| !self.is_served(key, indexes));
+        match (self.tenant.filter(|tenant| !self.finds_tenant(tenant, indexes)), key) {
+            (Some(tenant), Some(key)) if tenant != key => {
+                let what = format!("the tenant column \"{tenant}\" and the key \"{key}\"");
+                found.push((what, self.by(key)));
+            }
+            (Some(tenant), _) => {
+                let what = format!("the tenant column \"{tenant}\"");
+                found.push((what, self.by(self.key.unwrap_or(tenant))));
+            }
+            (None, Some(key)) => {
+                let what = format!("the key \"{key}\", which orders exports");
+                found.push((what, self.by(key)));
+            }
+            (None, None) => {}
+        }
+        for date in self.dates.iter().filter(|date| !self.is_served(date, indexes)) {
+            let what = format!("column \"{date}\", which a period selects on");
+            found.push((what, self.by(date)));
+        }
+        found
+    }
+
+    /// The column within a tenant.
+    fn by(&self, column: &'a str) -> Vec<&'a str> {
+        self.tenant.into_iter().filter(|tenant| *tenant != column).chain([column]).collect()
+    }
+}
+
+fn advice(table: &str, what: &str, columns: &[&str]) -> Advice {
+    let columns: Vec<String> = columns.iter().map(|column| catalog::quoted(column)).collect();
+    Advice {
+        advice: format!("table {table} has no index on {what}"),
+        hint: format!("CREATE INDEX ON {table} ({});", columns.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WANTED: Wanted<'_> = Wanted { tenant: Some("tenant"), key: Some("id"), dates: Vec::new() };
+
+    /// `method: column column`; `-` stands for an expression.
+    fn indexes(texts: &[&str]) -> Vec<Index> {
+        let index = |text: &&str| {
+            let (method, columns) = text.split_once(": ").unwrap();
+            let column = |name: &str| Some(name.to_owned()).filter(|name| name != "-");
+            Index { method: method.to_owned(), columns: columns.split(' ').map(column).collect() }
+        };
+        texts.iter().map(index).collect()
+    }
+
+    fn hints(wanted: &Wanted<'_>, texts: &[&str]) -> Vec<String> {
+        wanted.missing(&indexes(texts)).into_iter().map(|(_, columns)| columns.join(", ")).collect()
+    }
+
+    #[test]
+    fn one_index_serves_tenant_and_key() {
+        let both = ["tenant, id"];
+        for lacking in [
+            &[][..],
+            &["btree: id"],
+            &["gin: tenant", "hash: id"],
+            &["btree: - tenant", "btree: - id"],
+            &["brin: tenant id"],
+        ] {
+            assert_eq!(hints(&WANTED, lacking), both, "{lacking:?}");
+        }
+        assert!(hints(&WANTED, &["btree: tenant id"]).is_empty());
+        assert!(hints(&WANTED, &["btree: tenant other", "btree: id other"]).is_empty());
+        assert!(hints(&WANTED, &["hash: tenant", "btree: id"]).is_empty());
+        assert_eq!(hints(&WANTED, &["btree: tenant other id"]), both);
+    }
+
+    #[test]
+    fn a_period_is_served_within_the_tenant_or_without() {
+        let wanted = Wanted { dates: vec!["made", "changed"], ..WANTED };
+        assert_eq!(hints(&wanted, &["btree: tenant id", "btree: made"]), ["tenant, changed"]);
+        assert!(hints(&wanted, &["btree: tenant made", "btree: tenant changed", "btree: id"]).is_empty());
+    }
+
+    #[test]
+    fn without_a_tenant_nothing_leads_the_column() {
+        let wanted = Wanted { tenant: None, ..WANTED };
+        assert_eq!(hints(&wanted, &["btree: - id", "btree: tenant id"]), ["id"]);
+        assert!(hints(&wanted, &["btree: id"]).is_empty());
+        assert!(hints(&Wanted::default(), &[]).is_empty());
+    }
+}

@@ -1,0 +1,63 @@
+//! Advice to the DBA: what makes exports of a dataset slow, and what to do about it.
+//!
+//! It is found by looking at the catalogues and at the planner's plan, never by reading rows. Registration tells of it in
+//! warnings; `acct_export_advice` finds it anew.
+
+mod indexes;
+mod policies;
+mod sort;
+
+use crate::catalog::load::Loaded;
+use crate::catalog::{load, register, rights};
+use crate::error::{Error, Result};
+use crate::pg::report::{self, Failure};
+use crate::pg::xact;
+
+/// A finding in the form of a message, and a hint that says what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Advice {
+    pub advice: String,
+    pub hint: String,
+}
+
+/// All advice on a dataset; sorts are judged by the plan that the current user would get.
+pub fn on(loaded: &Loaded) -> Result<Vec<Advice>> {
+    xact::with_latest_snapshot(|| {
+        let mut found = policies::slow(&loaded.lineage)?;
+        found.extend(indexes::missing(loaded)?);
+        found.extend(quietly(|| sort::spill(loaded))?.flatten());
+        Ok(found)
+    })
+}
+
+/// `acct_export_advice`: for the owner of the source, superusers and those who may export it (42501).
+pub fn asked_for(dataset: Option<&str>) -> Result<Vec<Advice>> {
+    let dataset = dataset.filter(|name| !name.is_empty()).ok_or_else(|| {
+        Error::invalid("dataset must not be null or empty").hint("acct_export_datasets lists the datasets.")
+    })?;
+    // Before anything is said of tables and fields. One that is not there is an error of `load`.
+    if register::owner_of_dataset(dataset).is_err() && !rights::caller_may_know(dataset)? {
+        return Err(Error::denied(format!("permission denied for dataset \"{dataset}\""))
+            .hint("Advice is for those who may export it and for the owner of its source."));
+    }
+    on(&load::load(dataset)?)
+}
+
+/// Warns of what is found on a dataset that was just registered; that nothing can be found is no reason to refuse it.
+pub fn warn(dataset: &str) -> Result<()> {
+    let found = quietly(|| xact::with_latest_snapshot(|| on(&load::load(dataset)?)))?;
+    for Advice { advice, hint } in found.into_iter().flatten() {
+        report::warn(advice, hint);
+    }
+    Ok(())
+}
+
+/// Looks for advice in a subtransaction. None: it could not be found, for a reason that is none of the caller's, such as
+/// a right that the current user lacks. A cancel request and a time limit are errors.
+fn quietly<T>(look: impl FnOnce() -> Result<T>) -> Result<Option<T>> {
+    match xact::attempt(look) {
+        Ok(found) => Ok(Some(found)),
+        Err(failure) if failure.sqlstate() == "57014" => Err(Failure::into_error(failure)),
+        Err(_) => Ok(None),
+    }
+}
