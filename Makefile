@@ -21,7 +21,7 @@ FEATURES := --no-default-features --features pg$(PG)
 # Tests wait more than they compute.
 export RUST_TEST_THREADS ?= 4
 
-.PHONY: help setup build install install-tree demo demo-stop test lint bench clean
+.PHONY: help setup build install install-tree demo demo-stop test lint bench bench-scale bench-profile clean
 
 help:           ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -54,10 +54,16 @@ lint: setup     ## rustfmt and clippy, warnings denied
 	cargo fmt --check
 	cargo clippy --profile $(PROFILE) $(FEATURES) --all-targets -- -D warnings
 
-bench: PROFILE := release
-bench: build    ## measure a release build side by side with what one would take instead
+bench bench-scale bench-profile: PROFILE := release
+bench: build    ## measure a release build side by side with what one would take instead (20 minutes)
 	@benches/run
 
+bench-scale: build ## time per row and memory, from 100,000 rows to 10,000,000
+	@benches/run scale
+
+bench-profile: build ## where the processor's time goes, by perf
+	@benches/run profiled
+
 clean: demo-stop ## remove what was built, and what servers left behind
-	@rm -rf '$(TARGET)'/{debug,release,package} demo-output
+	@rm -rf '$(TARGET)'/{debug,release,package,bench-*} demo-output
 	@bash -c '. scripts/common.sh && rm -rf "$$(work_dir)"'

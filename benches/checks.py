@@ -1,20 +1,11 @@
 """What the checks cost: lineage, rights and the tenant guard, at registration, at a request, in a run."""
 
-import os
-import subprocess
 from statistics import median
 
 import latency
-from database import HERE, Database
+from database import Database, psql
 
 VIEWS, COLUMNS = 200, 1000
-
-
-def load() -> None:
-    numbers = ["-v", f"views={VIEWS}", "-v", f"columns={COLUMNS}"]
-    subprocess.run(
-        ["psql", "-Xq", "-o", os.devnull, "-v", "ON_ERROR_STOP=1", *numbers, "-f", HERE / "nested.sql"], check=True
-    )
 
 
 def registering(database: Database, runs: int = 5) -> float:
@@ -27,11 +18,11 @@ def reading_nothing(database: Database, dataset: str, runs: int = 50) -> float:
     """A stream without rows: the request's checks and the run's, one after the other, and an empty scan of the key's index."""
     nothing = '{"account_id": {"lt": 0}}'
     call = f"SELECT acct_export_csv('{dataset}', filter => '{nothing}', options => '{{\"header\": false}}')"
-    return median(latency.milliseconds(database.role, call) for _ in range(runs))
+    return median(latency.milliseconds(database.session(), call) for _ in range(runs))
 
 
 def lines(database: Database) -> list[str]:
-    load()
+    psql("nested.sql", views=VIEWS, columns=COLUMNS)
     table, views = (reading_nothing(database, dataset) for dataset in ("accounts", "accounts_v"))
     return [
         f"- a stream that finds no row, which is all checks of a request and of a run: {table:.1f} ms of a table, "

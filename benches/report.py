@@ -1,4 +1,4 @@
-"""The table, and the machine that it was measured on."""
+"""The tables, and the machine that they were measured on."""
 
 import os
 import platform
@@ -7,28 +7,48 @@ from statistics import median
 from typing import Optional
 
 from database import Database, Outcome
+from measure import Results
 
-HEAD = "| | seconds (min - max) | n | rows/s | ratio | CPU s | file MB | peak RSS MB | of it not shared | anonymous | WAL MB |"
-RULE = "|---|---|---|---|---|---|---|---|---|---|---|"
+HEAD = [
+    "| | seconds (min - max) | n | rows/s | ratio | CPU s | file MB | peak RSS MB | of it not shared | anonymous | WAL MB |",
+    "|---|---|---|---|---|---|---|---|---|---|---|",
+]
+LEGEND = """\
+Medians of interleaved runs; ratio: rows/s divided by those of the first line of the section, which reads the same rows in the
+same order under the same policy. Memory: of the server process that works (of the client, for psql and other programs), looked
+at every 20 ms, as is its CPU time, which matters where the machine has other work; "not shared" is without shared buffers.
+MB: 10^6 bytes. WAL: what the whole server wrote meanwhile. A stream is read by COPY to /dev/null; a job's time is from
+`acct_export_start` to the stored file. Each run had to give the number of rows that there are; a small file of every kind was
+read back and compared with the table first."""
 
 
-def _megabytes(size: Optional[float]) -> str:
+def megabytes(size: Optional[float]) -> str:
     return "-" if size is None else f"{size / 1e6:.1f}"
 
 
-def line(name: str, rows: int, runs: list[Outcome], base: float) -> str:
+def peak(runs: list[Outcome], part: str) -> float:
+    return max(getattr(run.peak, part) for run in runs)
+
+
+def _line(name: str, rows: int, runs: list[Outcome], base: float) -> str:
     seconds = [run.seconds for run in runs]
     middle = median(seconds)
     processor = median(run.peak.processor for run in runs)
-
-    def peak(part: str) -> float:
-        return max(getattr(run.peak, part) for run in runs)
-
+    memory = (megabytes(peak(runs, part)) for part in ("resident", "own", "anonymous"))
     return (
         f"| {name} | {middle:.2f} ({min(seconds):.2f} - {max(seconds):.2f}) | {len(runs)} | {rows / middle / 1000:,.0f}k | "
-        f"{base / middle:.2f} | {processor:.2f} | {_megabytes(runs[0].bytes)} | {_megabytes(peak('resident'))} | "
-        f"{_megabytes(peak('own'))} | {_megabytes(peak('anonymous'))} | {_megabytes(median(run.wal for run in runs))} |"
+        f"{base / middle:.3g} | {processor:.2f} | {megabytes(runs[0].bytes)} | {' | '.join(memory)} | "
+        f"{megabytes(median(run.wal for run in runs))} |"
     )
+
+
+def tables(results: Results) -> list[str]:
+    text = []
+    for section, count, outcomes in zip(results.sections, results.counts, results.outcomes):
+        base = median(run.seconds for run in next(iter(outcomes.values())))
+        lines = (_line(name, count, runs, base) for name, runs in outcomes.items())
+        text += [f"## {section.title}: {count:,} rows", "", *HEAD, *lines, ""]
+    return text
 
 
 def machine(database: Database) -> str:

@@ -231,7 +231,11 @@ fn the_demo_and_the_bench_have_taken_it() {
     let root = env!("CARGO_MANIFEST_DIR");
     for (name, sql, dataset) in [
         ("demo", "CREATE EXTENSION pg_acctexport;\n\\ir sql/demo.sql", "users_raw"),
-        ("bench", "\\set rows 20000\n\\ir benches/accounts.sql", "accounts"),
+        (
+            "bench",
+            "\\set from 1\n\\set to 20000\n\\ir benches/accounts.sql\n\\ir benches/rows.sql",
+            "accounts",
+        ),
     ] {
         let db = shared().create_database(name);
         let sql = sql.replace("\\ir ", &format!("\\i {root}/"));

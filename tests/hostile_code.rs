@@ -7,7 +7,7 @@ mod asking;
 mod common;
 mod scene;
 
-use asking::{completed, refusal, start};
+use asking::{completed, refusal, refused_every_way, start};
 use common::wait_for_job;
 use scene::Scene;
 
@@ -286,5 +286,38 @@ fn as_a_victim_with_more_rights() {
         .unwrap();
     completed(&mut superuser, "'users', 'csv', fields => '{id}'");
     superuser.batch_execute("RESET ROLE; DROP POLICY spy ON app.users").unwrap();
+    scene.nothing_came_out();
+}
+
+/// Nothing about a transaction stops COPY TO PROGRAM, so no policy of others runs for who may do that.
+#[test]
+fn a_policy_as_a_victim_that_may_run_programs() {
+    let mut scene = Scene::new();
+    let mut superuser = scene.app.superuser();
+    let (victim, login) = (common::unique("acct_victim"), scene.app.login.clone());
+    superuser
+        .batch_execute(&format!(
+            "CREATE ROLE {victim}; GRANT pg_execute_server_program TO {victim};
+             GRANT USAGE ON SCHEMA app TO {victim}; GRANT SELECT ON app.users TO {victim};
+             CREATE FUNCTION own.spy() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
+                COPY (SELECT 1) TO PROGRAM 'exit 1'; RETURN true; END $$;
+             ALTER FUNCTION own.spy() OWNER TO {login};
+             CREATE POLICY spy ON app.users AS RESTRICTIVE USING (own.spy()); SET ROLE {victim}; SET app.tenant_id = '{}'",
+            scene.app.tenants[0]
+        ))
+        .unwrap();
+    refused_every_way(&mut superuser, "fields => '{id}'", "42501", "own.spy()", "superuser rights");
+    superuser
+        .batch_execute(&format!(
+            "RESET ROLE; DROP POLICY spy ON app.users; ALTER TABLE app.users OWNER TO {login}; SET ROLE {victim}"
+        ))
+        .unwrap();
+    let named = "policies of table app.users";
+    refused_every_way(&mut superuser, "fields => '{id}'", "42501", named, "superuser rights");
+    superuser
+        .batch_execute(&format!(
+            "RESET ROLE; ALTER TABLE app.users OWNER TO postgres; GRANT SELECT ON app.users TO {login}"
+        ))
+        .unwrap();
     scene.nothing_came_out();
 }

@@ -108,3 +108,18 @@ fn it_stays_with_the_tenant() {
         "SET app.tenant_id",
     );
 }
+
+/// It warns like a registration does, in the words of acct_export_advice.
+#[test]
+fn it_warns_of_what_is_slow() {
+    let app = TwoTenants::with_users(shared(), 5);
+    let advised = column(&mut app.superuser(), "SELECT advice FROM acct_export_advice('users')");
+    assert!(!advised.is_empty());
+    let script =
+        format!("SET app.tenant_id = '{}';\nSELECT FROM acct_export_preview('users');", app.tenants[0]);
+    let output = shared().psql(&["-q", "-d", &app.db, "-U", &app.login], &script);
+    let told = String::from_utf8(output.stderr).unwrap();
+    for advice in advised {
+        assert!(told.contains(&format!("WARNING:  {advice}")), "{told}");
+    }
+}

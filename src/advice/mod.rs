@@ -1,7 +1,7 @@
 //! Advice to the DBA: what makes exports of a dataset slow, and what to do about it.
 //!
 //! It is found by looking at the catalogues and at the planner's plan, never by reading rows. Registration tells of it in
-//! warnings; `acct_export_advice` finds it anew.
+//! warnings and so does a preview; `acct_export_advice` finds it anew.
 
 mod indexes;
 mod policies;
@@ -43,9 +43,14 @@ pub fn asked_for(dataset: Option<&str>) -> Result<Vec<Advice>> {
     on(&load::load(dataset)?)
 }
 
-/// Warns of what is found on a dataset that was just registered; that nothing can be found is no reason to refuse it.
-pub fn warn(dataset: &str) -> Result<()> {
-    let found = quietly(|| xact::with_latest_snapshot(|| on(&load::load(dataset)?)))?;
+/// Warns of what is found on a dataset that was just registered.
+pub fn warn_of(dataset: &str) -> Result<()> {
+    quietly(|| xact::with_latest_snapshot(|| load::load(dataset)))?.map_or(Ok(()), |loaded| warn(&loaded))
+}
+
+/// Warns of what is found; that nothing can be found is no reason to refuse anything.
+pub fn warn(loaded: &Loaded) -> Result<()> {
+    let found = quietly(|| on(loaded))?;
     for Advice { advice, hint } in found.into_iter().flatten() {
         report::warn(advice, hint);
     }

@@ -67,7 +67,7 @@ pub fn spill(loaded: &Loaded) -> Result<Option<Advice>> {
 /// Whether planning runs no code of weaker roles. For superusers no policy is planned; for others with rights on the server's
 /// files and programs there is, and anybody's code may be in it.
 fn is_own_code(source: u32, role: u32) -> Result<bool> {
-    Ok(identity::is_superuser(role) && lineage::borrowed(source)?.is_none())
+    Ok(identity::is_superuser(role) && lineage::borrowed(source, role)?.is_none())
 }
 
 /// Bytes of the sort that orders the rows of a plan, by the planner's estimate; None: there is none. Nodes above it only pass

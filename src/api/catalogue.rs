@@ -17,7 +17,7 @@ fn register_dataset(registration: JsonB) -> std::result::Result<(), Report> {
     let given: Registration = serde_json::from_value(registration.0)
         .map_err(|error| Error::invalid(format!("the registration cannot be read: {error}")))?;
     register::register(&given)?;
-    Ok(advice::warn(given.dataset.as_deref().unwrap_or_default())?)
+    Ok(advice::warn_of(given.dataset.as_deref().unwrap_or_default())?)
 }
 
 /// Changes how a field is labelled, ordered, grouped, masked; NULL leaves a thing as it is.

@@ -2,6 +2,7 @@
 
 use super::reading::{as_caller, watched, Reading};
 use super::start::Selection;
+use crate::advice;
 use crate::audit;
 use crate::encode::{encoder, Cell, Format, Setup};
 use crate::error::{Error, Result};
@@ -32,6 +33,7 @@ impl Preview {
         watched(&asked, Format::Ndjson, "preview", || {
             let reading = Reading::of(&asked, Format::Ndjson)?;
             let plan = &reading.plan;
+            advice::warn(&reading.loaded)?;
             reading.tell(audit::PREVIEWED, &asked, json!({ "count": count }))?;
             let rows_estimated = as_caller(|| query::estimate(&plan.estimate_sql, &plan.params))?;
             let rows_exact =

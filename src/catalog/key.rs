@@ -29,7 +29,7 @@ pub fn is_proven(lineage: &Lineage, key: &str, tenant_column: Option<&str>) -> R
 /// those of the source's owner, or, where that is a superuser too, nobody looks.
 pub fn look_for_twins(source: u32, key: &str, tenant_column: Option<&str>) -> Result<()> {
     let caller = identity::current_user();
-    let role = match identity::may_run_programs(caller) && lineage::borrowed(source)?.is_some() {
+    let role = match identity::may_run_programs(caller) && lineage::borrowed(source, caller)?.is_some() {
         true => catalog::relation_owner(source).filter(|owner| !identity::may_run_programs(*owner)),
         false => Some(caller),
     };

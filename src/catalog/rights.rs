@@ -29,7 +29,7 @@ fn no_borrowed_code(dataset: &Dataset, role: u32) -> Result<()> {
     if !identity::may_run_programs(role) {
         return Ok(());
     }
-    let Some(borrowed) = lineage::borrowed(dataset.source)? else { return Ok(()) };
+    let Some(borrowed) = lineage::borrowed(dataset.source, role)? else { return Ok(()) };
     Err(Error::denied(format!(
         "dataset \"{}\" depends on {borrowed} of a role without superuser rights, whose code would run with the rights of one who has them",
         dataset.name

@@ -1,8 +1,7 @@
 //! Code of other roles that reading a source runs: never with a superuser's rights.
 //!
 //! Whoever reads runs it with their own rights: views, functions, operators, casts and domain checks of views, and what planning
-//! a query on a table evaluates (expressions of indexes, constraints, statistics, partition keys). Policies do not
-//! run for superusers. The types count as a whole, because a cast or a check can be added to them at any time.
+//! a query on a table evaluates (expressions of indexes, constraints, statistics, partition keys), and policies. The types count as a whole, because a cast or a check can be added to them at any time.
 
 use crate::error::Result;
 use crate::pg::{identity, sql, xact};
@@ -35,11 +34,13 @@ WITH RECURSIVE tree(oid) AS (
     SELECT 'pg_attrdef'::regclass, a.oid
       FROM family JOIN pg_attribute g ON g.attrelid = family.oid AND g.attgenerated <> ''
       JOIN pg_attrdef a ON a.adrelid = g.attrelid AND a.adnum = g.attnum
+    UNION ALL
+    SELECT 'pg_policy'::regclass, p.oid FROM family JOIN pg_policy p ON p.polrelid = family.oid WHERE $2
 ), used(class, oid) AS (
     SELECT d.refclassid, d.refobjid
       FROM part JOIN pg_depend d ON d.classid = part.class AND d.objid = part.oid
      WHERE d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)
-        OR (d.refclassid = 'pg_type'::regclass AND part.class = 'pg_rewrite'::regclass)
+        OR (d.refclassid = 'pg_type'::regclass AND part.class IN ('pg_rewrite'::regclass, 'pg_policy'::regclass))
     UNION
     SELECT 'pg_type'::regclass, a.atttypid
       FROM tree JOIN pg_attribute a ON a.attrelid = tree.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -61,6 +62,10 @@ WITH RECURSIVE tree(oid) AS (
       FROM family JOIN pg_class v ON v.oid = family.oid JOIN pg_foreign_table t ON t.ftrelid = v.oid
       JOIN pg_foreign_server s ON s.oid = t.ftserver, unnest(ARRAY[v.relowner, s.srvowner]) AS f(owner)
     UNION ALL
+    -- A table's owner writes its policies, and can write another at any time.
+    SELECT 'the policies of table ' || v.oid::regclass::text, NULL, v.relowner
+      FROM family JOIN pg_class v ON v.oid = family.oid WHERE $2 AND v.relrowsecurity
+    UNION ALL
     SELECT 'type ' || t.oid::regtype::text, NULL, t.typowner
       FROM used JOIN pg_type t ON t.oid = used.oid WHERE used.class = 'pg_type'::regclass
 )
@@ -69,6 +74,10 @@ SELECT name FROM owned JOIN pg_roles r ON r.oid = owned.owner
  ORDER BY name LIMIT 1";
 
 /// What reading a source would run that belongs to a role without superuser rights: `function app.f(text)`.
-pub fn borrowed(source: u32) -> Result<Option<String>> {
-    xact::with_latest_snapshot(|| identity::as_owner(|| sql::text(BORROWED, &[i64::from(source).into()])))
+/// Policies count where they run for the role: it does not bypass row security.
+pub fn borrowed(source: u32, role: u32) -> Result<Option<String>> {
+    let policies = !identity::bypasses_row_security(role);
+    xact::with_latest_snapshot(|| {
+        identity::as_owner(|| sql::text(BORROWED, &[i64::from(source).into(), policies.into()]))
+    })
 }
