@@ -15,6 +15,7 @@ mod error;
 mod job;
 mod pg;
 mod request;
+mod room;
 mod settings;
 mod sink;
 mod source;

@@ -73,6 +73,48 @@ fn filters_that_are_none() {
     }
 }
 
+/// Refused before a tree is made of it, whatever the parser would say of it.
+#[test]
+fn json_arguments_that_are_too_deep_or_too_large() {
+    let mut client = session();
+    for (argument, named) in [("filter", "the filter"), ("options", "the options document")] {
+        for levels in [128, 5_000] {
+            for (opening, closing) in [("[", "]"), ("{\"not\":", "}")] {
+                let deep = format!(
+                    "{argument} => ('{{\"or\":' || repeat('{opening}', {levels}) || '1' || repeat('{closing}', {levels}) || '}}')::jsonb"
+                );
+                let message = format!("{named} is nested deeper than 64 levels");
+                refused_every_way(&mut client, &deep, "54000", &message, "Flatten");
+            }
+        }
+        let message = format!("{named} is larger than 1 MB");
+        for large in [
+            "repeat('x', 9000000)",
+            "repeat(E'\\x01', 2000000)",
+            "(SELECT array_agg(n) FROM generate_series(1, 1500000) AS n)",
+        ] {
+            let large = format!("{argument} => jsonb_build_object('email', {large})");
+            let sql = format!("SELECT acct_export_start('users', 'csv', {large})::text");
+            refused(&mut client, &sql, "54000", &message, "Shorten");
+        }
+    }
+    let deep = "filter => (repeat('[', 5000) || repeat(']', 5000))::jsonb";
+    refused(
+        &mut client,
+        &format!("SELECT acct_export_preview('users', {deep})"),
+        "54000",
+        "the filter is nested",
+        "Flatten",
+    );
+    // What the parser takes and the language does not.
+    let deep = format!("filter => '{}1{}'", "{\"not\":".repeat(100), "}".repeat(100));
+    refused_every_way(&mut client, &deep, "54000", "the filter is nested deeper than 64 levels", "Flatten");
+    assert_eq!(
+        asking::column(&mut client, "SELECT acct_export_csv('users', filter => '{\"id\":-1}')").len(),
+        1
+    );
+}
+
 /// Each names the field, the operator and the type, and does not repeat the value.
 #[test]
 fn filter_values_that_do_not_fit() {

@@ -6,6 +6,7 @@ use crate::advice;
 use crate::audit;
 use crate::encode::{encoder, Cell, Format, Setup};
 use crate::error::{Error, Result};
+use crate::pg::argument::Jsonb;
 use crate::pg::report::Report;
 use crate::pg::{catalog, identity, query};
 use crate::request::Asked;
@@ -119,13 +120,13 @@ fn acct_export_preview(
     end_date: default!(Option<Date>, "NULL"),
     period_field: default!(Option<String>, "NULL"),
     since: default!(Option<TimestampWithTimeZone>, "NULL"),
-    filter: default!(Option<JsonB>, "NULL"),
+    filter: default!(Option<Jsonb>, "NULL"),
     fields: default!(Option<Vec<Option<String>>>, "NULL"),
     include: default!(Option<Vec<Option<String>>>, "NULL"),
     include_disabled: default!(Option<bool>, "NULL"),
     anonymise: default!(Option<bool>, "false"),
     all_tenants: default!(Option<bool>, "false"),
-    options: default!(Option<JsonB>, "'{}'"),
+    options: default!(Option<Jsonb>, "'{}'"),
 ) -> std::result::Result<
     TableIterator<
         'static,

@@ -6,14 +6,15 @@ use crate::encode::{Format, Order};
 use crate::error::{Error, Kind, Result};
 use crate::job::context::Context;
 use crate::job::{create, manage};
+use crate::pg::argument::Jsonb;
 use crate::pg::identity::{self, Reader};
 use crate::pg::report::Report;
 use crate::pg::{catalog, params};
-use crate::request::Asked;
+use crate::request::{filter, Asked};
 use crate::settings;
 use crate::source::plan;
 use crate::worker;
-use pgrx::datum::{Date, JsonB, TimestampWithTimeZone, Uuid};
+use pgrx::datum::{Date, TimestampWithTimeZone, Uuid};
 use pgrx::prelude::*;
 use serde_json::{json, Map, Value};
 
@@ -25,13 +26,13 @@ pub(super) struct Selection {
     pub end_date: Option<Date>,
     pub period_field: Option<String>,
     pub since: Option<TimestampWithTimeZone>,
-    pub filter: Option<JsonB>,
+    pub filter: Option<Jsonb>,
     pub fields: Option<Vec<Option<String>>>,
     pub include: Option<Vec<Option<String>>>,
     pub include_disabled: Option<bool>,
     pub anonymise: Option<bool>,
     pub all_tenants: Option<bool>,
-    pub options: Option<JsonB>,
+    pub options: Option<Jsonb>,
 }
 
 impl Selection {
@@ -40,9 +41,9 @@ impl Selection {
             Error::invalid("dataset must not be null or empty")
                 .hint("acct_export_datasets lists the datasets.")
         })?;
-        let options = match self.options {
-            None | Some(JsonB(Value::Null)) => Map::new(),
-            Some(JsonB(Value::Object(options))) => options,
+        let options = match read("the options document", self.options)? {
+            None | Some(Value::Null) => Map::new(),
+            Some(Value::Object(options)) => options,
             Some(_) => {
                 return Err(Error::invalid("options must be a JSON object")
                     .hint("Write it like '{\"order\": \"key\"}'."))
@@ -61,7 +62,7 @@ impl Selection {
             end_date: self.end_date.map(|date| date.to_iso_string()),
             period_field: self.period_field,
             since: self.since.map(|since| since.to_iso_string()),
-            filter: self.filter.map(|filter| filter.0),
+            filter: read("the filter", self.filter)?,
             fields: self.fields,
             include: self.include,
             include_disabled: self.include_disabled,
@@ -72,6 +73,15 @@ impl Selection {
             reason: None,
             options,
         })
+    }
+}
+
+/// A JSON argument as a tree.
+fn read(name: &str, argument: Option<Jsonb>) -> Result<Option<Value>> {
+    match argument {
+        None => Ok(None),
+        Some(Jsonb(None)) => Err(filter::too_large(name)),
+        Some(Jsonb(Some(text))) => filter::read(name, &text).map(Some),
     }
 }
 
@@ -89,7 +99,7 @@ fn acct_export_start(
     end_date: default!(Option<Date>, "NULL"),
     period_field: default!(Option<String>, "NULL"),
     since: default!(Option<TimestampWithTimeZone>, "NULL"),
-    filter: default!(Option<JsonB>, "NULL"),
+    filter: default!(Option<Jsonb>, "NULL"),
     fields: default!(Option<Vec<Option<String>>>, "NULL"),
     include: default!(Option<Vec<Option<String>>>, "NULL"),
     include_disabled: default!(Option<bool>, "NULL"),
@@ -98,7 +108,7 @@ fn acct_export_start(
     destination: default!(Option<String>, "NULL"),
     notify_email: default!(Option<String>, "NULL"),
     reason: default!(Option<String>, "NULL"),
-    options: default!(Option<JsonB>, "'{}'"),
+    options: default!(Option<Jsonb>, "'{}'"),
 ) -> std::result::Result<Uuid, Report> {
     let selection = Selection {
         dataset,

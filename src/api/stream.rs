@@ -5,12 +5,13 @@ use super::start::Selection;
 use crate::audit;
 use crate::encode::{encoder, Cell, Encoder, Format, Setup};
 use crate::error::{Error, Result};
+use crate::pg::argument::Jsonb;
 use crate::pg::line::{Batch, Line};
 use crate::pg::report::{raise, Report};
 use crate::pg::stream::Stream;
 use crate::request::Asked;
 use crate::source::shield::Shield;
-use pgrx::datum::{Date, JsonB, TimestampWithTimeZone};
+use pgrx::datum::{Date, TimestampWithTimeZone};
 use pgrx::prelude::*;
 use serde_json::json;
 use std::ops::ControlFlow;
@@ -60,7 +61,7 @@ impl Lines {
         };
         if header.ends_with(b"\n") {
             let end = header.len();
-            lines.ready.fill(header, &[end])?;
+            lines.ready.fill(header, &[end]);
         } else {
             lines.mark = header;
         }
@@ -83,7 +84,8 @@ impl Lines {
             self.stream.close();
         }
         self.enough = GATHERED;
-        self.ready.fill(block, &ends)
+        self.ready.fill(block, &ends);
+        Ok(())
     }
 }
 
@@ -110,13 +112,13 @@ fn acct_export_ndjson(
     end_date: default!(Option<Date>, "NULL"),
     period_field: default!(Option<String>, "NULL"),
     since: default!(Option<TimestampWithTimeZone>, "NULL"),
-    filter: default!(Option<JsonB>, "NULL"),
+    filter: default!(Option<Jsonb>, "NULL"),
     fields: default!(Option<Vec<Option<String>>>, "NULL"),
     include: default!(Option<Vec<Option<String>>>, "NULL"),
     include_disabled: default!(Option<bool>, "NULL"),
     anonymise: default!(Option<bool>, "false"),
     all_tenants: default!(Option<bool>, "false"),
-    options: default!(Option<JsonB>, "'{}'"),
+    options: default!(Option<Jsonb>, "'{}'"),
 ) -> std::result::Result<SetOfIterator<'static, Line>, Report> {
     let selection = Selection {
         dataset,
@@ -148,13 +150,13 @@ fn acct_export_csv(
     end_date: default!(Option<Date>, "NULL"),
     period_field: default!(Option<String>, "NULL"),
     since: default!(Option<TimestampWithTimeZone>, "NULL"),
-    filter: default!(Option<JsonB>, "NULL"),
+    filter: default!(Option<Jsonb>, "NULL"),
     fields: default!(Option<Vec<Option<String>>>, "NULL"),
     include: default!(Option<Vec<Option<String>>>, "NULL"),
     include_disabled: default!(Option<bool>, "NULL"),
     anonymise: default!(Option<bool>, "false"),
     all_tenants: default!(Option<bool>, "false"),
-    options: default!(Option<JsonB>, "'{}'"),
+    options: default!(Option<Jsonb>, "'{}'"),
 ) -> std::result::Result<SetOfIterator<'static, Line>, Report> {
     let selection = Selection {
         dataset,

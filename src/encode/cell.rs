@@ -31,6 +31,24 @@ pub enum Cell<'a> {
     List(&'a [Cell<'a>]),
 }
 
+impl Cell<'_> {
+    /// Bytes of its text, where it is one: of what is not bounded by its kind.
+    pub fn text_bytes(&self) -> usize {
+        match self {
+            Cell::Numeric(text) | Cell::Text(text) | Cell::Json(text) => text.len(),
+            _ => 0,
+        }
+    }
+
+    /// About the bytes of memory that it takes.
+    pub fn memory(&self) -> usize {
+        match self {
+            Cell::List(items) => items.iter().map(|item| size_of::<Cell<'_>>() + item.memory()).sum(),
+            _ => self.text_bytes(),
+        }
+    }
+}
+
 /// What a column holds; fixed for the whole file, so a spreadsheet can size and format it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

@@ -7,6 +7,7 @@ use std::io::Write;
 
 use super::{scan, text, Cell, Column, CsvOptions, Encoder, Info, Tally};
 use crate::error::{Error, Kind, Result};
+use crate::room;
 
 /// U+FEFF in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -36,13 +37,16 @@ impl Csv {
     /// Appends one field without its delimiter.
     fn field(&mut self, cell: &Cell<'_>, out: &mut Vec<u8>) -> Result<()> {
         match cell {
-            Cell::Null => out.extend_from_slice(self.options.null_as.as_bytes()),
-            Cell::Text(words) | Cell::Json(words) => self.words(words.as_bytes(), out),
+            Cell::Null => {
+                room::more(out, self.options.null_as.len())?;
+                out.extend_from_slice(self.options.null_as.as_bytes());
+            }
+            Cell::Text(words) | Cell::Json(words) => self.words(words.as_bytes(), out)?,
             Cell::List(_) => {
                 let mut words = std::mem::take(&mut self.scratch);
-                words.clear();
+                room::reuse(&mut words);
                 text::plain(cell, &self.options.multi_value_separator, &mut words)?;
-                self.words(&words, out);
+                self.words(&words, out)?;
                 self.scratch = words;
             }
             _ => {
@@ -50,26 +54,29 @@ impl Csv {
                 text::plain(cell, "", out)?;
                 if self.odd && self.needs_quotes(&out[start..]) {
                     let field = out.split_off(start);
-                    append_quoted(&field, b"", out);
+                    append_quoted(&field, b"", out)?;
                 }
             }
         }
         Ok(())
     }
 
-    fn words(&mut self, field: &[u8], out: &mut Vec<u8>) {
-        // The guard's quote is none that csv knows, so it has no say but that the text is not NULL's.
+    fn words(&mut self, field: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        // The guard's quote is none that csv knows, so it has no say but that the text is not NULL's, and where it is the
+        // delimiter.
         let (guard, quotes): (&[u8], bool) = if self.options.formula_guard && text::is_formula(field) {
             self.tally.guarded_cells += 1;
-            (b"'", self.breaks(field))
+            (b"'", self.options.delimiter == b'\'' || self.breaks(field))
         } else {
             (b"", self.needs_quotes(field))
         };
         if quotes {
-            append_quoted(field, guard, out);
+            append_quoted(field, guard, out)
         } else {
+            room::more(out, field.len())?;
             out.extend_from_slice(guard);
             out.extend_from_slice(field);
+            Ok(())
         }
     }
 
@@ -134,15 +141,18 @@ impl Encoder for Csv {
 }
 
 /// Appends guard and field in quotes, those in it doubled.
-fn append_quoted(field: &[u8], guard: &[u8], out: &mut Vec<u8>) {
+fn append_quoted(field: &[u8], guard: &[u8], out: &mut Vec<u8>) -> Result<()> {
+    let quotes = field.iter().filter(|byte| **byte == b'"').count();
+    room::more(out, field.len() + quotes)?;
     out.push(b'"');
     out.extend_from_slice(guard);
     let start = out.len();
-    // Room for a field of nothing but quotes: then one call is enough.
-    out.resize(start + 2 * field.len(), 0);
+    // Just what it takes: one call is enough.
+    out.resize(start + field.len() + quotes, 0);
     let (_, _, written) = csv_core::quote(field, &mut out[start..], b'"', b'"', true);
     out.truncate(start + written);
     out.push(b'"');
+    Ok(())
 }
 
 #[cfg(test)]

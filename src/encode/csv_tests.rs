@@ -6,6 +6,9 @@ use super::*;
 use crate::encode::fixture::{self, column};
 use crate::encode::{encoder, Format, Kind as ColumnKind, Options};
 
+#[path = "csv_library_tests.rs"]
+mod library_tests;
+
 fn csv(options: Value, columns: usize, rows: &[&[Cell<'_>]]) -> (String, Tally) {
     let options = Options::parse(Format::Csv, &options).unwrap();
     let columns: Vec<Column> =
@@ -59,6 +62,11 @@ fn formulas_are_guarded_and_counted() {
     let (out, tally) = csv(json!({"header": false, "formula_guard": false}), 2, rows);
     assert!(out.starts_with("=1+1,"));
     assert_eq!(tally.guarded_cells, 0);
+    // Where the guard's quote is the delimiter it must not make two fields of one.
+    assert_eq!(
+        csv(json!({"header": false, "delimiter": "'"}), 2, &[&[Cell::Text("=1"), Cell::Int(2)]]).0,
+        "\"'=1\"'2\r\n"
+    );
     // A guarded text is not the one that stands for NULL.
     assert_eq!(
         csv(json!({"header": false, "null_as": "="}), 2, &[&[Cell::Text("="), Cell::Null]]).0,

@@ -5,6 +5,9 @@ use super::*;
 use crate::encode::fixture::{self, column};
 use crate::encode::{encoder, Format, Kind as ColumnKind, Options};
 
+#[path = "json_library_tests.rs"]
+mod library_tests;
+
 fn paths(paths: &[(&str, Option<&str>)]) -> Vec<Column> {
     let with_path = |(name, path): &(&str, Option<&str>)| Column {
         json_path: path.map(String::from),

@@ -7,6 +7,8 @@
 //! cells hold; no error message quotes a value. What it must not do: read a clock, a locale or a setting;
 //! compress text formats (the spool does); decide what may be exported.
 
+#[cfg(test)]
+mod arbitrary;
 mod cell;
 mod csv;
 #[cfg(test)]
@@ -14,6 +16,9 @@ mod csv;
 mod fixture;
 mod format;
 mod json;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod odd_tests;
 mod options;
 mod scan;
 mod text;
@@ -22,7 +27,7 @@ mod xlsx;
 
 use std::io::Write;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 pub use cell::{Cell, Column, Kind};
 pub use format::Format;
@@ -40,7 +45,8 @@ pub trait Encoder {
     /// Appends this row, in csv and ndjson exactly and with its line ending; xlsx appends what is compressed
     /// by now of this row and those before it, often nothing.
     ///
-    /// `cells` are as many as the columns: fewer or more is an internal error.
+    /// `cells` are as many as the columns: fewer or more is an internal error. 54000 where what is in the buffer and this row
+    /// have more than 1 GB, 53200 where there is no memory for it.
     fn row(&mut self, cells: &[Cell<'_>], out: &mut Vec<u8>) -> Result<()>;
 
     /// Writes what is left to `out`, and counts.
@@ -81,7 +87,7 @@ pub fn check(format: Format, columns: &[Column]) -> Result<()> {
 pub fn plain_text(cell: &Cell<'_>) -> Result<String> {
     let mut out = Vec::new();
     text::plain(cell, ", ", &mut out)?;
-    Ok(String::from_utf8_lossy(&out).into_owned())
+    String::from_utf8(out).map_err(|_| Error::new(crate::error::Kind::Internal, "a value is not UTF-8"))
 }
 
 /// What an encoder needs to know of its surroundings; only xlsx looks at it.

@@ -4,12 +4,14 @@
 
 use super::{time, Cell};
 use crate::error::{Error, Kind, Result};
+use crate::room;
 
 /// Appends the plain text of a cell; a NULL is the empty text.
 ///
 /// `separator` stands between the elements of a list. Nested lists are flattened, and a NULL element leaves
 /// its place empty (`a, , c`), so that positions stay what they were.
 pub fn plain(cell: &Cell<'_>, separator: &str, out: &mut Vec<u8>) -> Result<()> {
+    room::more(out, cell.text_bytes())?;
     match *cell {
         Cell::Null => {}
         Cell::Bool(value) => out.extend_from_slice(if value { b"true" } else { b"false" }),
@@ -22,6 +24,7 @@ pub fn plain(cell: &Cell<'_>, separator: &str, out: &mut Vec<u8>) -> Result<()> 
         Cell::List(items) => {
             for (index, item) in items.iter().enumerate() {
                 if index > 0 {
+                    room::more(out, separator.len())?;
                     out.extend_from_slice(separator.as_bytes());
                 }
                 plain(item, separator, out)?;

@@ -2,10 +2,11 @@
 //! and the buffers of `JsonbToCString`, which take three times as long.
 //!
 //! Bytes in, bytes out, nothing of the server: what does not look as it should, and what is nested very deeply, is `None`, and
-//! is left to the server.
+//! is left to the server; so is what finds no room, and the server says so.
 
 use super::numeric;
 use crate::encode::json_string;
+use crate::room;
 
 /// Levels that the stack is used for.
 const DEEPEST: usize = 200;
@@ -44,7 +45,7 @@ fn container(bytes: &[u8], deeper: usize, out: &mut Vec<u8>) -> Option<()> {
             if index > 0 {
                 out.extend_from_slice(b", ");
             }
-            json_string(keys.next()?.bytes, out);
+            json_string(keys.next()?.bytes, out).ok()?;
             out.extend_from_slice(b": ");
             values.next()?.append(deeper, out)?;
         }
@@ -104,8 +105,9 @@ struct Entry<'b> {
 
 impl Entry<'_> {
     fn append(&self, deeper: usize, out: &mut Vec<u8>) -> Option<()> {
+        room::more(out, 0).ok()?;
         match self.kind {
-            0x0000_0000 => json_string(self.bytes, out),
+            0x0000_0000 => json_string(self.bytes, out).ok()?,
             0x1000_0000 => number(self.bytes.get(self.padding..)?, out)?,
             0x2000_0000 => out.extend_from_slice(b"false"),
             0x3000_0000 => out.extend_from_slice(b"true"),

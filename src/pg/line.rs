@@ -1,16 +1,13 @@
 //! Lines of a stream on their way to the caller: a batch lies in one buffer, and each line is copied once, into the value
 //! that the server gets.
 
-use crate::error::{self, Error, Kind};
+use crate::room;
 use pgrx::callconv::{BoxRet, FcInfo};
 use pgrx::datum::Datum;
 use pgrx::{impl_sql_translatable, pg_sys};
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::rc::Rc;
-
-/// The longest text that the server can hold: MaxAllocSize (utils/memutils.h) without the header of a varlena.
-const LONGEST: usize = 0x3fff_ffff - 4;
 
 /// One line, as SQL's text. Its bytes are UTF-8: they were put together from texts that were, and from ASCII.
 pub struct Line {
@@ -24,7 +21,7 @@ impl_sql_translatable!(Line, "text");
 unsafe impl BoxRet for Line {
     unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
         let bytes = self.block.get(self.part).unwrap_or_default();
-        // SAFETY: copies these bytes, at most `LONGEST`, into the current memory context: the caller's for one row.
+        // SAFETY: copies these bytes, at most `room::LARGEST`, into the current memory context: the caller's for one row.
         unsafe {
             let text = pg_sys::cstring_to_text_with_len(bytes.as_ptr().cast(), bytes.len() as i32);
             fcinfo.return_raw_datum(pg_sys::Datum::from(text))
@@ -43,33 +40,21 @@ impl Batch {
     /// The buffer for further lines, empty. It is that of lines that are all gone, where they are.
     pub fn buffer(&mut self) -> Vec<u8> {
         let mut block = Rc::try_unwrap(std::mem::take(&mut self.block)).unwrap_or_default();
-        block.clear();
+        room::reuse(&mut block);
         block
     }
 
-    /// Takes the buffer back, in which a line ends at each of `ends`.
-    ///
-    /// Errors: 54000 for a line that no text can hold.
-    pub fn fill(&mut self, block: Vec<u8>, ends: &[usize]) -> error::Result<()> {
+    /// Takes the buffer back, in which a line ends at each of `ends`. An encoder makes none that no text could hold.
+    pub fn fill(&mut self, block: Vec<u8>, ends: &[usize]) {
         self.parts.clear();
         let mut start = 0;
         for &end in ends {
             let line = block.get(start..end).unwrap_or_default();
             let line = line.strip_suffix(b"\n").map_or(line, |line| line.strip_suffix(b"\r").unwrap_or(line));
-            if line.len() > LONGEST {
-                return Err(Error::new(
-                    Kind::ProgramLimitExceeded,
-                    "a line of the export is longer than a text can be",
-                )
-                .hint(
-                    "Leave the large field out, or export with acct_export_start, which has no such limit.",
-                ));
-            }
             self.parts.push_back(start..start + line.len());
             start = end;
         }
         self.block = Rc::new(block);
-        Ok(())
     }
 
     pub fn is_empty(&self) -> bool {

@@ -4,6 +4,7 @@
 //! each `unsafe` block. A server ERROR unwinds through Rust as a panic that pgrx carries back to the server;
 //! a FATAL does not unwind at all, so nothing here holds what only `Drop` would clean up.
 
+pub mod argument;
 pub mod catalog;
 pub mod count;
 pub mod explain;

@@ -6,6 +6,7 @@ use super::query::Sink;
 use super::tuple::Reader;
 use crate::encode::Cell;
 use crate::error::Result;
+use crate::room;
 use pgrx::pg_sys;
 use std::ops::ControlFlow;
 
@@ -66,7 +67,7 @@ impl RowReader {
             pg_sys::slot_getsomeattrs_int(slot, self.readers.len() as i32);
         }
         self.cells.clear();
-        let mut outcome = Ok(());
+        let (mut outcome, mut bytes) = (Ok(()), 0);
         for (index, reader) in self.readers.iter_mut().enumerate() {
             let cell = if *(*slot).tts_isnull.add(index) {
                 Ok(Cell::Null)
@@ -74,7 +75,15 @@ impl RowReader {
                 reader.read(*(*slot).tts_values.add(index))
             };
             match cell {
-                Ok(cell) => self.cells.push(cell),
+                // Before the next value takes memory as well.
+                Ok(cell) if bytes + cell.memory() > room::LARGEST => {
+                    outcome = Err(room::too_large());
+                    break;
+                }
+                Ok(cell) => {
+                    bytes += cell.memory();
+                    self.cells.push(cell);
+                }
                 Err(error) => {
                     outcome = Err(error);
                     break;

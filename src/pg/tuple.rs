@@ -6,6 +6,7 @@
 use super::{hstore, jsonb, numeric, types};
 use crate::encode::{Cell, Kind};
 use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::room;
 use pgrx::pg_sys;
 use std::ffi::CStr;
 
@@ -131,7 +132,7 @@ impl Reader {
             Reader::Text => Cell::Text(varlena_text(datum)?),
             Reader::JsonText => Cell::Json(varlena_text(datum)?),
             Reader::Jsonb(text) => {
-                text.clear();
+                room::reuse(text);
                 if jsonb::append(varlena(datum), text).is_some() {
                     return Ok(Cell::Json(own(text)?));
                 }
@@ -141,7 +142,7 @@ impl Reader {
                 Cell::Json(c_text(pg_sys::JsonbToCString(std::ptr::null_mut(), container, size))?)
             }
             Reader::Numeric(text, output) => {
-                text.clear();
+                room::reuse(text);
                 if numeric::append(varlena(datum), text).is_some() {
                     return Ok(Cell::Numeric(own(text)?));
                 }
@@ -150,7 +151,7 @@ impl Reader {
             Reader::Output(output) => Cell::Text(c_text(pg_sys::OutputFunctionCall(output, datum))?),
             Reader::Hstore(output) => {
                 let text = c_text(pg_sys::OutputFunctionCall(output, datum))?;
-                Cell::Json(hstore::to_json(text).map_or(NO_HSTORE, |json| keep(&json)))
+                Cell::Json(hstore::to_json(text)?.map_or(NO_HSTORE, |json| keep(&json)))
             }
             Reader::Array(element) => Cell::List(element.read(datum)?),
         })

@@ -1,5 +1,6 @@
 //! Where the bytes go: a spool file while rows are read, then the job table.
 
+mod line;
 mod packed;
 mod spool;
 pub mod table;

@@ -2,6 +2,7 @@
 //!
 //! Documents inside strings are searched as well, and texts that are documents. What cannot be searched to its end does not
 //! leave; it does not fail the export either, or a user could stop a whole tenant's exports with an attribute of their own.
+//! Only what has no room does: 54000 and 53200, as for any row that is too large.
 
 use super::disguise::Disguise;
 use super::escape::unescape;
@@ -9,6 +10,8 @@ use super::walk::{Stop, Walk};
 use super::{fragments, REDACTED};
 use crate::catalog::personal::is_personal;
 use crate::catalog::secrets::{counts, Names};
+use crate::error::Result;
+use crate::room;
 
 /// How a value is searched.
 #[derive(Clone, Copy, Default)]
@@ -56,34 +59,47 @@ pub struct Scrubber {
 const PLACES: usize = 1024;
 const LONGEST: usize = 64;
 
+/// A key that has more bytes is none that could be read for what it means: it counts as a secret's.
+const LONGEST_NAME: usize = 64 * 1024;
+
+/// Copies of a value that may be made on the way, beside the document that leaves.
+const COPIES: usize = 4;
+
 impl Scrubber {
     pub fn new(names: Names) -> Scrubber {
         Scrubber { names, known: vec![None; PLACES] }
     }
 
     /// The document as it may leave; None: as it is.
-    pub fn json(&mut self, json: &str, care: Care<'_>) -> Option<String> {
-        Walk::new(self, care, json).run().unwrap_or_else(|_| Some(format!("\"{REDACTED}\"")))
+    pub fn json(&mut self, json: &str, care: Care<'_>) -> Result<Option<String>> {
+        room::probe(json.len().saturating_mul(COPIES))?;
+        match Walk::new(self, care, json).run() {
+            Ok(clean) => Ok(clean),
+            Err(Stop::Failed(error)) => Err(error),
+            Err(Stop::Malformed | Stop::TooDeep) => Ok(Some(format!("\"{REDACTED}\""))),
+        }
     }
 
     /// The same for a text, which may be a document, or hold pieces of some.
-    pub fn text(&mut self, text: &str, care: Care<'_>) -> Option<String> {
+    pub fn text(&mut self, text: &str, care: Care<'_>) -> Result<Option<String>> {
         let mut fragments = care.fragments;
         if may_be_document(text) {
             if care.strings > MOST_STRINGS {
-                return Some(REDACTED.to_owned());
+                return Ok(Some(REDACTED.to_owned()));
             }
+            room::probe(text.len().saturating_mul(COPIES))?;
             match Walk::new(self, care, text.trim_matches(is_blank)).run() {
-                Ok(clean) => return clean,
-                Err(Stop::TooDeep) => return Some(REDACTED.to_owned()),
+                Ok(clean) => return Ok(clean),
+                Err(Stop::Failed(error)) => return Err(error),
+                Err(Stop::TooDeep) => return Ok(Some(REDACTED.to_owned())),
                 // Cut off, or in a dialect: what began as a document may have keys.
                 Err(Stop::Malformed) => fragments = true,
             }
         }
         if fragments && self.may_hold_secret(text, care.personal) {
-            return Some(REDACTED.to_owned());
+            return Ok(Some(REDACTED.to_owned()));
         }
-        None
+        Ok(None)
     }
 
     fn may_hold_secret(&mut self, text: &str, personal: bool) -> bool {
@@ -103,6 +119,9 @@ impl Scrubber {
         match self.known.get(place) {
             Some(Some((known, key))) if **known == *name => return *key,
             _ => {}
+        }
+        if name.len() > LONGEST_NAME {
+            return Key { secret: true, counts: false, personal: true };
         }
         let secret = self.names.is_secret(name);
         let key = Key { secret, counts: secret && counts(name), personal: is_personal(name) };

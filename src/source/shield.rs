@@ -11,6 +11,7 @@ use crate::catalog::model::Treatment;
 use crate::catalog::secrets::Names;
 use crate::encode::{plain_text, Cell, Column, Kind};
 use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::room;
 use std::borrow::Cow;
 
 /// What is said of one column's values.
@@ -153,13 +154,13 @@ fn change(
     Ok(match (cell, disguise) {
         (Cell::Json(json), _) => {
             care.disguise = disguise;
-            scrubber.json(json, care).map_or(Change::Same, Change::Json)
+            scrubber.json(json, care)?.map_or(Change::Same, Change::Json)
         }
-        (Cell::Text(text), None) => scrubber.text(text, care).map_or(Change::Same, Change::Text),
+        (Cell::Text(text), None) => scrubber.text(text, care)?.map_or(Change::Same, Change::Text),
         (_, None) => Change::Same,
         (Cell::Text(text), Some(disguise @ Disguise::Last4)) => {
             // The end of a document may be the end of a secret.
-            let clean = scrubber.text(text, care).map_or(Cow::Borrowed(*text), Cow::Owned);
+            let clean = scrubber.text(text, care)?.map_or(Cow::Borrowed(*text), Cow::Owned);
             Change::Text(disguise.of(&clean))
         }
         (Cell::Text(text) | Cell::Numeric(text), Some(disguise)) => Change::Text(disguise.of(text)),
@@ -173,6 +174,7 @@ fn each(
     pseudonyms: Option<&Disguise>,
     scrubber: &mut Scrubber,
 ) -> Result<Change> {
+    room::probe(items.len().saturating_mul(size_of::<Change>() + size_of::<Cell<'_>>()))?;
     let mut changes: Vec<Change> = Vec::new();
     for (place, item) in items.iter().enumerate() {
         let change = change(item, guard, pseudonyms, scrubber)?;

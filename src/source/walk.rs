@@ -6,6 +6,9 @@
 use super::escape::unescape;
 use super::scrub::{may_be_document, Care, Scrubber};
 use super::REDACTED;
+use crate::encode::json_string;
+use crate::error::{Error, Kind};
+use crate::room;
 
 /// Levels of objects and arrays, those of documents inside strings included, that the stack is used for.
 const DEEPEST: usize = 500;
@@ -15,6 +18,14 @@ const DEEPEST: usize = 500;
 pub enum Stop {
     Malformed,
     TooDeep,
+    /// What may leave has become too large, or for its copy there is no memory.
+    Failed(Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Stop {
+        Stop::Failed(error)
+    }
 }
 
 pub struct Walk<'s, 'c, 't> {
@@ -24,14 +35,14 @@ pub struct Walk<'s, 'c, 't> {
     at: usize,
     /// Up to here the text is in `out`, or has been cut.
     copied: usize,
-    out: String,
+    out: Vec<u8>,
 }
 
 type Step<T = ()> = Result<T, Stop>;
 
 impl<'s, 'c, 't> Walk<'s, 'c, 't> {
     pub fn new(scrubber: &'s mut Scrubber, care: Care<'c>, text: &'t str) -> Self {
-        Walk { scrubber, care, text, at: 0, copied: 0, out: String::new() }
+        Walk { scrubber, care, text, at: 0, copied: 0, out: Vec::new() }
     }
 
     /// The text as it may leave; None: as it is.
@@ -50,8 +61,9 @@ impl<'s, 'c, 't> Walk<'s, 'c, 't> {
         if self.copied == 0 {
             return Ok(None);
         }
-        self.out.push_str(&self.text[self.copied..]);
-        Ok(Some(self.out))
+        self.keep(self.text.len())?;
+        let clean = String::from_utf8(self.out);
+        clean.map(Some).map_err(|_| Error::new(Kind::Internal, "a document is not valid UTF-8").into())
     }
 
     fn value(&mut self) -> Step {
@@ -64,7 +76,7 @@ impl<'s, 'c, 't> Walk<'s, 'c, 't> {
                 let token = self.scalar()?;
                 if let (Some(disguise), true) = (self.care.disguise, token != "null") {
                     let hidden = disguise.of(token);
-                    self.put(start, &hidden);
+                    self.put(start, &hidden)?;
                 }
                 Ok(())
             }
@@ -101,15 +113,15 @@ impl<'s, 'c, 't> Walk<'s, 'c, 't> {
             let value = self.at;
             if key.secret && !self.tells_nothing(key.counts) {
                 self.skip()?;
-                self.cut(comma.unwrap_or(start), self.at, "");
+                self.cut(comma.unwrap_or(start), self.at)?;
             } else {
                 if let (Some(comma), false) = (comma, stays) {
-                    self.cut(comma, start, "");
+                    self.cut(comma, start)?;
                 }
                 stays = true;
                 if key.personal && self.care.personal && self.peek() != Some(b'n') {
                     self.skip()?;
-                    self.put(value, REDACTED);
+                    self.put(value, REDACTED)?;
                 } else {
                     self.value()?;
                 }
@@ -149,11 +161,11 @@ impl<'s, 'c, 't> Walk<'s, 'c, 't> {
         let raw = self.string()?;
         if let Some(disguise) = self.care.disguise {
             let text = unescape(raw);
-            let hidden = self.scrubber.text(&text, self.care.inside()).unwrap_or_else(|| disguise.of(&text));
-            self.put(start, &hidden);
+            let hidden = self.scrubber.text(&text, self.care.inside())?.unwrap_or_else(|| disguise.of(&text));
+            self.put(start, &hidden)?;
         } else if self.care.fragments || may_hold_document(raw) {
-            if let Some(clean) = self.scrubber.text(&unescape(raw), self.care.inside()) {
-                self.put(start, &clean);
+            if let Some(clean) = self.scrubber.text(&unescape(raw), self.care.inside())? {
+                self.put(start, &clean)?;
             }
         }
         Ok(())
@@ -193,14 +205,23 @@ impl<'s, 'c, 't> Walk<'s, 'c, 't> {
     }
 
     /// Replaces what was read since `start` by a string.
-    fn put(&mut self, start: usize, text: &str) {
-        self.cut(start, self.at, &serde_json::Value::from(text).to_string());
+    fn put(&mut self, start: usize, text: &str) -> Step {
+        self.cut(start, self.at)?;
+        Ok(json_string(text.as_bytes(), &mut self.out)?)
     }
 
-    fn cut(&mut self, from: usize, to: usize, instead: &str) {
-        self.out.push_str(&self.text[self.copied..from]);
-        self.out.push_str(instead);
+    fn cut(&mut self, from: usize, to: usize) -> Step {
+        self.keep(from)?;
         self.copied = to;
+        Ok(())
+    }
+
+    /// Copies what stays, up to here.
+    fn keep(&mut self, to: usize) -> Step {
+        let stays = &self.text.as_bytes()[self.copied..to];
+        room::more(&mut self.out, stays.len())?;
+        self.out.extend_from_slice(stays);
+        Ok(())
     }
 
     /// The inside of a string, escapes and all.

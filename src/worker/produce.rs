@@ -9,6 +9,7 @@ use crate::job::Stage;
 use crate::pg::identity::{self, Reader};
 use crate::pg::{progress, query, wait, xact};
 use crate::request::{file_stem, Asked, Stamp};
+use crate::room;
 use crate::settings;
 use crate::sink::{Packing, Spool};
 use crate::source::plan::{self, Plan};
@@ -106,7 +107,7 @@ fn read(
         shield.apply(cells, &mut |cells| encoder.row(cells, buffer))?;
         if buffer.len() >= BATCH {
             spool.write_all(buffer)?;
-            buffer.clear();
+            room::reuse(buffer);
         }
         if rows.is_multiple_of(1024) {
             wait::interrupted()?;

@@ -1,22 +1,29 @@
 //! Strings of JSON.
 
 use crate::encode::scan;
+use crate::error::Result;
+use crate::room;
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// Appends a string with its quotes, as serde_json and the server (`escape_json`, utils/adt/json.c) both write it: the two-letter
 /// escapes where there are some, `\u00xx` for the other control characters, all else as it is. `text` is UTF-8.
-pub fn append(text: &[u8], out: &mut Vec<u8>) {
-    out.reserve(text.len() + 2);
+///
+/// Errors: those of [`room`].
+pub fn append(text: &[u8], out: &mut Vec<u8>) -> Result<()> {
+    room::more(out, text.len())?;
     out.push(b'"');
     let mut rest = text;
     while let Some(at) = scan::position(rest, |byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
         out.extend_from_slice(&rest[..at]);
         escape(rest[at], out);
         rest = &rest[at + 1..];
+        // An escape is longer than what it stands for.
+        room::more(out, rest.len())?;
     }
     out.extend_from_slice(rest);
     out.push(b'"');
+    Ok(())
 }
 
 fn escape(byte: u8, out: &mut Vec<u8>) {
@@ -43,7 +50,7 @@ mod tests {
 
     fn ours(text: &str) -> String {
         let mut out = Vec::new();
-        super::append(text.as_bytes(), &mut out);
+        super::append(text.as_bytes(), &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 

@@ -6,6 +6,7 @@
 use super::value;
 use crate::encode::{text, Cell, Column};
 use crate::error::{Error, Kind, Result};
+use crate::room;
 
 /// Deeper paths than any document has; readers stop at some depth too (serde_json at 128).
 const MAX_DEPTH: usize = 64;
@@ -52,9 +53,11 @@ impl Template {
             return Err(Error::new(Kind::Internal, "a row has not as many cells as the file has columns"));
         }
         for slot in &self.slots {
+            room::more(out, slot.before.len())?;
             out.extend_from_slice(&slot.before);
             value::append(&cells[slot.column], out)?;
         }
+        room::more(out, self.tail.len())?;
         out.extend_from_slice(&self.tail);
         Ok(())
     }

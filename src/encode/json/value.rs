@@ -3,10 +3,12 @@
 use super::string;
 use crate::encode::{scan, text, time, Cell};
 use crate::error::Result;
+use crate::room;
 
 /// Appends a cell. Numbers keep every digit; what JSON has no number for (NaN, infinities) is a string with
 /// the server's word, as row_to_json does; moments are ISO 8601 strings.
 pub fn append(cell: &Cell<'_>, out: &mut Vec<u8>) -> Result<()> {
+    room::more(out, cell.text_bytes())?;
     match *cell {
         Cell::Null => out.extend_from_slice(b"null"),
         Cell::Bool(value) => out.extend_from_slice(if value { b"true" } else { b"false" }),
@@ -18,7 +20,7 @@ pub fn append(cell: &Cell<'_>, out: &mut Vec<u8>) -> Result<()> {
             out.push(b'"');
         }
         Cell::Numeric(digits) if is_number(digits.as_bytes()) => out.extend_from_slice(digits.as_bytes()),
-        Cell::Numeric(words) | Cell::Text(words) => string::append(words.as_bytes(), out),
+        Cell::Numeric(words) | Cell::Text(words) => string::append(words.as_bytes(), out)?,
         Cell::Date(days) => {
             out.push(b'"');
             time::date(days, out);

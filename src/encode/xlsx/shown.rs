@@ -6,6 +6,7 @@
 
 use crate::encode::{text, time, Cell};
 use crate::error::{Error, Kind, Result};
+use crate::room;
 
 /// Digits that Excel keeps ("Excel specifications and limits": number precision).
 const MAX_DIGITS: usize = 15;
@@ -72,7 +73,7 @@ pub fn shown<'a>(cell: &Cell<'a>, identifier: bool, scratch: &'a mut Vec<u8>) ->
         }
         Cell::Int(_) | Cell::Float(_) | Cell::List(_) => {}
     }
-    scratch.clear();
+    room::reuse(scratch);
     match *cell {
         // As the cells around it look.
         Cell::Timestamp(micros) | Cell::Instant { local: micros, .. } => {

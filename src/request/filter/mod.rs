@@ -38,6 +38,7 @@ pub use check::check;
 pub use parse::parse;
 pub use side::as_text;
 pub use sql::{quote_ident, quote_literal, to_sql, Clause, Param, Value};
+pub use weigh::{read, too_large};
 
 use crate::catalog::model::Dataset;
 use crate::error::Result;

@@ -1,4 +1,4 @@
-//! Limits on a filter document, measured before anything walks it recursively.
+//! Limits on a filter document, measured before anything walks it recursively; and the way from its text to the tree.
 //!
 //! The walk keeps its own stack, so a document of any depth is refused rather than overflowing the backend's
 //! stack.
@@ -15,6 +15,12 @@ pub const MAX_CONDITIONS: usize = 1_000;
 /// Bytes of all keys, strings and numbers, with one for each value: about what the document takes as compact
 /// text.
 pub const MAX_BYTES: usize = 1_048_576;
+
+/// Parses a JSON argument that the server has read already, so that nothing but its depth can be wrong with it. What the
+/// parser takes (127 levels) and `weigh` does not is refused there, after the caller's rights were looked at.
+pub fn read(name: &str, text: &str) -> Result<Value> {
+    serde_json::from_str(text).map_err(|_| too_deep(name))
+}
 
 /// Refuses a document that is too deep or too large (54000).
 pub fn weigh(document: &Value) -> Result<()> {
@@ -37,8 +43,7 @@ pub fn weigh(document: &Value) -> Result<()> {
             Value::Null | Value::Bool(_) => {}
         }
         if bytes > MAX_BYTES {
-            return Err(limit("the filter is larger than 1 MB")
-                .hint("Shorten its lists; a large set of values belongs into a table that the view joins."));
+            return Err(too_large("the filter"));
         }
     }
     Ok(())
@@ -64,10 +69,20 @@ pub fn within_path(keys: usize) -> Result<()> {
 
 fn within_depth(depth: usize) -> Result<()> {
     if depth > MAX_DEPTH {
-        return Err(limit(format!("the filter is nested deeper than {MAX_DEPTH} levels"))
-            .hint("Flatten it: keys of one object are joined by AND already."));
+        return Err(too_deep("the filter"));
     }
     Ok(())
+}
+
+fn too_deep(name: &str) -> Error {
+    limit(format!("{name} is nested deeper than {MAX_DEPTH} levels"))
+        .hint("Flatten it: keys of one object are joined by AND already.")
+}
+
+/// 54000.
+pub fn too_large(name: &str) -> Error {
+    limit(format!("{name} is larger than 1 MB"))
+        .hint("Shorten its lists; a large set of values belongs into a table that the view joins.")
 }
 
 fn limit(message: impl Into<String>) -> Error {
@@ -89,6 +104,22 @@ mod tests {
         let error = weigh(&nested(MAX_DEPTH + 1)).unwrap_err();
         assert_eq!(error.kind.sqlstate(), "54000");
         assert_eq!(error.message, "the filter is nested deeper than 64 levels");
+    }
+
+    #[test]
+    fn a_text_of_any_depth_is_read_or_refused() {
+        let nested = |levels: usize| format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
+        assert!(read("the filter", &nested(127)).is_ok());
+        for levels in [128, 10_000, 1_000_000] {
+            let error = read("the filter", &nested(levels)).unwrap_err();
+            assert_eq!(
+                (error.sqlstate(), error.message.as_str()),
+                ("54000", "the filter is nested deeper than 64 levels")
+            );
+        }
+        // Numbers of any size are kept.
+        let long = "1".repeat(400);
+        assert_eq!(read("the filter", &long).unwrap().to_string(), long);
     }
 
     #[test]
