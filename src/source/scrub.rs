@@ -143,10 +143,13 @@ fn place(name: &str) -> usize {
 }
 
 /// Whether a text begins as a document does that may have keys. One look at the first byte of most texts.
+#[inline]
 pub fn may_be_document(text: &str) -> bool {
     match text.as_bytes().first() {
         Some(b'{' | b'[' | b'"') => true,
-        Some(b'\t'..=b'\r' | b' ' | 0x80..) => text.trim_start_matches(is_blank).starts_with(['{', '[', '"']),
+        Some(b'\t'..=b'\r' | b' ' | 0x80..) if text.starts_with(is_blank) => {
+            text.trim_start_matches(is_blank).starts_with(['{', '[', '"'])
+        }
         _ => false,
     }
 }

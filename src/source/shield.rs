@@ -110,8 +110,10 @@ impl Shield {
 fn is_open(cell: &Cell<'_>, guard: &Guard) -> bool {
     match cell {
         Cell::Null => true,
+        Cell::Json(_) => false,
         Cell::Text(text) => guard.treatment == Treatment::Keep && !guard.json_text && !may_be_document(text),
-        _ => false,
+        Cell::List(items) => items.iter().all(|item| is_open(item, guard)),
+        _ => guard.treatment == Treatment::Keep,
     }
 }
 
