@@ -33,6 +33,7 @@ pub enum Cell<'a> {
 
 impl Cell<'_> {
     /// Bytes of its text, where it is one: of what is not bounded by its kind.
+    #[inline]
     pub fn text_bytes(&self) -> usize {
         match self {
             Cell::Numeric(text) | Cell::Text(text) | Cell::Json(text) => text.len(),
@@ -41,6 +42,7 @@ impl Cell<'_> {
     }
 
     /// About the bytes of memory that it takes.
+    #[inline]
     pub fn memory(&self) -> usize {
         match self {
             Cell::List(items) => items.iter().map(|item| size_of::<Cell<'_>>() + item.memory()).sum(),

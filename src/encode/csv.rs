@@ -146,15 +146,16 @@ fn append_quoted(field: &[u8], guard: &[u8], out: &mut Vec<u8>) -> Result<()> {
     room::more(out, field.len() + quotes)?;
     out.push(b'"');
     out.extend_from_slice(guard);
-    let start = out.len();
-    out.resize(start + field.len() + quotes, b'"');
     // JSON is full of quotes: a step of one or two, and no branch that has to be guessed.
-    let mut at = start;
-    for &byte in field {
-        if let Some(place) = out.get_mut(at) {
-            *place = byte;
+    let mut block = [0; 512];
+    for piece in field.chunks(255) {
+        let mut at = 0;
+        for &byte in piece {
+            block[at & 511] = byte;
+            block[(at + 1) & 511] = b'"';
+            at += 1 + usize::from(byte == b'"');
         }
-        at += 1 + usize::from(byte == b'"');
+        out.extend_from_slice(&block[..at & 511]);
     }
     out.push(b'"');
     Ok(())

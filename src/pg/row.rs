@@ -75,13 +75,13 @@ impl RowReader {
                 reader.read(*(*slot).tts_values.add(index))
             };
             match cell {
-                // Before the next value takes memory as well.
-                Ok(cell) if bytes + cell.memory() > room::LARGEST => {
-                    outcome = Err(room::too_large());
-                    break;
-                }
                 Ok(cell) => {
                     bytes += cell.memory();
+                    // Before the next value takes memory as well.
+                    if bytes > room::LARGEST {
+                        outcome = Err(room::too_large());
+                        break;
+                    }
                     self.cells.push(cell);
                 }
                 Err(error) => {

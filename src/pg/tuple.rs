@@ -261,7 +261,12 @@ unsafe fn keep<'r>(text: &str) -> &'r str {
     std::str::from_utf8_unchecked(std::slice::from_raw_parts(copy, text.len()))
 }
 
+#[inline]
 fn utf8(bytes: &[u8]) -> Result<&str> {
+    if bytes.is_ascii() {
+        // SAFETY: ASCII is UTF-8. Most values are short and ASCII, and known to be in a quarter of the time.
+        return Ok(unsafe { std::str::from_utf8_unchecked(bytes) });
+    }
     std::str::from_utf8(bytes)
         .map_err(|_| Error::new(ErrorKind::InvalidText, "a value of the source is not valid UTF-8"))
 }
