@@ -138,7 +138,7 @@ fn what_cannot_be_planned_is_no_reason_to_refuse() {
 
 #[test]
 fn a_time_limit_holds_for_the_planner_too() {
-    let app = TwoTenants::create(shared(), 5);
+    let app = TwoTenants::create(shared(), 5500);
     let mut gate = app.superuser();
     gate.batch_execute("SELECT pg_advisory_lock(4711)").unwrap();
     let mut owner = with_code(&app, "PERFORM pg_catalog.pg_advisory_xact_lock_shared(4711)");

@@ -4,28 +4,11 @@
 //! it or follows the tenant column that leads it. A tenant is also found by a hash index. Only tables of some size count,
 //! and only fields that are plain columns of one table.
 
-use super::Advice;
+use super::{size, Advice};
 use crate::catalog::load::Loaded;
 use crate::error::Result;
 use crate::pg::{catalog, identity, sql};
 use serde::Deserialize;
-
-/// Rows of a table below which an index makes little difference.
-const FEW: f64 = 10_000.0;
-
-/// Rows as the planner reckons them (estimate_rel_size, util/plancat.c): the density that the last ANALYZE or VACUUM saw, times
-/// the size of now. One that neither has seen counts 50 rows a block. Partitions and children count as well.
-const ROWS: &str = "
-WITH RECURSIVE family(oid) AS (
-    SELECT $1::oid
-    UNION
-    SELECT i.inhrelid FROM family JOIN pg_inherits i ON i.inhparent = family.oid
-), sized AS (
-    SELECT c.reltuples, c.relpages, pg_relation_size(c.oid) / current_setting('block_size')::integer AS pages
-      FROM family JOIN pg_class c ON c.oid = family.oid WHERE c.relkind = 'r'
-)
-SELECT to_jsonb(coalesce(sum(pages * CASE WHEN reltuples >= 0 AND relpages > 0 THEN reltuples / relpages ELSE 50 END), 0))
-  FROM sized";
 
 /// Of a partitioned table, an index is valid once all partitions have theirs. An expression, another collation and another
 /// operator class than the type's own give NULL.
@@ -69,13 +52,10 @@ pub fn missing(loaded: &Loaded) -> Result<Vec<Advice>> {
     let Some(table) = tables.find(|table| table.oid == origin.table && table.kind != "f") else {
         return Ok(Vec::new());
     };
-    let (rows, indexes) = identity::as_owner(|| -> Result<_> {
-        let table = [i64::from(table.oid).into()];
-        Ok((sql::document::<f64>(ROWS, &table)?, sql::documents::<Index>(INDEXES, &table)?))
-    })?;
-    if rows.unwrap_or(0.0) < FEW {
+    if size::are_few([table.oid])? {
         return Ok(Vec::new());
     }
+    let indexes: Vec<Index> = identity::as_owner(|| sql::documents(INDEXES, &[i64::from(table.oid).into()]))?;
     let found = Wanted::of(loaded).missing(&indexes).into_iter();
     Ok(found.map(|(what, columns)| advice(&table.name, &what, &columns)).collect())
 }

@@ -5,6 +5,7 @@
 
 mod indexes;
 mod policies;
+mod size;
 mod sort;
 
 use crate::catalog::load::Loaded;

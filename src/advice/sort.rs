@@ -4,7 +4,7 @@
 //! settings. Nothing is read, but planning folds calls of functions that say they are immutable: code of other roles
 //! never gets that far with the rights of a superuser.
 
-use super::Advice;
+use super::{size, Advice};
 use crate::catalog::lineage;
 use crate::catalog::load::Loaded;
 use crate::encode::{Format, Order};
@@ -20,6 +20,9 @@ use serde_json::Value;
 /// rights, and foreign tables, whose servers the planner might ask.
 pub fn spill(loaded: &Loaded) -> Result<Option<Advice>> {
     let (dataset, role) = (&loaded.dataset, identity::current_user());
+    if size::are_few(loaded.lineage.base_tables().map(|table| table.oid))? {
+        return Ok(None);
+    }
     // What is judged is what is planned.
     lineage::hold(dataset.source)?;
     if lineage::has_foreign_table(dataset.source)?

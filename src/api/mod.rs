@@ -4,6 +4,7 @@ mod audit;
 mod catalogue;
 mod declare;
 mod deliver;
+mod filter;
 mod follow;
 mod preview;
 mod reading;

@@ -42,8 +42,12 @@ fn judge(name: &str, is_key: bool) -> bool {
 pub fn is_identifier(name: &str) -> bool {
     let words = words(name);
     let whole = ["phone", "telephone", "mobile", "fax", "msisdn", "zip", "postcode", "iban", "ssn"];
-    words.last().is_some_and(|word| matches!(word.as_str(), "id" | "uuid" | "identifier"))
-        || words.iter().any(|word| whole.contains(&word.as_str()))
+    is_id(name) || words.iter().any(|word| whole.contains(&word.as_str()))
+}
+
+/// Whether a name is one of an id (`user_id`, `externalId`).
+pub fn is_id(name: &str) -> bool {
+    words(name).last().is_some_and(|word| matches!(word.as_str(), "id" | "uuid" | "identifier"))
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ pub enum Node<C> {
     Leaf(C),
 }
 
-/// A comparison by its SCIM name (RFC 7644, section 3.4.2.2), and `in`.
+/// A comparison by its SCIM name (RFC 7644, section 3.4.2.2), `in`, and `any`: a filter on an element (SCIM's value path).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operator {
     Eq,
@@ -31,11 +31,12 @@ pub enum Operator {
     Le,
     Pr,
     In,
+    Any,
 }
 
 impl Operator {
     /// All of them, in the order of the contract.
-    pub const ALL: [Operator; 11] = [
+    pub const ALL: [Operator; 12] = [
         Operator::Eq,
         Operator::Ne,
         Operator::Co,
@@ -47,6 +48,7 @@ impl Operator {
         Operator::Le,
         Operator::Pr,
         Operator::In,
+        Operator::Any,
     ];
 
     /// The name in the document.
@@ -63,6 +65,7 @@ impl Operator {
             Operator::Le => "le",
             Operator::Pr => "pr",
             Operator::In => "in",
+            Operator::Any => "any",
         }
     }
 
@@ -77,6 +80,8 @@ impl Operator {
 pub struct Condition {
     pub name: String,
     pub operator: Operator,
+    /// The operator's name as typed, for messages.
+    pub word: &'static str,
     pub operand: Operand,
     /// Letter case does not matter.
     pub ci: bool,
@@ -87,6 +92,8 @@ pub struct Condition {
 pub enum Operand {
     One(Scalar),
     Many(Vec<Scalar>),
+    /// Of `any`: names in it are keys of an element.
+    Element(Box<Node<Condition>>),
 }
 
 /// A JSON value where a scalar belongs.
@@ -118,26 +125,30 @@ impl Scalar {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolved<'d> {
     pub field: &'d Field,
-    /// Keys inside a JSON field; empty: the field itself.
+    /// Keys inside a JSON field, or inside an element of one; empty: the field itself.
     pub path: Vec<String>,
     /// The name as typed, for messages: the field, the path with dots, or the stand-in.
     pub name: String,
     /// What is applied, which for a stand-in differs from what was typed.
     pub operator: Operator,
-    pub test: Test,
+    /// Its name as typed, or what a stand-in means.
+    pub word: &'static str,
+    pub test: Test<'d>,
     pub ci: bool,
 }
 
 /// What is asked of the value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Test {
+pub enum Test<'d> {
     /// `eq null`, or `ne null` where `is` is false.
     Null { is: bool },
     /// `pr true`, or `pr false`.
     Present { is: bool },
-    /// The operator against one value; `number` where it was a JSON number, which orders JSON values as
-    /// numbers.
+    /// The operator against one value; `number` where it was a JSON number, beside which numbers in JSON are
+    /// compared as such.
     Compare { value: String, number: bool },
-    /// `in`; `or_null` where the list held a null.
-    OneOf { values: Vec<String>, or_null: bool },
+    /// `in`; `numbers` are those of the values that were JSON numbers; `or_null` where the list held a null.
+    OneOf { values: Vec<String>, numbers: Vec<String>, or_null: bool },
+    /// An element of the JSON value holds all this; paths begin at the element.
+    Element(Box<Node<Resolved<'d>>>),
 }

@@ -5,7 +5,7 @@
 //! texts for the type's input function. Whether that function reads them, only the server can say.
 
 use super::ast::{Condition, Node, Operand, Operator, Resolved, Scalar, Test};
-use super::names::{resolve, Named};
+use super::names::{keys, resolve, Named};
 use super::suits::{operators, reads};
 use crate::catalog::model::{Class, Dataset, Treatment};
 use crate::error::{Error, Result};
@@ -20,41 +20,73 @@ pub fn check<'d>(
     dataset: &'d Dataset,
     is_secret_key: &dyn Fn(&str) -> bool,
 ) -> Result<Node<Resolved<'d>>> {
+    each(node, &|condition| {
+        let named = resolve(&condition.name, dataset, is_secret_key)?;
+        leaf(condition, named, &condition.name, dataset, is_secret_key)
+    })
+}
+
+/// The tree with `resolved` of each of its leaves.
+fn each<'d>(
+    node: &Node<Condition>,
+    resolved: &dyn Fn(&Condition) -> Result<Resolved<'d>>,
+) -> Result<Node<Resolved<'d>>> {
     let all = |nodes: &[Node<Condition>]| -> Result<Vec<Node<Resolved<'d>>>> {
-        nodes.iter().map(|node| check(node, dataset, is_secret_key)).collect()
+        nodes.iter().map(|node| each(node, resolved)).collect()
     };
     Ok(match node {
         Node::All(nodes) => Node::All(all(nodes)?),
         Node::Any(nodes) => Node::Any(all(nodes)?),
-        Node::Not(inner) => Node::Not(Box::new(check(inner, dataset, is_secret_key)?)),
-        Node::Leaf(condition) => {
-            Node::Leaf(leaf(condition, resolve(&condition.name, dataset, is_secret_key)?)?)
-        }
+        Node::Not(inner) => Node::Not(Box::new(each(inner, resolved)?)),
+        Node::Leaf(condition) => Node::Leaf(resolved(condition)?),
     })
 }
 
-fn leaf<'d>(condition: &Condition, named: Named<'d>) -> Result<Resolved<'d>> {
+/// `name` is the condition's, with those of the elements around it.
+fn leaf<'d>(
+    condition: &Condition,
+    named: Named<'d>,
+    name: &str,
+    dataset: &Dataset,
+    is_secret_key: &dyn Fn(&str) -> bool,
+) -> Result<Resolved<'d>> {
     let operator = match (named.implied, condition.operator) {
         (None, typed) => typed,
         (Some(implied), Operator::Eq) => implied,
-        (Some(_), typed) => {
+        (Some(_), _) => {
             return Err(Error::invalid(format!(
                 "{} in the filter takes a date or time, no operator {}",
-                shown(&condition.name),
-                typed.name()
+                shown(name),
+                condition.word
             ))
-            .hint(format!("Write {{{}: \"2025-01-01\"}}.", shown(&condition.name))))
+            .hint(format!("Write {{{}: \"2025-01-01\"}}.", shown(name))))
         }
     };
-    let subject = Subject { condition, named: &named, operator };
+    let subject = Subject { condition, named: &named, name, operator };
     subject.may_be_compared()?;
-    let test = subject.test()?;
+    let test = match &condition.operand {
+        Operand::Element(inner) if operator == Operator::Any => {
+            subject.suits()?;
+            Test::Element(Box::new(each(inner, &|inner| {
+                // Cut where a message would be cut: a name of a megabyte is not copied for each condition in it.
+                let outer: String = name.chars().take(64).collect();
+                let name = format!("{outer}.{}", inner.name);
+                let path = keys(&inner.name, &name, is_secret_key)?;
+                let named = Named { field: named.field, path, implied: None };
+                leaf(inner, named, &name, dataset, is_secret_key)
+            })?))
+        }
+        _ => subject.test()?,
+    };
+    // A key is compared as it is, whatever a SCIM string says of attributes in general (RFC 7643, section 3.1).
+    let is_key = named.path.is_empty() && named.field.name == dataset.key;
     Ok(Resolved {
-        name: condition.name.clone(),
-        ci: condition.ci,
+        name: name.to_owned(),
+        ci: condition.ci && !is_key,
         field: named.field,
         path: named.path,
         operator,
+        word: named.implied.map_or(condition.word, Operator::name),
         test,
     })
 }
@@ -63,10 +95,11 @@ fn leaf<'d>(condition: &Condition, named: Named<'d>) -> Result<Resolved<'d>> {
 struct Subject<'a, 'd> {
     condition: &'a Condition,
     named: &'a Named<'d>,
+    name: &'a str,
     operator: Operator,
 }
 
-impl Subject<'_, '_> {
+impl<'d> Subject<'_, 'd> {
     /// What is masked in the file, or may be cut out of it, is not to be guessed by filters; being there may be asked.
     fn may_be_compared(&self) -> Result<()> {
         let field = self.named.field;
@@ -91,17 +124,23 @@ impl Subject<'_, '_> {
             .hint("Only pr and null can be asked of it; remove the condition."))
     }
 
-    fn test(&self) -> Result<Test> {
+    fn suits(&self) -> Result<()> {
+        let suitable = operators(&self.named.field.ty, &self.named.path);
+        if suitable.contains(&self.operator) {
+            Ok(())
+        } else {
+            Err(self.unsuitable(suitable))
+        }
+    }
+
+    fn test(&self) -> Result<Test<'d>> {
         // Being NULL is a question to any type.
         if let (Operator::Eq | Operator::Ne, Operand::One(Scalar::Null)) =
             (self.operator, &self.condition.operand)
         {
             return Ok(Test::Null { is: self.operator == Operator::Eq });
         }
-        let suitable = operators(&self.named.field.ty, &self.named.path);
-        if !suitable.contains(&self.operator) {
-            return Err(self.unsuitable(suitable));
-        }
+        self.suits()?;
         match (self.operator, &self.condition.operand) {
             (Operator::Pr, Operand::One(Scalar::Bool(is))) => Ok(Test::Present { is: *is }),
             (Operator::Pr, Operand::One(other)) => Err(self.unfit("true or false", other.kind())),
@@ -111,22 +150,30 @@ impl Subject<'_, '_> {
             (_, Operand::One(value)) => {
                 Ok(Test::Compare { value: self.text(value)?, number: matches!(value, Scalar::Number(_)) })
             }
+            (_, Operand::Element(_)) => Err(self.unfit("a single value", "an object")),
             (_, Operand::Many(_)) => {
                 Err(self.unfit("a single value", "an array").hint("Use \"in\" with a list of values."))
             }
         }
     }
 
-    fn one_of(&self, items: &[Scalar]) -> Result<Test> {
+    fn one_of(&self, items: &[Scalar]) -> Result<Test<'d>> {
         let mut values = Vec::with_capacity(items.len());
+        let mut numbers = Vec::new();
         let mut or_null = false;
         for item in items {
             match item {
                 Scalar::Null => or_null = true,
-                other => values.push(self.text(other)?),
+                other => {
+                    let value = self.text(other)?;
+                    if matches!(other, Scalar::Number(_)) {
+                        numbers.push(value.clone());
+                    }
+                    values.push(value);
+                }
             }
         }
-        Ok(Test::OneOf { values, or_null })
+        Ok(Test::OneOf { values, numbers, or_null })
     }
 
     /// The operand's text for the type's input function.
@@ -152,8 +199,8 @@ impl Subject<'_, '_> {
     fn unfit(&self, needed: &str, given: &str) -> Error {
         Error::invalid(format!(
             "operator {} of field {} of type {} in the filter needs {needed}, not {given}",
-            self.operator.name(),
-            shown(&self.condition.name),
+            self.condition.word,
+            shown(self.name),
             self.type_name()
         ))
         .hint(format!("Give a value that type {} reads.", self.type_name()))
@@ -163,12 +210,14 @@ impl Subject<'_, '_> {
         let names = listed(suitable.iter().map(|operator| operator.name()));
         let mut hint = format!("Operators for {}: {names}; null suits eq and ne.", self.type_name());
         if matches!(self.named.field.ty.class, Class::Json | Class::Jsonb) {
-            hint.push_str(" Values inside are reached by path, such as \"field.key\".");
+            hint.push_str(
+                " Values inside are reached by path, such as \"field.key\", elements of lists by any.",
+            );
         }
         Error::invalid(format!(
             "operator {} does not suit field {} of type {} in the filter",
-            self.operator.name(),
-            shown(&self.condition.name),
+            self.condition.word,
+            shown(self.name),
             self.type_name()
         ))
         .hint(hint)
@@ -178,3 +227,7 @@ impl Subject<'_, '_> {
 #[cfg(test)]
 #[path = "check_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "check_element_tests.rs"]
+mod element_tests;

@@ -2,14 +2,14 @@ use super::super::{fixture, parse};
 use super::*;
 use serde_json::{json, Value};
 
-fn refused(document: Value, sqlstate: &str, message: &str) -> Error {
+pub fn refused(document: Value, sqlstate: &str, message: &str) -> Error {
     let dataset = fixture::dataset();
     let error = check(&parse(&document).unwrap(), &dataset, &fixture::is_secret).unwrap_err();
     assert_eq!((error.kind.sqlstate(), error.message.as_str()), (sqlstate, message), "{document}");
     error
 }
 
-fn accepted(document: Value) -> bool {
+pub fn accepted(document: Value) -> bool {
     let dataset = fixture::dataset();
     let outcome = check(&parse(&document).unwrap(), &dataset, &fixture::is_secret);
     outcome.is_ok()
@@ -87,10 +87,12 @@ fn operators_suit_classes() {
     use Operator::*;
     let ordered: &[Operator] = &[Eq, Ne, Gt, Ge, Lt, Le, Pr, In];
     let equated: &[Operator] = &[Eq, Ne, Pr, In];
+    let all_but_any = Operator::ALL.split_last().unwrap().1;
     for (name, type_name) in fixture::FIELDS.iter().filter(|(name, _)| *name != "or") {
         let suitable: &[Operator] = match fixture::ty(type_name).class {
-            Class::Text => &Operator::ALL,
-            Class::Json | Class::Jsonb | Class::Hstore => &[Pr],
+            Class::Text => all_but_any,
+            Class::Json | Class::Jsonb => &[Pr, Any],
+            Class::Hstore => &[Pr],
             Class::Array if matches!(*name, "documents" | "extras") => &[Pr],
             Class::Array => &[Eq, Ne, Co, Pr, In],
             Class::Bool | Class::Enum | Class::Other => equated,
@@ -100,6 +102,7 @@ fn operators_suit_classes() {
             let value = match operator {
                 Pr => json!(true),
                 In => json!(["1"]),
+                Any => json!({ "k": "1" }),
                 _ => json!("1"),
             };
             let document = json!({ *name: { operator.name(): value } });
@@ -119,7 +122,7 @@ fn operators_suit_classes() {
         }
         assert!(accepted(json!({ *name: null })) && accepted(json!({ *name: { "ne": null } })));
     }
-    for operator in Operator::ALL.into_iter().filter(|operator| !matches!(operator, Pr | In)) {
+    for operator in Operator::ALL.into_iter().filter(|operator| !matches!(operator, Pr | In | Any)) {
         assert!(accepted(
             json!({ "attributes.a": { operator.name(): "1" }, "raw.a": { operator.name(): 1 } })
         ));
@@ -167,6 +170,39 @@ fn json_types_of_values() {
     }
 }
 
+/// Words of a console are refused under the names that they were given by.
+#[test]
+fn synonyms_are_judged_like_what_they_stand_for() {
+    for (document, word) in [
+        (json!({ "age": { "contains": "1" } }), "contains"),
+        (json!({ "age": { "does_not_contain": "1" } }), "does_not_contain"),
+        (json!({ "active": { "from": true } }), "from"),
+        (json!({ "extra": { "is": "x" } }), "is"),
+    ] {
+        let (name, _) = document.as_object().unwrap().iter().next().unwrap();
+        let type_name = &fixture::FIELDS.iter().find(|(field, _)| field == name).unwrap().1;
+        let message =
+            format!("operator {word} does not suit field {} of type {type_name} in the filter", shown(name));
+        refused(document.clone(), "22023", &message);
+    }
+    let message = "operator checked of field \"age\" of type integer in the filter needs a value of type integer, not true or false";
+    refused(json!({ "age": { "checked": true } }), "22023", message);
+    refused(
+        json!({ "pin": { "has_any_value": true } }),
+        "42501",
+        "field \"pin\" cannot be filtered on: it holds a credential",
+    );
+    let typed = "\"created_after\" in the filter takes a date or time, no operator from";
+    refused(json!({ "created_after": { "from": "2025-01-01" } }), "22023", typed);
+    for document in [
+        json!({ "active": { "checked": true }, "attributes.on": { "unchecked": false } }),
+        json!({ "born": { "from": "2025-01-01", "to": "2025-02-01" }, "age": { "from": 1, "to": 5 } }),
+        json!({ "email": { "is": null }, "extra": { "is_unknown": true }, "roles": { "does_not_contain": "x" } }),
+    ] {
+        assert!(accepted(document.clone()), "{document}");
+    }
+}
+
 #[test]
 fn refusals_inside_connectives_are_found() {
     refused(
@@ -197,6 +233,9 @@ fn masked_fields_are_asked_for_presence_only() {
         json!({ "not": { "email": { "ne": "x" } } }),
         json!({ "or": [{ "id": 1 }, { "attributes.a": "x" }] }),
         json!({ "attributes.a": { "pr": true } }),
+        json!({ "attributes": { "any": { "a": { "pr": true } } } }),
+        json!({ "nick": { "any": { "a": null } } }),
+        json!({ "email": { "does_not_contain": "x" } }),
         json!({ "created_after": "2025-01-01" }),
         json!({ "nick": { "co": "pin" } }),
     ] {
@@ -209,6 +248,7 @@ fn masked_fields_are_asked_for_presence_only() {
         json!({ "email": { "ne": null } }),
         json!({ "attributes": { "pr": true } }),
         json!({ "nick": { "pr": false } }),
+        json!({ "email": { "is_unknown": true }, "nick": { "has_any_value": false } }),
     ] {
         assert!(outcome(document.clone()).is_ok(), "{document}");
     }

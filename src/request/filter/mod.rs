@@ -1,11 +1,11 @@
 //! The filter language of contract section 5: a JSON document that becomes a WHERE clause with bound values.
 //!
 //! ```text
-//! JSON ── weigh, parse ──► Node<Condition> ── check(dataset) ──► Node<Resolved> ── sql ──► Clause
+//! SCIM string ── scim ──► JSON ── weigh, parse ──► Node<Condition> ── check(dataset) ──► Node<Resolved> ── sql ──► Clause
 //! ```
 //!
 //! What holds: nothing that the requester typed is part of the SQL, only placeholders and quoted column names
-//! that the catalogue knows; a barred field and a secret key inside JSON cannot be asked about, not even for
+//! that the catalogue knows; a barred field and a secret key inside JSON, at whatever depth, cannot be asked about, not even for
 //! presence, a masked field for presence only; no input makes this code panic or recurse without bound. What
 //! it must not do: turn values into the server's datums, that is the caller's, by the type's own input function.
 //!
@@ -20,18 +20,27 @@
 //!   accepted at the top only, where nothing else could be meant.
 //! - `pr` means neither NULL nor empty: not `''`, not `{}`, not the JSON values null, `""`, `[]` and `{}`.
 //! - A text that is a JSON document, in a text field, an array or a JSON string, equals nothing and contains nothing.
-//! - `ci` on a field that is not text says nothing and is ignored: a SCIM string may stand for a date.
+//! - `ci` on a field that is not text says nothing and is ignored: a SCIM string may stand for a date. The dataset's key is
+//!   case-exact even so, as ids are; those `scim` knows by their name.
+//! - `any` beside the other operators asks one element of a JSON list for a whole filter, whose names are the element's
+//!   keys: a value path of SCIM. A path, too, reaches through lists, or `not` would let more rows pass than meant.
+//! - A whole JSON field is asked by path or by `any`, never compared: SCIM's `emails co "x"` is refused where `emails` is
+//!   JSON, `emails.value co "x"` is not.
+//! - Names are the dataset's, letter by letter, also in SCIM strings: two columns may differ in case.
 
 pub mod ast;
 pub mod check;
 pub mod parse;
+pub mod scim;
 pub mod sql;
 
+mod compare;
 mod document;
 mod json;
 mod names;
 mod side;
 mod suits;
+mod synonym;
 mod weigh;
 
 pub use check::check;

@@ -56,9 +56,17 @@ pub fn resolve<'d>(
         ))
         .hint("Only fields of type json and jsonb are reached by path."));
     }
-    let path: Vec<String> = rest.split('.').map(str::to_owned).collect();
-    within_path(path.len())?;
-    for key in &path {
+    Ok(Named { field, path: keys(rest, name, is_secret_key)?, implied: None })
+}
+
+/// The keys of a path, `name` being how it was typed as a whole.
+///
+/// Errors: 22023 for an empty key, 42501 for a secret one, 54000 for too many.
+pub fn keys(path: &str, name: &str, is_secret_key: &dyn Fn(&str) -> bool) -> Result<Vec<String>> {
+    // Counted before they are copied: a path of a megabyte of dots has a million.
+    within_path(path.split('.').count())?;
+    let keys: Vec<String> = path.split('.').map(str::to_owned).collect();
+    for key in &keys {
         if key.is_empty() || key.contains('\0') {
             return Err(Error::invalid(format!(
                 "path {} in the filter has an empty or impossible key",
@@ -75,7 +83,7 @@ pub fn resolve<'d>(
             .hint("Secret keys of JSON values cannot be filtered on; remove the condition."));
         }
     }
-    Ok(Named { field, path, implied: None })
+    Ok(keys)
 }
 
 fn open(field: &Field) -> Result<&Field> {

@@ -4,12 +4,14 @@
 //! filter    = { key: …, … }                             joined by AND
 //! key       = "or" | "and": [ filter, … ]  |  "not": filter  |  name: test
 //! test      = scalar (eq)  |  [ scalar, … ] (in)  |  { operator: operand, …, "ci": boolean }   joined by AND
+//! operator  = of SCIM, or its synonym; the operand of "any" is a filter
 //! ```
 //!
 //! Recursion is bounded: `weigh` runs first. Names are not looked up and operands not judged; `check` does
 //! both.
 
 use super::ast::{Condition, Node, Operand, Operator, Scalar};
+use super::synonym::{self, Meaning};
 use super::weigh::{weigh, within_conditions};
 use crate::error::{Error, Result};
 use crate::request::listing::{listed, shown};
@@ -80,7 +82,8 @@ impl Parser {
     fn tests(&mut self, name: &str, value: &Value, nodes: &mut Vec<Node<Condition>>) -> Result<()> {
         let Value::Object(object) = value else {
             let operator = if value.is_array() { Operator::In } else { Operator::Eq };
-            return self.push(nodes, name, operator, operand(value), false);
+            nodes.push(self.leaf(name, operator, operator.name(), operand(value), false)?);
+            return Ok(());
         };
         let ci = match object.get("ci") {
             None => false,
@@ -95,36 +98,72 @@ impl Parser {
         };
         let before = nodes.len();
         for (key, value) in object.iter().filter(|(key, _)| key.as_str() != "ci") {
-            let operator = Operator::parse(key).ok_or_else(|| {
+            let (word, meaning) = synonym::meaning(key).ok_or_else(|| {
                 Error::invalid(format!(
                     "unknown operator {} for field {} in the filter",
                     shown(key),
                     shown(name)
                 ))
-                .hint(format!("Known operators: {}.", listed(Operator::ALL.map(Operator::name))))
+                .hint(known())
             })?;
-            self.push(nodes, name, operator, operand(value), ci)?;
+            nodes.push(self.test(name, word, meaning, value, ci)?);
         }
         if nodes.len() == before {
-            return Err(Error::invalid(format!("field {} in the filter has no operator", shown(name)))
-                .hint(format!("Known operators: {}.", listed(Operator::ALL.map(Operator::name)))));
+            return Err(
+                Error::invalid(format!("field {} in the filter has no operator", shown(name))).hint(known())
+            );
         }
         Ok(())
     }
 
-    fn push(
+    fn test(
         &mut self,
-        nodes: &mut Vec<Node<Condition>>,
+        name: &str,
+        word: &'static str,
+        meaning: Meaning,
+        value: &Value,
+        ci: bool,
+    ) -> Result<Node<Condition>> {
+        let not = |node| Node::Not(Box::new(node));
+        match meaning {
+            Meaning::Same(Operator::Any) => {
+                let inner = Box::new(self.inner("any", value)?);
+                self.leaf(name, Operator::Any, word, Operand::Element(inner), ci)
+            }
+            Meaning::Same(operator) => self.leaf(name, operator, word, operand(value), ci),
+            Meaning::Not(operator) => self.leaf(name, operator, word, operand(value), ci).map(not),
+            Meaning::Flag(operator, given) => {
+                let Value::Bool(holds) = value else {
+                    return Err(Error::invalid(format!(
+                        "operator {word} of field {} in the filter needs true or false, not {}",
+                        shown(name),
+                        kind(value)
+                    ))
+                    .hint(format!("Write {{\"{word}\": true}}.")));
+                };
+                let leaf = self.leaf(name, operator, word, Operand::One(Scalar::Bool(given)), ci)?;
+                Ok(if *holds { leaf } else { not(leaf) })
+            }
+        }
+    }
+
+    fn leaf(
+        &mut self,
         name: &str,
         operator: Operator,
+        word: &'static str,
         operand: Operand,
         ci: bool,
-    ) -> Result<()> {
+    ) -> Result<Node<Condition>> {
         self.conditions += 1;
         within_conditions(self.conditions)?;
-        nodes.push(Node::Leaf(Condition { name: name.into(), operator, operand, ci }));
-        Ok(())
+        Ok(Node::Leaf(Condition { name: name.into(), operator, word, operand, ci }))
     }
+}
+
+fn known() -> String {
+    let operators = listed(Operator::ALL.map(Operator::name));
+    format!("Known operators: {operators}; synonyms: {}.", listed(synonym::names()))
 }
 
 /// A single node needs no AND around it.

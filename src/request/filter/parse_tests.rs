@@ -3,7 +3,7 @@ use crate::request::filter::weigh::MAX_CONDITIONS;
 use serde_json::json;
 
 fn leaf(name: &str, operator: Operator, operand: Operand, ci: bool) -> Node<Condition> {
-    Node::Leaf(Condition { name: name.into(), operator, operand, ci })
+    Node::Leaf(Condition { name: name.into(), operator, word: operator.name(), operand, ci })
 }
 
 fn text(value: &str) -> Scalar {
@@ -39,7 +39,7 @@ fn numbers_keep_their_digits() {
 
 #[test]
 fn every_operator_and_ci() {
-    for operator in Operator::ALL {
+    for operator in Operator::ALL.into_iter().filter(|operator| *operator != Operator::Any) {
         let document = json!({ "a": { operator.name(): "x", "ci": true } });
         assert_eq!(parse(&document).unwrap(), leaf("a", operator, Operand::One(text("x")), true));
     }
@@ -49,6 +49,58 @@ fn every_operator_and_ci() {
             leaf("a", Operator::Ge, Operand::One(text("x")), false),
             leaf("a", Operator::Lt, Operand::One(text("y")), false),
         ])
+    );
+}
+
+/// The operators of the seeds' console, each as the conditions of SCIM that it stands for.
+#[test]
+fn synonyms() {
+    let said = |word: &'static str, operator: Operator, operand: Scalar| {
+        Node::Leaf(Condition { name: "a".into(), operator, word, operand: Operand::One(operand), ci: true })
+    };
+    let not = |node| Node::Not(Box::new(node));
+    for (word, operator) in [
+        ("is", Operator::Eq),
+        ("is_not", Operator::Ne),
+        ("contains", Operator::Co),
+        ("starts_with", Operator::Sw),
+        ("ends_with", Operator::Ew),
+        ("from", Operator::Ge),
+        ("to", Operator::Le),
+    ] {
+        assert_eq!(
+            parse(&json!({ "a": { word: "x", "ci": true } })).unwrap(),
+            said(word, operator, text("x"))
+        );
+    }
+    let without = parse(&json!({ "a": { "does_not_contain": "x", "ci": true } })).unwrap();
+    assert_eq!(without, not(said("does_not_contain", Operator::Co, text("x"))));
+    for (word, operator, given) in [
+        ("has_any_value", Operator::Pr, true),
+        ("is_unknown", Operator::Pr, false),
+        ("checked", Operator::Eq, true),
+        ("unchecked", Operator::Eq, false),
+    ] {
+        let leaf = || said(word, operator, Scalar::Bool(given));
+        assert_eq!(parse(&json!({ "a": { word: true, "ci": true } })).unwrap(), leaf());
+        assert_eq!(parse(&json!({ "a": { word: false, "ci": true } })).unwrap(), not(leaf()));
+    }
+}
+
+#[test]
+fn elements() {
+    let inner = leaf("b", Operator::Co, Operand::One(text("x")), true);
+    let element = |inner| leaf("a", Operator::Any, Operand::Element(Box::new(inner)), false);
+    assert_eq!(
+        parse(&json!({ "a": { "any": { "b": { "co": "x", "ci": true } } } })).unwrap(),
+        element(inner.clone())
+    );
+    assert_eq!(
+        parse(&json!({ "a": { "any": { "or": [{ "a": { "any": { "b": { "co": "x", "ci": true } } } }, { "b": 1 }] } } })).unwrap(),
+        element(Node::Any(vec![
+            element(inner),
+            leaf("b", Operator::Eq, Operand::One(Scalar::Number("1".into())), false)
+        ]))
     );
 }
 
@@ -89,7 +141,21 @@ fn what_is_no_filter() {
         "22023",
         "unknown operator \"EQ\" for field \"a\" in the filter",
     );
-    assert_eq!(error.hint.unwrap(), "Known operators: eq, ne, co, sw, ew, gt, ge, lt, le, pr, in.");
+    let hint = error.hint.unwrap();
+    assert!(
+        hint.starts_with(
+            "Known operators: eq, ne, co, sw, ew, gt, ge, lt, le, pr, in, any; synonyms: is, is_not, "
+        ),
+        "{hint}"
+    );
+    assert!(hint.ends_with(", from, to."), "{hint}");
+    for word in ["checked", "unchecked", "is_unknown", "has_any_value"] {
+        let message =
+            format!("operator {word} of field \"a\" in the filter needs true or false, not a string");
+        assert!(refused(json!({ "a": { word: "yes" } }), "22023", &message).hint.unwrap().contains(word));
+    }
+    refused(json!({ "a": { "any": {} } }), "22023", "\"any\" in the filter must not hold an empty object");
+    refused(json!({ "a": { "any": [1] } }), "22023", "\"any\" in the filter must hold objects, not an array");
 }
 
 #[test]

@@ -1,6 +1,7 @@
-//! What must hold for every document: no panic, and SQL made of nothing but placeholders and known columns.
+//! What must hold for every document and every SCIM string: no panic, and SQL made of nothing but placeholders and known
+//! columns.
 
-use super::{compile, fixture, Value as Bound};
+use super::{compile, fixture, parse, scim, synonym, Value as Bound};
 use crate::request::filter::ast::Operator;
 use proptest::prelude::*;
 use serde_json::{Map, Value};
@@ -44,13 +45,18 @@ fn key() -> impl Strategy<Value = String> {
 
 /// Operators beside a field, mostly such that it takes.
 fn test() -> impl Strategy<Value = Value> {
-    let operators: Vec<&str> = Operator::ALL.iter().map(|operator| operator.name()).collect();
+    let operators: Vec<&str> =
+        Operator::ALL.iter().map(|operator| operator.name()).chain(synonym::names()).collect();
+    let element_key = prop_oneof![Just("value".to_owned()), Just("a.b".to_owned()), hostile()];
+    let element = prop::collection::vec((element_key, scalar()), 1..3)
+        .prop_map(|entries| serde_json::json!({ "any": object_of(entries) }));
     prop_oneof![
-        scalar(),
-        prop::collection::vec(scalar(), 0..4).prop_map(Value::from),
-        (prop::sample::select(operators), scalar(), any::<bool>()).prop_map(|(operator, value, ci)| {
+        2 => scalar(),
+        2 => prop::collection::vec(scalar(), 0..4).prop_map(Value::from),
+        1 => element,
+        3 => (prop::sample::select(operators), scalar(), any::<bool>()).prop_map(|(operator, value, ci)| {
             let value = match operator {
-                "pr" => Value::from(ci),
+                "pr" | "has_any_value" | "is_unknown" | "checked" | "unchecked" => Value::from(ci),
                 "in" => Value::from(vec![value]),
                 _ => value,
             };
@@ -105,6 +111,8 @@ fn is_balanced(sql: &str) -> bool {
 
 /// The numbers of all placeholders, each once, sorted.
 fn placeholders(sql: &str) -> Vec<usize> {
+    // The one path of JSON that the SQL spells out itself.
+    let sql = sql.replace("'$[*]'", "");
     let mut numbers: Vec<usize> = sql
         .split('$')
         .skip(1)
@@ -158,6 +166,108 @@ proptest! {
             holds(&document, 1);
         }
     }
+
+    #[test]
+    fn scim_strings_mean_what_they_were_made_of((text, expected) in scim_filter()) {
+        prop_assert_eq!(scim::document(&text).unwrap(), expected);
+    }
+
+    #[test]
+    fn any_scim_string(words in prop::collection::vec(scim_word(), 0..20), text in any::<String>()) {
+        for text in [words.concat(), words.join(" "), text] {
+            match scim::document(&text) {
+                Ok(document) => {
+                    parse(&document).unwrap();
+                    holds(&document, 1);
+                }
+                Err(error) => {
+                    assert!(matches!(error.kind.sqlstate(), "22023" | "54000"), "{error:?}");
+                    assert!(!format!("{error:?}").contains(SENTINEL), "{error:?}");
+                }
+            }
+        }
+    }
+}
+
+/// Pieces of SCIM strings, in whatever order.
+fn scim_word() -> impl Strategy<Value = String> {
+    let words = [
+        "(",
+        ")",
+        "[",
+        "]",
+        ".",
+        "not",
+        "and",
+        "or",
+        "pr",
+        "eq",
+        "co",
+        "gt",
+        "email",
+        "attributes",
+        "attributes.a",
+        "id",
+        "urn:x:2.0:",
+        "null",
+        "true",
+        "-1.5e3",
+        " ",
+        "\"",
+        "\\",
+        "\"x\"",
+    ];
+    prop_oneof![
+        9 => prop::sample::select(words.to_vec()).prop_map(str::to_owned),
+        1 => Just(SENTINEL.to_owned()),
+    ]
+}
+
+/// A SCIM string and the document that it stands for.
+fn scim_filter() -> impl Strategy<Value = (String, Value)> {
+    let operators = ["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"];
+    let value = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<String>().prop_map(|text| Value::from(text.replace('\0', ""))),
+    ];
+    let path = prop::sample::select(vec!["email", "attributes.a.b", "name.familyName", "größe"]);
+    let urn = prop::sample::select(vec!["", "urn:ietf:params:scim:schemas:core:2.0:User:"]);
+    let compared = (path.clone(), urn, prop::sample::select(operators.to_vec()), value, any::<bool>())
+        .prop_map(|(path, urn, operator, value, upper)| {
+            let typed = if upper { operator.to_uppercase() } else { operator.to_owned() };
+            let text = format!("{urn}{path} {typed} {value}");
+            let test = match value {
+                Value::String(_) => serde_json::json!({ operator: value, "ci": true }),
+                _ => serde_json::json!({ operator: value }),
+            };
+            (text, serde_json::json!({ path: test }))
+        });
+    let present =
+        path.clone().prop_map(|path| (format!("{path} PR"), serde_json::json!({ path: { "pr": true } })));
+    prop_oneof![3 => compared, 1 => present].prop_recursive(4, 24, 4, move |inner| {
+        let many = prop::collection::vec(inner.clone(), 2..4);
+        let joined = |word: &'static str| {
+            move |parts: Vec<(String, Value)>| {
+                // Each in parentheses: precedence has tests of its own.
+                let text: Vec<String> = parts.iter().map(|(text, _)| format!("({text})")).collect();
+                let documents: Vec<&Value> = parts.iter().map(|(_, document)| document).collect();
+                (text.join(&format!(" {word} ")), serde_json::json!({ word: documents }))
+            }
+        };
+        prop_oneof![
+            many.clone().prop_map(joined("and")),
+            many.prop_map(joined("or")),
+            inner.clone().prop_map(|(text, document)| (
+                format!("not ({text})"),
+                serde_json::json!({ "not": document })
+            )),
+            (path.clone(), inner).prop_map(|(path, (text, document))| {
+                (format!("{path}[{text}]"), serde_json::json!({ path: { "any": document } }))
+            }),
+        ]
+    })
 }
 
 /// The properties above would hold for a generator whose documents are all refused.

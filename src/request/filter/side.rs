@@ -11,6 +11,9 @@ pub const TEXT: u32 = 25;
 /// `numeric`.
 pub const NUMERIC: u32 = 1700;
 
+/// `jsonpath`.
+pub const JSONPATH: u32 = 4072;
+
 /// The column's side of an equality or order, and the type of the parameter on the other.
 pub struct Side {
     pub sql: String,

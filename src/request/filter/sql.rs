@@ -12,7 +12,8 @@
 //! generic plan. Arrays are searched with `@>` and `&&`, which GIN serves and `= ANY` it does not.
 
 use super::ast::{Node, Operator, Resolved, Test};
-use super::document::{guard, is_document};
+use super::compare::{compared, guarded, null_test, of_document, or_null_test, present_array};
+use super::document::is_document;
 use super::json;
 use super::side::{as_text, is_citext, Side, TEXT};
 use crate::catalog::model::{Class, Type};
@@ -61,7 +62,7 @@ pub fn quote_literal(text: &str) -> String {
 
 /// Writes the clause; its first placeholder is `$first`. Without any condition it is `true`.
 pub fn to_sql(node: &Node<Resolved<'_>>, first: usize) -> Clause {
-    let mut writer = Writer { first, params: Vec::new(), columns: Vec::new() };
+    let mut writer = Writer { first, params: Vec::new(), columns: Vec::new(), elements: 0 };
     let sql = writer.node(node);
     Clause { sql, params: writer.params, columns: writer.columns }
 }
@@ -71,10 +72,12 @@ pub(super) struct Writer {
     first: usize,
     params: Vec<Param>,
     columns: Vec<String>,
+    /// How many elements of JSON arrays the condition is in, one in the other; the innermost is `e`n.
+    elements: usize,
 }
 
 impl Writer {
-    fn node(&mut self, node: &Node<Resolved<'_>>) -> String {
+    pub(super) fn node(&mut self, node: &Node<Resolved<'_>>) -> String {
         match node {
             Node::All(nodes) => self.joined(nodes, " AND ", "true"),
             Node::Any(nodes) => self.joined(nodes, " OR ", "false"),
@@ -92,14 +95,29 @@ impl Writer {
     }
 
     fn leaf(&mut self, leaf: &Resolved<'_>) -> String {
+        if self.elements > 0 {
+            return json::condition(self, leaf, &format!("e{}.v", self.elements));
+        }
         let column = format!("{ALIAS}.{}", quote_ident(&leaf.field.name));
         self.columns.push(leaf.field.name.clone());
-        match leaf.field.ty.class {
-            Class::Json => json::condition(self, leaf, &column, "json_typeof"),
-            Class::Jsonb => json::condition(self, leaf, &column, "jsonb_typeof"),
-            Class::Array => self.array(leaf, &column),
+        match (leaf.field.ty.class, &leaf.test) {
+            (Class::Json | Class::Jsonb, Test::Null { is }) if leaf.path.is_empty() => {
+                null_test(&column, *is)
+            }
+            (Class::Json, _) => json::condition(self, leaf, &json::parsed(&column)),
+            (Class::Jsonb, _) => json::condition(self, leaf, &column),
+            (Class::Array, _) => self.array(leaf, &column),
             _ => self.scalar(leaf, &column, &leaf.field.ty),
         }
+    }
+
+    /// A condition on an element of a JSON array; it is told the alias under which the element stands.
+    pub(super) fn on_element(&mut self, node: &Node<Resolved<'_>>) -> (String, String) {
+        self.elements += 1;
+        let alias = format!("e{}", self.elements);
+        let condition = self.node(node);
+        self.elements -= 1;
+        (alias, condition)
     }
 
     /// Adds a parameter and gives its placeholder.
@@ -116,7 +134,7 @@ impl Writer {
             type_name: type_name.into(),
             value,
             field: leaf.name.clone(),
-            operator: leaf.operator.name(),
+            operator: leaf.word,
         });
         format!("${number}")
     }
@@ -136,10 +154,12 @@ impl Writer {
             }
             Test::Present { is } => null_test(value, !is),
             Test::Compare { value: operand, .. } => self.comparison(leaf, value, ty, operand),
-            Test::OneOf { values, or_null } => {
+            Test::OneOf { values, or_null, .. } => {
                 let any = self.one_of(leaf, value, ty, values);
                 or_null_test(any, value, *or_null)
             }
+            // `check` lets it come to JSON only.
+            Test::Element(_) => "false".into(),
         }
     }
 
@@ -199,7 +219,7 @@ impl Writer {
             return match &leaf.test {
                 Test::Null { is } => null_test(column, *is),
                 Test::Present { is } => present_array(column, *is),
-                Test::Compare { .. } | Test::OneOf { .. } => "false".into(),
+                Test::Compare { .. } | Test::OneOf { .. } | Test::Element(_) => "false".into(),
             };
         };
         let folded = leaf.ci && element.class == Class::Text;
@@ -224,7 +244,7 @@ impl Writer {
                     has
                 }
             }
-            Test::OneOf { values, or_null } => {
+            Test::OneOf { values, or_null, .. } => {
                 let any = if exact {
                     let plain = |value: &&String| element.class != Class::Text || !is_document(value);
                     let values = values.iter().filter(plain).cloned().collect();
@@ -236,6 +256,7 @@ impl Writer {
                 };
                 or_null_test(any, column, *or_null)
             }
+            Test::Element(_) => "false".into(),
         }
     }
 
@@ -243,66 +264,6 @@ impl Writer {
     fn element(&mut self, leaf: &Resolved<'_>, element: &Type, operator: Operator, operand: &str) -> String {
         let inner = Resolved { operator, ..leaf.clone() };
         self.comparison(&inner, "e.v", element, operand)
-    }
-}
-
-/// What a comparison with a text that begins as a JSON document comes to, where that needs no look: see `document`.
-pub(super) fn of_document(operator: Operator, operand: &str) -> Option<String> {
-    match operator {
-        Operator::Eq | Operator::Sw if is_document(operand) => Some("false".into()),
-        Operator::Ne if is_document(operand) => Some("true".into()),
-        _ => None,
-    }
-}
-
-/// A condition on a text that asks what stands in the middle of it, or where it is in an order: not of documents.
-pub(super) fn guarded(operator: Operator, holds: String, text: &str) -> String {
-    match operator {
-        Operator::Co | Operator::Ew | Operator::Gt | Operator::Ge | Operator::Lt | Operator::Le => {
-            format!("{holds} AND {}", guard(text))
-        }
-        _ => holds,
-    }
-}
-
-/// Both sides under an operator. Patterns are matched under collation "C": byte by byte, which is what exact
-/// means, and also where the column's collation is nondeterministic, for which the server knows no patterns.
-pub(super) fn compared(operator: Operator, left: &str, right: &str) -> String {
-    match operator {
-        Operator::Eq => format!("{left} = {right}"),
-        Operator::Ne => format!("{left} IS DISTINCT FROM {right}"),
-        Operator::Gt => format!("{left} > {right}"),
-        Operator::Ge => format!("{left} >= {right}"),
-        Operator::Lt => format!("{left} < {right}"),
-        Operator::Le => format!("{left} <= {right}"),
-        Operator::Co => format!("strpos({left} COLLATE \"C\", {right}) > 0"),
-        Operator::Sw => format!("{left} COLLATE \"C\" ^@ {right}"),
-        Operator::Ew => format!("right({left}, length({right})) COLLATE \"C\" = {right}"),
-        // Neither compares two values; `check` gives them tests of their own.
-        Operator::Pr | Operator::In => "false".into(),
-    }
-}
-
-/// IS NULL in the spelling that means the value itself: `IS NOT NULL` of a row asks each of its columns
-/// (manual, section 9.2); with a bare NULL the parser makes the same plain test of it, which indexes serve.
-pub(super) fn null_test(value: &str, is: bool) -> String {
-    format!("{value} IS {}DISTINCT FROM NULL", if is { "NOT " } else { "" })
-}
-
-pub(super) fn or_null_test(condition: String, value: &str, or_null: bool) -> String {
-    if or_null {
-        format!("{condition} OR {}", null_test(value, true))
-    } else {
-        condition
-    }
-}
-
-/// `cardinality` is NULL for NULL and 0 for an array without elements, whatever its dimensions.
-fn present_array(column: &str, is: bool) -> String {
-    if is {
-        format!("cardinality({column}) > 0")
-    } else {
-        format!("(cardinality({column}) > 0) IS NOT TRUE")
     }
 }
 

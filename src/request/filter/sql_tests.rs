@@ -87,7 +87,7 @@ fn documents() {
     is(json!({ "email": { "ne": " [{\"a\":1" } }), "(true)", &[]);
     is(json!({ "email": { "sw": "{\"pin\":" } }), "(false)", &[]);
     is(json!({ "email": ["{:", "b"] }), "(s.\"email\" = ANY ($1))", &[(25, "[b]")]);
-    is(json!({ "attributes.a": "{:" }), "(false)", &[(25, "[a]")]);
+    is(json!({ "attributes.a": "{:" }), "(false)", &[]);
     is(json!({ "email": "{x}" }), "(s.\"email\" = $1)", &[(25, "{x}")]);
 }
 
@@ -165,46 +165,115 @@ fn arrays() {
     is(json!({ "numbers": { "eq": 1, "ci": true } }), "(s.\"numbers\" @> ARRAY[$1])", &[(23, "1")]);
 }
 
+/// What the path `a.b` finds in `of`, its two parameters from `$first` on.
+fn found(of: &str, first: usize) -> String {
+    format!("coalesce({of} #> ${first}, nullif(jsonb_path_query_array({of}, ${}), '[]'))", first + 1)
+}
+
+/// The test on numbers, and that on strings and booleans, `%` being the value's text.
+fn kinds(value: &str, number: &str, textual: &str) -> String {
+    let cases = |value: &str| {
+        let text = format!("({value} #>> '{{}}')");
+        let case = |kind: &str, test: &str| match test {
+            "" => String::new(),
+            test => format!(" WHEN '{kind}' THEN {}", test.replace('%', &text)),
+        };
+        case("number", number) + &case("string", textual) + &case("boolean", textual)
+    };
+    format!(
+        "CASE jsonb_typeof({value}){} WHEN 'array' THEN EXISTS (SELECT 1 FROM \
+         (SELECT CASE jsonb_typeof(u.v) WHEN 'object' THEN u.v -> 'value' ELSE u.v END \
+         FROM jsonb_path_query({value}, '$[*]') AS u(v)) AS e(v) WHERE CASE jsonb_typeof(e.v){} END) END",
+        cases(value),
+        cases("e.v")
+    )
+}
+
+const PATH: [(u32, &str); 2] = [(25, "[a|b]"), (4072, "lax $.\"a\".\"b\"[*] ? (@ != null)")];
+
+fn with_path<'a>(more: &[(u32, &'a str)]) -> Vec<(u32, &'a str)> {
+    PATH.iter().chain(more).copied().collect()
+}
+
 #[test]
 fn json_paths() {
-    let guard = "jsonb_typeof(s.\"attributes\" #> $1) IN ('string', 'number', 'boolean')";
-    let text = "(s.\"attributes\" #>> $1)";
-    let path = (25, "[a|b]");
-    is(json!({ "attributes.a.b": "x" }), &format!("({text} = $2 AND {guard})"), &[path, (25, "x")]);
-    is(json!({ "attributes.a.b": true }), &format!("({text} = $2 AND {guard})"), &[path, (25, "true")]);
+    let value = found("s.\"attributes\"", 1);
+    let text = format!("({value} #>> '{{}}')");
+    for (test, number, textual, params) in [
+        (json!("x"), "% = $3", "% = $3", vec![(25, "x")]),
+        (json!(true), "% = $3", "% = $3", vec![(25, "true")]),
+        (json!(5), "%::numeric = $3", "% = $4", vec![(1700, "5"), (25, "5")]),
+        (
+            json!({ "co": "X", "ci": true }),
+            "strpos(lower(%) COLLATE \"C\", lower($3)) > 0 AND no document",
+            "strpos(lower(%) COLLATE \"C\", lower($3)) > 0 AND no document",
+            vec![(25, "X")],
+        ),
+        (
+            json!({ "ge": "2025" }),
+            "% COLLATE \"C\" >= $3 AND no document",
+            "% COLLATE \"C\" >= $3 AND no document",
+            vec![(25, "2025")],
+        ),
+        (json!({ "lt": 10 }), "%::numeric < $3", "", vec![(1700, "10")]),
+        (
+            json!(["x", 1]),
+            "(% = ANY ($3) OR %::numeric = ANY ($4))",
+            "% = ANY ($3)",
+            vec![(25, "[x|1]"), (1700, "[1]")],
+        ),
+    ] {
+        is(
+            json!({ "attributes.a.b": test }),
+            &format!("({})", kinds(&value, number, textual)),
+            &with_path(&params),
+        );
+    }
+    let equal = kinds(&value, "% = $3", "% = $3");
     is(
         json!({ "attributes.a.b": { "ne": "x" } }),
-        &format!("(({text} = $2 AND {guard}) IS NOT TRUE)"),
-        &[path, (25, "x")],
+        &format!("(({equal}) IS NOT TRUE)"),
+        &with_path(&[(25, "x")]),
     );
-    is(
-        json!({ "attributes.a.b": { "co": "X", "ci": true } }),
-        &format!("(strpos(lower({text}) COLLATE \"C\", lower($2)) > 0 AND no document AND {guard})"),
-        &[path, (25, "X")],
-    );
-    is(
-        json!({ "attributes.a.b": { "ge": "2025" } }),
-        &format!("({text} COLLATE \"C\" >= $2 AND no document AND {guard})"),
-        &[path, (25, "2025")],
-    );
-    is(
-        json!({ "attributes.a.b": { "lt": 10 } }),
-        &format!("(CASE WHEN jsonb_typeof(s.\"attributes\" #> $1) = 'number' THEN {text}::numeric < $2 END)"),
-        &[path, (1700, "10")],
-    );
-    is(
-        json!({ "attributes.a.b": ["x", 1] }),
-        &format!("(({text} = ANY ($2) AND {guard}))"),
-        &[path, (25, "[x|1]")],
-    );
-    is(json!({ "attributes.a.b": null }), &format!("({text} IS NOT DISTINCT FROM NULL)"), &[path]);
+    is(json!({ "attributes.a.b": null }), &format!("({text} IS NOT DISTINCT FROM NULL)"), &PATH);
     is(json!({ "attributes": null }), "(s.\"attributes\" IS NOT DISTINCT FROM NULL)", &[]);
+    is(json!({ "raw": { "ne": null } }), "(s.\"raw\" IS DISTINCT FROM NULL)", &[]);
+    is(json!({ "attributes.a.b": { "pr": true } }), &format!("({text} NOT IN ('', '[]', '{{}}'))"), &PATH);
     is(
-        json!({ "attributes": { "pr": true } }),
-        &format!("({text} NOT IN ('', '[]', '{{}}'))"),
-        &[(25, "[]")],
+        json!({ "attributes": { "pr": false } }),
+        "(((s.\"attributes\" #>> '{}') NOT IN ('', '[]', '{}')) IS NOT TRUE)",
+        &[],
     );
-    assert!(clause(json!({ "raw.a": "x" })).sql.contains("json_typeof(s.\"raw\" #> $1)"));
+    assert!(clause(json!({ "raw.a": "x" })).sql.contains("ELSE s.\"raw\"::jsonb END) #> $1"));
+    let odd = clause(json!({ "attributes.a\"]\\\n$ é": 1 }));
+    assert_eq!(odd.params[1].value, Value::One("lax $.\"a\\\"]\\\\\\n$ é\"[*] ? (@ != null)".into()));
+}
+
+#[test]
+fn json_elements() {
+    let elements = |value: &str, alias: &str, holds: &str| {
+        format!(
+            "EXISTS (SELECT 1 FROM (SELECT CASE jsonb_typeof(u.v) WHEN 'object' THEN u.v \
+             ELSE jsonb_build_object('value', u.v) END FROM jsonb_path_query({value}, '$[*]') AS u(v)) AS {alias}(v) \
+             WHERE {holds})"
+        )
+    };
+    let inner = kinds(&found("e1.v", 1), "% = $3", "% = $3");
+    is(
+        json!({ "attributes": { "any": { "a.b": "x" } } }),
+        &format!("({})", elements("s.\"attributes\"", "e1", &format!("({inner})"))),
+        &with_path(&[(25, "x")]),
+    );
+    let deep = kinds(&found("e2.v", 5), "% = $7", "% = $7");
+    let deep = elements(&found("e1.v", 3), "e2", &format!("({deep})"));
+    let outer = elements(&found("s.\"attributes\"", 1), "e1", &format!("(({deep}) IS NOT TRUE)"));
+    let params: Vec<(u32, &str)> = [&PATH[..], &PATH, &PATH, &[(25, "x")]].concat();
+    is(
+        json!({ "attributes.a.b": { "any": { "not": { "a.b": { "any": { "a.b": "x" } } } } } }),
+        &format!("({outer})"),
+        &params,
+    );
+    assert_eq!(clause(json!({ "attributes": { "any": { "a": 1 } } })).columns, ["attributes"]);
 }
 
 #[test]
@@ -219,5 +288,11 @@ fn connectives_and_numbering() {
     let told: Vec<(&str, &str)> = clause.params.iter().map(|p| (p.field.as_str(), p.operator)).collect();
     assert_eq!(told, [("id", "eq"), ("email", "eq"), ("age", "ge"), ("age", "lt")]);
     is(json!({}), "true", &[]);
+    let words = json!({ "email": { "does_not_contain": "x" }, "age": { "from": 3, "to": 9 } });
+    let clause = compile(&words, &fixture::dataset(), 1, &fixture::is_secret).unwrap();
+    let told: Vec<&str> = clause.params.iter().map(|p| p.operator).collect();
+    assert_eq!(told, ["does_not_contain", "from", "to"]);
+    is(json!({ "active": { "unchecked": true } }), "(s.\"active\" = $1)", &[(16, "false")]);
+    is(json!({ "active": { "checked": false } }), "((s.\"active\" = $1) IS NOT TRUE)", &[(16, "true")]);
     is(json!({ "created_before": "2025-01-01" }), "(s.\"created_at\" < $1)", &[(1184, "2025-01-01")]);
 }

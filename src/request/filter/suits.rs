@@ -2,10 +2,13 @@
 
 use super::ast::{Operator, Scalar};
 use crate::catalog::model::{Class, Type};
-use Operator::{Co, Eq, Ew, Ge, Gt, In, Le, Lt, Ne, Pr, Sw};
+use Operator::{Any, Co, Eq, Ew, Ge, Gt, In, Le, Lt, Ne, Pr, Sw};
 
-/// Operators for text, and for whatever a path into JSON finds.
 const TEXTUAL: &[Operator] = &[Eq, Ne, Co, Sw, Ew, Gt, Ge, Lt, Le, Pr, In];
+/// For whatever a path into JSON finds.
+const FOUND: &[Operator] = &[Eq, Ne, Co, Sw, Ew, Gt, Ge, Lt, Le, Pr, In, Any];
+/// For a whole document.
+const DOCUMENT: &[Operator] = &[Pr, Any];
 const ORDERED: &[Operator] = &[Eq, Ne, Gt, Ge, Lt, Le, Pr, In];
 const EQUATED: &[Operator] = &[Eq, Ne, Pr, In];
 const ELEMENTS: &[Operator] = &[Eq, Ne, Co, Pr, In];
@@ -13,13 +16,13 @@ const PRESENCE: &[Operator] = &[Pr];
 
 /// The operators that a value of this type may be tested with; `null` beside eq and ne always may.
 ///
-/// A whole JSON or hstore value is tested for presence only: compared as text it would answer questions about secret
-/// keys inside it. The same goes for arrays of JSON.
+/// A whole JSON or hstore value is tested for presence only, and JSON for its elements: compared as text it would answer
+/// questions about secret keys inside it. The same goes for arrays of JSON.
 pub fn operators(ty: &Type, path: &[String]) -> &'static [Operator] {
     match ty.class {
         Class::Text => TEXTUAL,
-        Class::Json | Class::Jsonb if path.is_empty() => PRESENCE,
-        Class::Json | Class::Jsonb => TEXTUAL,
+        Class::Json | Class::Jsonb if path.is_empty() => DOCUMENT,
+        Class::Json | Class::Jsonb => FOUND,
         Class::Hstore => PRESENCE,
         Class::Int
         | Class::Float

@@ -42,9 +42,15 @@ pub fn weigh(document: &Value) -> Result<()> {
             Value::Number(number) => bytes += number.as_str().len(),
             Value::Null | Value::Bool(_) => {}
         }
-        if bytes > MAX_BYTES {
-            return Err(too_large("the filter"));
-        }
+        within_bytes(bytes)?;
+    }
+    Ok(())
+}
+
+/// 54000 over [`MAX_BYTES`].
+pub fn within_bytes(bytes: usize) -> Result<()> {
+    if bytes > MAX_BYTES {
+        return Err(too_large("the filter"));
     }
     Ok(())
 }
@@ -67,7 +73,8 @@ pub fn within_path(keys: usize) -> Result<()> {
     Ok(())
 }
 
-fn within_depth(depth: usize) -> Result<()> {
+/// 54000 for more than [`MAX_DEPTH`] levels.
+pub fn within_depth(depth: usize) -> Result<()> {
     if depth > MAX_DEPTH {
         return Err(too_deep("the filter"));
     }
