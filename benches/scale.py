@@ -102,7 +102,7 @@ def text_of(measured: Measured, machine: str) -> list[str]:
         "## Goals",
         "",
         *table(goals(measured), besides=False),
-        f"Medians of {RUNS} interleaved runs at each size.",
+        f"Medians of {RUNS} interleaved runs at each size." if RUNS > 1 else "One run at each size.",
         "",
         "## Microseconds per row (in brackets: times those of COPY of the same query at the same size)",
         "",
