@@ -96,6 +96,41 @@ fn two_cancels_are_one() {
     assert_cancelled(&app, &job);
 }
 
+/// A cancel that is never committed keeps the job's row; the worker that wants to record its end tries again and again, and is not
+/// held for as long.
+#[test]
+fn an_open_cancel_does_not_hold_the_worker() {
+    let app = jobs::app(shared(), ROWS);
+    let hold = Hold::at(Phase::Reading, &app);
+    let job = start(&mut app.session(&app.login, 0), "csv", "");
+    let mut superuser = app.superuser();
+    wait_until_held(&mut superuser, &job, Phase::Reading);
+    let mut open = app.session(&app.login, 0);
+    open.batch_execute("BEGIN").unwrap();
+    assert!(cancel(&mut open, &job));
+    superuser
+        .execute(
+            "SELECT pg_cancel_backend(worker_pid) FROM acct_export.job WHERE id = $1::text::uuid",
+            &[&job],
+        )
+        .unwrap();
+    let mut waits = || -> Option<String> {
+        let sql = "SELECT l.waitstart::text FROM pg_locks l JOIN acct_export.job j ON j.worker_pid = l.pid
+                    WHERE j.id = $1::text::uuid AND l.locktype = 'transactionid' AND NOT l.granted";
+        superuser.query_opt(sql, &[&job]).unwrap().and_then(|row| row.get(0))
+    };
+    let mut first = None;
+    wait_until(LIMIT, "the worker waits for the job's row", || {
+        first = waits();
+        first.is_some()
+    });
+    wait_until(LIMIT, "it waits anew", || waits().is_some_and(|next| Some(next) != first));
+    open.batch_execute("COMMIT").unwrap();
+    wait_for_status(&mut app.superuser(), &job, "cancelled");
+    hold.release();
+    assert_cancelled(&app, &job);
+}
+
 #[test]
 fn a_finished_job_stays_finished() {
     let app = jobs::app(shared(), ROWS);

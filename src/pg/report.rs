@@ -150,7 +150,14 @@ pub fn warn(message: String, hint: String) {
 }
 
 /// Writes one line into the server's log, and not to a client that asked for LOG lines. Never give it a value from a table.
+///
+/// A cancel request that waits goes on waiting. The server would act on it here (errfinish, elog.c), in the midst of whatever the
+/// line tells of: a second cancel ended a worker that was about to record the first.
 pub fn log(message: &str) {
     let code = Code::ERRCODE_SUCCESSFUL_COMPLETION;
+    // SAFETY: what HOLD_INTERRUPTS and RESUME_INTERRUPTS do (miscadmin.h); a line of this level raises nothing in between.
+    unsafe { pgrx::pg_sys::InterruptHoldoffCount += 1 };
     pgrx::ereport!(pgrx::PgLogLevel::LOG_SERVER_ONLY, code, format!("pg_acctexport: {message}"));
+    // SAFETY: as above.
+    unsafe { pgrx::pg_sys::InterruptHoldoffCount -= 1 };
 }

@@ -19,25 +19,6 @@ pub fn interrupted() -> Result<()> {
     Ok(())
 }
 
-/// Does the last work of a job, of which there is nothing left to cancel: a cancel request that waits is forgotten, and one that comes
-/// meanwhile has no effect. Almost any call into the server would act on it, also one that only writes to the log (errfinish, elog.c).
-pub fn without_cancel<T>(work: impl FnOnce() -> T) -> T {
-    // SAFETY: plain signal dispositions of this process, whose handlers are put back; the flag is a backend variable that only
-    // that signal's handler sets besides.
-    unsafe {
-        let mut before: libc::sigaction = std::mem::zeroed();
-        let mut deaf: libc::sigaction = std::mem::zeroed();
-        deaf.sa_sigaction = libc::SIG_IGN;
-        let changed = libc::sigaction(libc::SIGINT, &deaf, &mut before) == 0;
-        pg_sys::QueryCancelPending = 0;
-        let outcome = work();
-        if changed {
-            libc::sigaction(libc::SIGINT, &before, std::ptr::null_mut());
-        }
-        outcome
-    }
-}
-
 /// Sleeps until the time is up or something happens to this process; interrupts are acted on.
 pub fn pause(time: Duration) {
     for_latch(time);

@@ -40,15 +40,13 @@ pub fn next_job() -> Turn {
     let (limit, begin) = (settings::job_timeout(), Instant::now());
     wait::arm_timeout(limit);
     let outcome = run(&claimed);
-    wait::without_cancel(|| {
-        wait::arm_timeout(Duration::ZERO);
-        progress::end();
-        if let Err(failure) = outcome {
-            let timed_out = !limit.is_zero() && begin.elapsed() >= limit;
-            end_badly(&claimed, &failure, timed_out);
-        }
-        queue::let_go();
-    });
+    wait::arm_timeout(Duration::ZERO);
+    progress::end();
+    if let Err(failure) = outcome {
+        let timed_out = !limit.is_zero() && begin.elapsed() >= limit;
+        end_badly(&claimed, &failure, timed_out);
+    }
+    queue::let_go();
     worker::report_activity(None);
     Turn::Ran
 }
@@ -92,8 +90,8 @@ fn end_badly(job: &Claimed, failure: &Failure, timed_out: bool) {
             Ok(true) => return,
             // The row changed under our hands.
             Ok(false) => {}
-            // A cancel whose transaction takes long to end.
-            Err(Failure::Server(error)) if error.sqlstate == "55P03" => {}
+            // A second cancel that came meanwhile, or one whose transaction takes long to end.
+            Err(Failure::Server(error)) if matches!(error.sqlstate.as_str(), "57014" | "55P03") => {}
             Err(failure) => return log(&failure, "recording a failed export"),
         }
     }
