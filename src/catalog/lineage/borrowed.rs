@@ -1,7 +1,8 @@
 //! Code of other roles that reading a source runs: never with a superuser's rights.
 //!
 //! Whoever reads runs it with their own rights: views, functions, operators, casts and domain checks of views, and what planning
-//! a query on a table evaluates (expressions of indexes, constraints, statistics, partition keys), and policies. The types count as a whole, because a cast or a check can be added to them at any time.
+//! a query on a table evaluates (expressions of indexes, constraints, statistics, partition keys), and policies. The types count
+//! as a whole, because a cast or a check can be added to them at any time.
 
 use crate::error::Result;
 use crate::pg::{identity, sql, xact};
