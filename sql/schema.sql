@@ -84,6 +84,7 @@ CREATE TABLE acct_export.job (
     rows_done        bigint,
     bytes_done       bigint,
     fields           text[],
+    shape            jsonb,
     attempts         integer NOT NULL DEFAULT 0,
     worker_pid       integer,
     cancel_requested boolean NOT NULL DEFAULT false,
@@ -97,6 +98,7 @@ COMMENT ON COLUMN acct_export.job.context IS 'what was resolved and captured whe
 COMMENT ON COLUMN acct_export.job.fingerprint IS 'SHA-256 of the request, role, tenant and actor: one active job each';
 COMMENT ON COLUMN acct_export.job.cancelled_by IS 'role and actor who asked to cancel the job';
 COMMENT ON COLUMN acct_export.job.fields IS 'fields that the files hold: who reads one needs SELECT on them still';
+COMMENT ON COLUMN acct_export.job.shape IS 'kinds and places of the columns of the files, by which acct_export_diff reads them back';
 COMMENT ON COLUMN acct_export.job.created_xid IS 'the asking transaction, which cannot wait for its own job';
 
 CREATE UNIQUE INDEX job_active_twin ON acct_export.job (fingerprint)

@@ -2,13 +2,14 @@
 //!
 //! The way of an export: `api` decodes the call, `request` and `catalog` check it, `job` queues it, `worker` claims it,
 //! `source` plans the query and shields the values, `encode` makes bytes of the rows, `sink` spools and stores them,
-//! `deliver` hands the file out, `audit` tells of all of it, `advice` says what makes it slow. `pg` is the only room that
-//! touches the server.
+//! `deliver` hands the file out, `decode` reads files back to compare them, `audit` tells of all of it, `advice` says what
+//! makes it slow. `pg` is the only room that touches the server.
 
 mod advice;
 mod api;
 mod audit;
 mod catalog;
+mod decode;
 mod deliver;
 mod encode;
 mod error;
@@ -51,6 +52,11 @@ extension_sql_file!(
         api::catalogue::may_know,
         api::catalogue::field_state
     ]
+);
+extension_sql_file!(
+    "../sql/diff.sql",
+    name = "diff",
+    requires = ["schema", api::diff::rows_of_both, api::diff::compared_once]
 );
 extension_sql_file!("../sql/run.sql", name = "run", requires = ["views", api::start::acct_export_start]);
 extension_sql_file!("../sql/comments.sql", name = "comments", finalize);

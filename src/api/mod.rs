@@ -4,6 +4,7 @@ mod audit;
 mod catalogue;
 mod declare;
 mod deliver;
+mod diff;
 mod filter;
 mod follow;
 mod preview;

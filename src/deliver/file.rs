@@ -45,7 +45,8 @@ pub fn open(job: Option<&str>, file: Option<i32>, way: &str) -> Result<File> {
     Ok(file)
 }
 
-fn find(job: Option<&str>, file: Option<i32>, way: &str) -> Result<File> {
+/// The same without the event: nothing may leave before `tell`.
+pub(super) fn find(job: Option<&str>, file: Option<i32>, way: &str) -> Result<File> {
     let job = status::given(job)?;
     let number = i64::from(file.ok_or_else(|| Error::invalid("file must not be null"))?);
     let (action, detail) = ("download", json!({ "file": number, "way": way }));
@@ -114,7 +115,7 @@ pub fn whole(job: Option<&str>, number: Option<i32>) -> Result<Vec<u8>> {
 
 impl File {
     /// The event, before the first byte.
-    fn tell(&self, way: &str) -> Result<()> {
+    pub(super) fn tell(&self, way: &str) -> Result<()> {
         let detail = json!({ "file": self.file, "bytes": self.bytes, "way": way });
         let mut event = Event::new(audit::DOWNLOADED, By::caller(), detail);
         event.job = Some(self.job.clone());

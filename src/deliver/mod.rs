@@ -1,6 +1,8 @@
-//! Taking the file: as one bytea, in chunks, as a large object. Rights are checked again, every reading is audited.
+//! Taking the file: as one bytea, in chunks, as a large object, compared with another. Rights are checked again, every reading is audited.
 
 mod chunks;
+mod content;
+pub mod diff;
 mod file;
 mod large_object;
 

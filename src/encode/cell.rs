@@ -4,6 +4,8 @@
 //! borrowed for the time of one row. Units follow the server's own: days and microseconds since
 //! 2000-01-01, with `i32`/`i64` MIN and MAX for `-infinity` and `infinity` (datatype/timestamp.h).
 
+use serde::{Deserialize, Serialize};
+
 /// One value of one row.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Cell<'a> {
@@ -52,7 +54,8 @@ impl Cell<'_> {
 }
 
 /// What a column holds; fixed for the whole file, so a spreadsheet can size and format it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Kind {
     Bool,
     Int,

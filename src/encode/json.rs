@@ -6,7 +6,7 @@
 
 pub mod string;
 mod template;
-mod value;
+pub mod value;
 
 use std::io::Write;
 

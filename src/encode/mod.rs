@@ -13,7 +13,7 @@ mod cell;
 mod csv;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]
-mod fixture;
+pub mod fixture;
 mod format;
 mod json;
 #[cfg(test)]
@@ -21,9 +21,9 @@ mod json;
 mod odd_tests;
 mod options;
 mod scan;
-mod text;
-mod time;
-mod xlsx;
+pub mod text;
+pub mod time;
+pub mod xlsx;
 
 use std::io::Write;
 
@@ -32,6 +32,7 @@ use crate::error::{Error, Result};
 pub use cell::{Cell, Column, Kind};
 pub use format::Format;
 pub use json::string::append as json_string;
+pub use json::value::embed as json_on_one_line;
 pub use options::{Compression, CsvOptions, Options, Order, XlsxOptions};
 
 /// One file in the making: `begin` once, `row` for each row, `finish` once.

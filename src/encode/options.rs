@@ -13,6 +13,9 @@ use crate::error::{Error, Result};
 pub struct Options {
     /// None: the caller's default (jobs by key, streams as they come).
     pub order: Option<Order>,
+    /// The same request on unchanged data gives the same bytes. Text formats hold nothing else; of a workbook what names the
+    /// run is the caller's to leave out of [`Info`](super::Info).
+    pub reproducible: bool,
     /// Of text formats; the spool applies it.
     pub compression: Option<Compression>,
     pub csv: CsvOptions,
@@ -70,10 +73,6 @@ pub struct XlsxOptions {
     /// Leaves out the cell references, which are optional (ECMA-376 part 1, 18.3.1.4): smaller and faster, but
     /// some programs cannot read it.
     pub compact: bool,
-    /// The same data gives the same bytes. The encoder is reproducible in what it is given; it is for the
-    /// caller to give the same [`Info`](super::Info) each time (no job id, a fixed `created`) when this is
-    /// set.
-    pub reproducible: bool,
 }
 
 impl Default for CsvOptions {
@@ -92,7 +91,7 @@ impl Default for CsvOptions {
 
 impl Default for XlsxOptions {
     fn default() -> Self {
-        XlsxOptions { info_sheet: true, one_workbook: false, compact: false, reproducible: false }
+        XlsxOptions { info_sheet: true, one_workbook: false, compact: false }
     }
 }
 
@@ -110,7 +109,7 @@ impl Options {
     /// Reads the options of `format` from a JSON object; NULL is an empty one.
     ///
     /// Errors, all 22023: not an object; an option that the format does not have; a value of the wrong type
-    /// or out of its range; two csv options that contradict each other.
+    /// or out of its range; two options that contradict each other.
     pub fn parse(format: Format, value: &Value) -> Result<Options> {
         let mut options = Options::default();
         let given = match value {
@@ -139,7 +138,23 @@ impl Options {
             options.set(name, value)?;
         }
         options.csv.check()?;
+        options.settle_order()?;
         Ok(options)
+    }
+
+    /// A file that shall be the same each time has an order.
+    fn settle_order(&mut self) -> Result<()> {
+        match (self.reproducible, self.order) {
+            (true, Some(Order::None)) => {
+                Err(Error::invalid("option \"reproducible\" cannot be true with option \"order\" \"none\"")
+                    .hint("Leave order out: rows come by the dataset's key."))
+            }
+            (true, None) => {
+                self.order = Some(Order::Key);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// One option whose name the format knows.
@@ -148,11 +163,11 @@ impl Options {
             "order" => {
                 self.order = Some(choice(name, value, &[("key", Order::Key), ("none", Order::None)])?);
             }
+            "reproducible" => self.reproducible = boolean(name, value)?,
             "compression" => self.compression = Some(choice(name, value, &[("gzip", Compression::Gzip)])?),
             "info_sheet" => self.xlsx.info_sheet = boolean(name, value)?,
             "one_workbook" => self.xlsx.one_workbook = boolean(name, value)?,
             "compact" => self.xlsx.compact = boolean(name, value)?,
-            "reproducible" => self.xlsx.reproducible = boolean(name, value)?,
             "delimiter" => self.csv.delimiter = delimiter(name, value)?,
             "bom" => self.csv.bom = boolean(name, value)?,
             "header" => self.csv.header = boolean(name, value)?,
@@ -200,6 +215,7 @@ fn known(format: Format) -> &'static [&'static str] {
         Format::Xlsx => &["order", "info_sheet", "one_workbook", "compact", "reproducible"],
         Format::Csv => &[
             "order",
+            "reproducible",
             "compression",
             "delimiter",
             "bom",
@@ -209,7 +225,7 @@ fn known(format: Format) -> &'static [&'static str] {
             "formula_guard",
             "multi_value_separator",
         ],
-        Format::Ndjson | Format::Json => &["order", "compression"],
+        Format::Ndjson | Format::Json => &["order", "reproducible", "compression"],
     }
 }
 

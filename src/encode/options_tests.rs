@@ -53,8 +53,20 @@ fn xlsx_options() {
     let given = json!({"info_sheet": false, "one_workbook": true, "compact": true,
         "reproducible": true, "order": "key"});
     let options = Options::parse(Format::Xlsx, &given).unwrap();
-    let wanted = XlsxOptions { info_sheet: false, one_workbook: true, compact: true, reproducible: true };
-    assert_eq!((options.order, options.xlsx), (Some(Order::Key), wanted));
+    let wanted = XlsxOptions { info_sheet: false, one_workbook: true, compact: true };
+    assert_eq!((options.order, options.xlsx, options.reproducible), (Some(Order::Key), wanted, true));
+}
+
+#[test]
+fn what_is_reproducible_has_an_order() {
+    for format in Format::ALL {
+        let options = Options::parse(format, &json!({"reproducible": true})).unwrap();
+        assert_eq!(options.order, Some(Order::Key), "{}", format.as_str());
+        let error = fails(format, json!({"reproducible": true, "order": "none"}));
+        assert!(error.message.contains("\"reproducible\"") && error.message.contains("\"order\""), "{error}");
+        let options = Options::parse(format, &json!({"reproducible": false, "order": "none"})).unwrap();
+        assert_eq!(options.order, Some(Order::None));
+    }
 }
 
 #[test]

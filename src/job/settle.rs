@@ -3,6 +3,7 @@
 use super::queue::Claimed;
 use super::status::notify;
 use crate::audit;
+use crate::decode::Shape;
 use crate::error::{Error, Kind, Result};
 use crate::pg::sql;
 use crate::settings::Intervals;
@@ -18,6 +19,7 @@ pub struct Product {
     /// Moment of the snapshot, microseconds since 2000-01-01 UTC.
     pub as_of: i64,
     pub fields: Vec<String>,
+    pub shape: Shape,
 }
 
 const LOCK: &str = "
@@ -27,7 +29,7 @@ const COMPLETE: &str = "
 UPDATE acct_export.job
    SET status = 'completed', finished_at = clock_timestamp(), expires_at = clock_timestamp() + $2::interval,
        as_of = timestamptz '2000-01-01 00:00:00+00' + $3 * interval '1 microsecond', rows_done = $4, bytes_done = $5,
-       fields = ARRAY(SELECT jsonb_array_elements_text($6::jsonb)), worker_pid = NULL
+       fields = ARRAY(SELECT jsonb_array_elements_text($6::jsonb)), shape = $7::jsonb, worker_pid = NULL
  WHERE id = $1::uuid";
 
 /// Stores the file and completes the job; 57014 if somebody asked to cancel it meanwhile. As the owner.
@@ -64,6 +66,7 @@ pub fn complete(job: &Claimed, product: &mut Product, intervals: &Intervals) -> 
             rows.into(),
             bytes.into(),
             (&json!(product.fields).to_string()).into(),
+            (&json!(product.shape).to_string()).into(),
         ],
     )?;
     let asked = &job.request;

@@ -30,3 +30,4 @@ pub mod types;
 pub mod wait;
 pub mod worker;
 pub mod xact;
+pub mod zone;

@@ -3,6 +3,7 @@
 //! Text types are read where they lie; numbers, dates and booleans are taken from the datum; all else goes through
 //! the type's output function, looked up once.
 
+use super::zone::Zone;
 use super::{hstore, jsonb, numeric, types};
 use crate::encode::{Cell, Kind};
 use crate::error::{Error, Kind as ErrorKind, Result};
@@ -127,7 +128,7 @@ impl Reader {
             Reader::Timestamp => Cell::Timestamp(datum.value() as i64),
             Reader::Instant { local } => {
                 let utc = datum.value() as i64;
-                Cell::Instant { utc, local: if *local { wall_clock(utc) } else { utc } }
+                Cell::Instant { utc, local: if *local { Zone::of_session().wall_clock(utc) } else { utc } }
             }
             Reader::Text => Cell::Text(varlena_text(datum)?),
             Reader::JsonText => Cell::Json(varlena_text(datum)?),
@@ -270,22 +271,3 @@ fn utf8(bytes: &[u8]) -> Result<&str> {
     std::str::from_utf8(bytes)
         .map_err(|_| Error::new(ErrorKind::InvalidText, "a value of the source is not valid UTF-8"))
 }
-
-/// The instant on the wall clock of the session's TimeZone, microseconds since 2000-01-01.
-fn wall_clock(utc: i64) -> i64 {
-    if utc == i64::MIN || utc == i64::MAX {
-        return utc;
-    }
-    // SAFETY: the session's zone always exists; localtime gives NULL beyond its range.
-    unsafe {
-        let seconds = utc.div_euclid(1_000_000) + POSTGRES_EPOCH;
-        let time = pg_sys::pg_localtime(&seconds, pg_sys::session_timezone);
-        if time.is_null() {
-            return utc;
-        }
-        utc + (*time).tm_gmtoff * 1_000_000
-    }
-}
-
-/// 2000-01-01 in seconds since 1970-01-01.
-const POSTGRES_EPOCH: i64 = 946_684_800;

@@ -5,5 +5,5 @@ mod packed;
 mod spool;
 pub mod table;
 
-pub use packed::{unpacked, Packing};
+pub use packed::{unpacked, Packing, CHUNK};
 pub use spool::{Spool, Spooled};

@@ -11,4 +11,4 @@ mod walk;
 pub use escape::storable;
 
 /// What stands in the place of a redacted value (seed 003).
-const REDACTED: &str = "[redacted]";
+pub const REDACTED: &str = "[redacted]";

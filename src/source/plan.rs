@@ -24,6 +24,8 @@ pub struct Plan {
     pub average_sql: String,
     pub params: Vec<Param>,
     pub columns: Vec<Column>,
+    /// The place of the dataset's key among the columns; None: it is not there, or not as it is.
+    pub key: Option<usize>,
     guards: Vec<Guard>,
     names: Names,
     /// Columns of the source that the query names, for the check of rights.
@@ -85,11 +87,15 @@ pub fn build(
     let mut list = Vec::new();
     let mut columns = Vec::new();
     let mut guards = Vec::new();
+    let mut key = None;
     let mut narrowing = Where::default();
     for selected in &selection.fields {
         let Some(field) = dataset.field(&selected.name) else { continue };
         list.push(format!("s.{}", quote_ident(&field.name)));
         narrowing.uses.push(field.name.clone());
+        if field.name == dataset.key && selected.treatment == Treatment::Keep {
+            key = Some(columns.len());
+        }
         columns.push(column(dataset, field, selected.treatment));
         guards.push(Guard {
             treatment: selected.treatment,
@@ -144,6 +150,7 @@ pub fn build(
         average_sql,
         params: narrowing.params,
         columns,
+        key,
         guards,
         names: loaded.names.clone(),
         uses: narrowing.uses,

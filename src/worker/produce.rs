@@ -1,6 +1,7 @@
 //! One export from its request to a complete spool file: rights, plan, rows, bytes.
 
 use crate::catalog::{load, rights};
+use crate::decode::Shape;
 use crate::encode::{encoder, Compression, Format, Info, Options, Order, Properties, Setup};
 use crate::error::{Error, Kind, Result};
 use crate::job::context::Context;
@@ -68,7 +69,8 @@ pub fn produce(task: &Task<'_>) -> Result<Product> {
     progress::rows_total(rows as i64);
 
     let moment = instant(as_of);
-    let info = info(task, &plan, rows, &moment, as_of, &loaded.dataset.title);
+    let run = (!options.reproducible).then_some((as_of, &moment));
+    let info = info(task, &plan, rows, run, &loaded.dataset.title);
     let tally = encoder.finish(&info, &mut spool)?;
     if tally.rows != rows {
         return Err(Error::new(Kind::Internal, format!("{rows} rows were read and {} written", tally.rows)));
@@ -80,6 +82,7 @@ pub fn produce(task: &Task<'_>) -> Result<Product> {
         rows,
         as_of,
         fields: plan.columns.iter().map(|column| column.name.clone()).collect(),
+        shape: Shape::new(&plan.columns, plan.key),
     })
 }
 
@@ -127,8 +130,9 @@ fn packing(format: Format, options: &Options) -> Packing {
     }
 }
 
-/// What the `Export info` sheet says.
-fn info(task: &Task<'_>, plan: &Plan, rows: u64, moment: &DateTime<Utc>, as_of: i64, title: &str) -> Info {
+/// What the `Export info` sheet says. `run`: the moment of the snapshot, in both forms; None: nothing that names the run or
+/// follows from its moment is told.
+fn info(task: &Task<'_>, plan: &Plan, rows: u64, run: Option<(i64, &DateTime<Utc>)>, title: &str) -> Info {
     let asked = task.asked;
     let mut entries: Vec<(String, String)> = Vec::new();
     let mut add = |name: &str, value: Option<String>| {
@@ -137,12 +141,12 @@ fn info(task: &Task<'_>, plan: &Plan, rows: u64, moment: &DateTime<Utc>, as_of: 
         }
     };
     add("Dataset", Some(asked.dataset.clone()));
-    add("Job", Some(task.job.to_owned()));
+    add("Job", run.map(|_| task.job.to_owned()));
     add("Requested by", identity::role_name(task.role));
     add("Actor", task.context.actor.clone());
     add("Tenant", task.context.tenant.clone());
-    add("Requested at", Some(task.context.asked_at.clone()));
-    add("As of", Some(moment.to_rfc3339_opts(SecondsFormat::Micros, true)));
+    add("Requested at", run.map(|_| task.context.asked_at.clone()));
+    add("As of", run.map(|(_, moment)| moment.to_rfc3339_opts(SecondsFormat::Micros, true)));
     add("Rows", Some(rows.to_string()));
     add(
         "Fields",
@@ -151,8 +155,10 @@ fn info(task: &Task<'_>, plan: &Plan, rows: u64, moment: &DateTime<Utc>, as_of: 
     let bounds = &task.context.bounds;
     add("Period", asked.period.clone());
     add("Period field", asked.period_field.clone());
-    add("From", bounds.from.as_ref().map(|from| from.instant.clone()));
-    add("Before", bounds.until.as_ref().map(|until| until.instant.clone()));
+    // The ends of a rolling period are moments of asking.
+    let fixed = run.is_some() || asked.period.is_none();
+    add("From", bounds.from.as_ref().filter(|_| fixed).map(|from| from.instant.clone()));
+    add("Before", bounds.until.as_ref().filter(|_| fixed).map(|until| until.instant.clone()));
     add("Since", bounds.since.as_ref().map(|since| since.instant.clone()));
     add("Filter", asked.filter.as_ref().map(ToString::to_string));
     add("Includes disabled", asked.include_disabled.map(|yes| if yes { "yes" } else { "no" }.to_owned()));
@@ -162,7 +168,11 @@ fn info(task: &Task<'_>, plan: &Plan, rows: u64, moment: &DateTime<Utc>, as_of: 
     for (field, reason) in &plan.left_out {
         add("Left out", Some(format!("{field}: {reason}")));
     }
-    let properties = Properties { title: title.to_owned(), subject: task.job.to_owned(), created: as_of };
+    let properties = Properties {
+        title: title.to_owned(),
+        subject: run.map_or_else(String::new, |_| task.job.to_owned()),
+        created: run.map_or(0, |(as_of, _)| as_of),
+    };
     Info { properties, entries }
 }
 

@@ -126,6 +126,7 @@ pub fn every_use_of(job: &str) -> Vec<String> {
         "SELECT count(*) FROM acct_export_chunks(JOB)",
         "SELECT acct_export_large_object(JOB)",
         "SELECT acct_export_delete(JOB)",
+        "SELECT count(*) FROM acct_export_diff(JOB, JOB)",
     ]
     .map(|sql| sql.replace("JOB", job))
     .to_vec()

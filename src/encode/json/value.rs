@@ -68,7 +68,7 @@ fn is_number(text: &[u8]) -> bool {
 /// A `json` value keeps the line breaks it was typed with. They can only stand between tokens (a string
 /// escapes them, RFC 8259, section 7), so such a value loses its white space outside strings, and nothing
 /// else.
-fn embed(json: &[u8], out: &mut Vec<u8>) {
+pub fn embed(json: &[u8], out: &mut Vec<u8>) {
     if scan::position(json, |byte| byte == b'\n' || byte == b'\r').is_none() {
         out.extend_from_slice(json);
         return;

@@ -20,13 +20,13 @@ mod deflate;
 mod escape;
 mod fill;
 mod info;
-mod markup;
+pub mod markup;
 mod package;
 mod sheet;
-mod shown;
+pub mod shown;
 mod style;
 mod template;
-mod text;
+pub mod text;
 mod width;
 mod zip;
 

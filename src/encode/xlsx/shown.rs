@@ -16,7 +16,7 @@ pub const MAX_SCALE: usize = 30;
 const MAX_NUMBER: f64 = 9.999_999_999_999_99e307;
 const MIN_NUMBER: f64 = 2.225_073_858_507_201_4e-308;
 /// 2000-01-01 as a serial day of the 1900 date system.
-const EPOCH_SERIAL: i64 = 36_526;
+pub const EPOCH_SERIAL: i64 = 36_526;
 /// 1900-03-01, before which Excel counts a leap day that never was, and 9999-12-31, its last day; serial
 /// days.
 const SERIALS: std::ops::RangeInclusive<i64> = 61..=2_958_465;

@@ -1,0 +1,32 @@
+//! What has to be known of a file to read it back, kept with its job: fields and their paths may be changed later.
+
+use serde::{Deserialize, Serialize};
+
+use crate::encode::{Column, Kind};
+
+/// The columns of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shape {
+    /// The place of the dataset's key; None: the file does not hold it, or not as it is.
+    pub key: Option<usize>,
+    pub columns: Vec<ShapeColumn>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShapeColumn {
+    pub field: String,
+    pub kind: Kind,
+    /// Place in a JSON row.
+    pub path: Option<String>,
+}
+
+impl Shape {
+    pub fn new(columns: &[Column], key: Option<usize>) -> Shape {
+        let columns = columns.iter().map(|column| ShapeColumn {
+            field: column.name.clone(),
+            kind: column.kind,
+            path: column.json_path.clone(),
+        });
+        Shape { key, columns: columns.collect() }
+    }
+}

@@ -1,0 +1,221 @@
+//! `acct_export_diff`: the rows of two stored files, in one form. The server compares them (sql/diff.sql), with its own
+//! memory and temporary files; here nothing is kept but one row and one chunk of a file.
+
+use super::content::Content;
+use super::file::{self, File};
+use crate::decode::{self, Look, Normal, Row, Rows, Shape};
+use crate::encode::{json_string, Format, Kind, Options};
+use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::pg::zone::Zone;
+use crate::pg::{identity, report, sql};
+use crate::request::Asked;
+use crate::source::plan;
+use serde::Deserialize;
+
+/// How the audit trail names this way of reading.
+const WAY: &str = "diff";
+
+/// A job as far as comparing its file needs.
+#[derive(Deserialize)]
+struct About {
+    dataset: String,
+    tenant: Option<String>,
+    request: Asked,
+    time_zone: String,
+    shape: Option<Shape>,
+}
+
+const ABOUT: &str = "
+SELECT jsonb_build_object('dataset', dataset, 'tenant', tenant, 'request', request, 'shape', shape,
+                          'time_zone', context -> 'time_zone')
+  FROM acct_export.job WHERE id = $1::uuid";
+
+/// One row of one of the two files.
+pub struct Compared {
+    /// The key's text; None: NULL.
+    pub key: Option<String>,
+    /// Of the second file.
+    pub later: bool,
+    /// Its number in its file, from 1.
+    pub place: i64,
+    /// Its values by field, a JSON object of texts and nulls: the same text where the rows are the same.
+    pub cells: String,
+}
+
+/// The rows of the first file, then those of the second.
+pub struct Both {
+    /// The second file's, then the first's.
+    sides: Vec<Side>,
+    normal: Normal,
+    /// What stands before each value: bracket or comma, name, colon.
+    names: Vec<Vec<u8>>,
+    key: usize,
+    row: Row,
+    place: i64,
+}
+
+struct Side {
+    rows: Box<dyn Rows>,
+    kinds: Vec<Kind>,
+}
+
+/// Checks that the caller may read both files now and that they can be compared, and writes the audit events.
+///
+/// Errors: those of [`file::open`] for either; 22023 for jobs of two datasets, tenants, keys or choices of fields, for files without
+/// the key, and for workbooks of two time zones.
+pub fn compare(job_a: Option<&str>, job_b: Option<&str>) -> Result<Both> {
+    let files = [file::find(job_a, Some(1), WAY)?, file::find(job_b, Some(1), WAY)?];
+    let pair = [about(&files[0])?, about(&files[1])?];
+    same_selection(&pair)?;
+    let [(shape, key), (other, other_key)] = [held(&pair[0])?, held(&pair[1])?];
+    if key != other_key {
+        return Err(Error::invalid("exports by different keys cannot be compared")
+            .hint("The dataset was registered with another key meanwhile: export again."));
+    }
+    let formats = [Format::parse(&pair[0].request.format)?, Format::parse(&pair[1].request.format)?];
+    let options =
+        [plan::options(&pair[0].request, formats[0])?, plan::options(&pair[1].request, formats[1])?];
+    let zone = zone(&pair, &formats, shape)?;
+    let columns = shape.columns.len();
+    let look = |side: usize| Look { format: formats[side], options: &options[side], columns };
+    let normal = Normal::new(&[look(0), look(1)], Box::new(move |utc| zone.wall_clock(utc)));
+    // Both, before a byte of either leaves.
+    files.iter().try_for_each(|file| file.tell(WAY))?;
+    let [first, second] = files;
+    let sides = vec![
+        Side::new(second, formats[1], &options[1], other)?,
+        Side::new(first, formats[0], &options[0], shape)?,
+    ];
+    Ok(Both { sides, normal, names: names(shape)?, key, row: Row::new(), place: 0 })
+}
+
+fn about(file: &File) -> Result<About> {
+    let about = identity::as_owner(|| sql::document(ABOUT, &[(&file.job).into()]))?;
+    about.ok_or_else(|| {
+        Error::new(
+            ErrorKind::NotInPrerequisiteState,
+            format!("export job {} was removed meanwhile", file.job),
+        )
+    })
+}
+
+fn same_selection([a, b]: &[About; 2]) -> Result<()> {
+    let refused = |what: String, hint: &str| Err(Error::invalid(what).hint(hint));
+    if a.dataset != b.dataset {
+        let what = format!("exports of datasets \"{}\" and \"{}\" cannot be compared", a.dataset, b.dataset);
+        return refused(what, "Compare two exports of one dataset.");
+    }
+    if a.request.all_tenants != b.request.all_tenants || (!a.request.all_tenants && a.tenant != b.tenant) {
+        return refused(
+            "exports of different tenants cannot be compared".into(),
+            "Compare two exports of one tenant.",
+        );
+    }
+    let fields = |about: &About| -> Option<Vec<String>> {
+        about.shape.as_ref().map(|shape| shape.columns.iter().map(|column| column.field.clone()).collect())
+    };
+    if fields(a) != fields(b) {
+        let list = |about: &About| fields(about).unwrap_or_default().join(", ");
+        return Err(Error::invalid("exports of different fields cannot be compared")
+            .detail(format!("One has {}; the other has {}.", list(a), list(b)))
+            .hint("Export the same fields in the same order, named by fields => '{...}'."));
+    }
+    Ok(())
+}
+
+/// The file's columns and the place of the key.
+fn held(about: &About) -> Result<(&Shape, usize)> {
+    let shape = about.shape.as_ref();
+    shape.and_then(|shape| Some((shape, shape.key?))).ok_or_else(|| {
+        Error::invalid(format!("an export of dataset \"{}\" does not hold the key as it is", about.dataset))
+            .hint("Export both with the dataset's key among the fields, neither masked nor anonymised.")
+    })
+}
+
+/// The zone on whose clock a workbook of the pair shows instants.
+fn zone(pair: &[About; 2], formats: &[Format; 2], shape: &Shape) -> Result<Zone> {
+    let mut names = pair.iter().zip(formats).filter(|(_, format)| **format == Format::Xlsx);
+    let first = names.next().map(|(about, _)| about.time_zone.as_str());
+    let second = names.next().map(|(about, _)| about.time_zone.as_str());
+    let has_instants = shape.columns.iter().any(|column| column.kind == Kind::Instant);
+    if let (Some(first), Some(second), true) = (first, second, has_instants && first != second) {
+        return Err(Error::invalid(format!(
+            "workbooks that show times of \"{first}\" and of \"{second}\" cannot be compared"
+        ))
+        .hint("Export both with the same TimeZone, or one of them as csv or ndjson."));
+    }
+    match first {
+        None => Ok(Zone::of_session()),
+        Some(name) => Zone::named(name).ok_or_else(|| {
+            Error::new(
+                ErrorKind::NotInPrerequisiteState,
+                format!("time zone \"{name}\" does not exist any more"),
+            )
+            .hint("Export again.")
+        }),
+    }
+}
+
+fn names(shape: &Shape) -> Result<Vec<Vec<u8>>> {
+    let name = |(index, field): (usize, &str)| {
+        let mut name = vec![if index == 0 { b'{' } else { b',' }];
+        json_string(field.as_bytes(), &mut name)?;
+        name.push(b':');
+        Ok(name)
+    };
+    shape.columns.iter().map(|column| column.field.as_str()).enumerate().map(name).collect()
+}
+
+impl Side {
+    fn new(file: File, format: Format, options: &Options, shape: &Shape) -> Result<Side> {
+        Ok(Side {
+            rows: decode::rows(format, options, shape, Content::new(file))?,
+            kinds: shape.columns.iter().map(|column| column.kind).collect(),
+        })
+    }
+}
+
+impl Both {
+    fn read(&mut self) -> Result<Option<Compared>> {
+        while let Some(side) = self.sides.last_mut() {
+            if !side.rows.next(&mut self.row)? {
+                self.sides.pop();
+                self.place = 0;
+                continue;
+            }
+            self.place += 1;
+            let mut cells = Vec::new();
+            for ((name, value), kind) in self.names.iter().zip(&mut self.row).zip(&side.kinds) {
+                self.normal.apply(*kind, value)?;
+                cells.extend_from_slice(name);
+                match value {
+                    Some(text) => json_string(text.as_bytes(), &mut cells)?,
+                    None => cells.extend_from_slice(b"null"),
+                }
+            }
+            cells.push(b'}');
+            let cells = String::from_utf8(cells)
+                .map_err(|_| Error::new(ErrorKind::Internal, "a value of an export is not UTF-8"))?;
+            let key = self.row.get_mut(self.key).and_then(Option::take);
+            return Ok(Some(Compared { key, later: self.sides.len() == 1, place: self.place, cells }));
+        }
+        Ok(None)
+    }
+}
+
+impl Iterator for Both {
+    type Item = Compared;
+
+    fn next(&mut self) -> Option<Compared> {
+        self.read().unwrap_or_else(|error| report::raise(error))
+    }
+}
+
+/// Whether a key is in neither file more than once, as it is if it is unique: always true, or 22023.
+pub fn once(first: i64, second: i64) -> Result<bool> {
+    if first <= 1 && second <= 1 {
+        return Ok(true);
+    }
+    Err(Error::invalid("the key is not unique in the exports, so their rows cannot be told apart")
+        .hint("Compare exports of one tenant, whose keys are neither null nor equal."))
+}
