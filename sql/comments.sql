@@ -6,7 +6,8 @@ COMMENT ON FUNCTION acct_export_ndjson IS 'streams an export as NDJSON lines; in
 COMMENT ON FUNCTION acct_export_preview IS 'what an export would hold: columns, number of rows, five rows masked as they would be, fields left out, whose rows';
 COMMENT ON FUNCTION acct_export_csv IS 'streams an export as CSV lines, header first; in a select list nothing is stored';
 COMMENT ON FUNCTION acct_export_job IS 'an export job as one JSON document, with the request echoed';
-COMMENT ON FUNCTION acct_export_cancel IS 'cancels a queued or running export job';
+COMMENT ON FUNCTION acct_export_cancel IS 'cancels an export job that is queued, running or awaiting approval';
+COMMENT ON FUNCTION acct_export_approve IS 'lets an export job of somebody else go on that awaits approval';
 COMMENT ON FUNCTION acct_export_delete IS 'deletes an export job''s files before their time';
 COMMENT ON FUNCTION acct_export_purge IS 'deletes files and job records whose time is over; returns the number of files';
 COMMENT ON FUNCTION acct_export_file IS 'an export''s file as one bytea';
@@ -19,6 +20,8 @@ COMMENT ON FUNCTION acct_export_unregister IS 'forgets a dataset; its jobs and f
 COMMENT ON FUNCTION acct_export.wait_for_end IS 'behind acct_export_wait';
 COMMENT ON FUNCTION acct_export.wake IS 'starts a worker where jobs wait and none runs';
 COMMENT ON FUNCTION acct_export.visible IS 'whether the caller may see a job of this role and tenant';
+COMMENT ON FUNCTION acct_export.may_approve IS 'whether the caller may approve a job that awaits it';
+COMMENT ON FUNCTION acct_export.set_policy IS 'behind acct_export_set_policy';
 COMMENT ON FUNCTION acct_export.worker_progress IS 'progress counters of the worker that runs a job';
 COMMENT ON FUNCTION acct_export.register_dataset IS 'behind acct_export_register';
 COMMENT ON FUNCTION acct_export.declare IS 'behind acct_export_exempt_column and the other declarations';

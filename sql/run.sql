@@ -64,8 +64,13 @@ BEGIN
             shown := bar;
         END IF;
         COMMIT;
-        EXIT WHEN state.finished_at IS NOT NULL;
+        EXIT WHEN state.finished_at IS NOT NULL OR state.status = 'awaiting_approval';
     END LOOP;
+    IF state.status = 'awaiting_approval' THEN -- for hours, perhaps: nothing to wait for here
+        RAISE INFO 'export job % waits for the approval of a second person, until %', job, state.expires_at
+            USING HINT = pg_catalog.format('SELECT acct_export_approve(%L) approves it, by somebody whom the dataset''s policy names; acct_export_cancel gives it up.', job);
+        RETURN;
+    END IF;
     IF state.status NOT IN ('completed', 'completed_with_errors') THEN
         RAISE EXCEPTION '%', coalesce(state.error, state.message)
             USING ERRCODE = coalesce(state.error_code, 'query_canceled'), DETAIL = pg_catalog.format('Export job %s is %s.', job, state.status);

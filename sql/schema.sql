@@ -15,9 +15,16 @@ CREATE TABLE acct_export.dataset (
     disabled_values text[] NOT NULL DEFAULT '{}',
     required_roles  text[] NOT NULL DEFAULT '{}',
     authorize       text,
-    companions      text[] NOT NULL DEFAULT '{}'
+    companions      text[] NOT NULL DEFAULT '{}',
+    -- The policy; kept when the dataset is registered anew.
+    approve_above   bigint CHECK (approve_above >= 0),
+    approver_roles  text[] NOT NULL DEFAULT '{}',
+    require_filter  text[] NOT NULL DEFAULT '{}',
+    max_rows        bigint CHECK (max_rows > 0),
+    max_active      integer CHECK (max_active > 0),
+    CHECK ((approve_above IS NULL) = (approver_roles = '{}'))
 );
-COMMENT ON TABLE acct_export.dataset IS 'relations that may be exported, by the name that requesters use (acct_export_register)';
+COMMENT ON TABLE acct_export.dataset IS 'relations that may be exported, by the name that requesters use (acct_export_register), and their policies (acct_export_set_policy)';
 COMMENT ON COLUMN acct_export.dataset.authorize IS 'schema.function(jsonb) that must say true to each request, or NULL';
 
 CREATE TABLE acct_export.field (
@@ -73,6 +80,7 @@ CREATE TABLE acct_export.job (
     fingerprint      bytea NOT NULL,
     requested_by     oid NOT NULL,
     requested_role   text NOT NULL,
+    requested_login  oid NOT NULL,
     actor            text,
     tenant           text,
     created_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -89,6 +97,7 @@ CREATE TABLE acct_export.job (
     worker_pid       integer,
     cancel_requested boolean NOT NULL DEFAULT false,
     cancelled_by     jsonb,
+    approved_by      jsonb,
     error            text,
     error_code       text
 );
@@ -96,6 +105,9 @@ COMMENT ON TABLE acct_export.job IS 'one row per export asked for; see the view 
 COMMENT ON COLUMN acct_export.job.request IS 'the arguments as asked';
 COMMENT ON COLUMN acct_export.job.context IS 'what was resolved and captured when it was asked: bounds of the period, session settings';
 COMMENT ON COLUMN acct_export.job.fingerprint IS 'SHA-256 of the request, role, tenant and actor: one active job each';
+COMMENT ON COLUMN acct_export.job.requested_login IS 'session user who asked, whatever role it had taken on: never the approver';
+COMMENT ON COLUMN acct_export.job.approved_by IS 'role and actor who let it have more rows than the dataset''s approve_above';
+COMMENT ON COLUMN acct_export.job.expires_at IS 'when its files are deleted; while it awaits approval, until when';
 COMMENT ON COLUMN acct_export.job.cancelled_by IS 'role and actor who asked to cancel the job';
 COMMENT ON COLUMN acct_export.job.fields IS 'fields that the files hold: who reads one needs SELECT on them still';
 COMMENT ON COLUMN acct_export.job.shape IS 'kinds and places of the columns of the files, by which acct_export_diff reads them back';
@@ -105,6 +117,9 @@ CREATE UNIQUE INDEX job_active_twin ON acct_export.job (fingerprint)
     WHERE status IN ('awaiting_approval', 'queued', 'running');
 CREATE INDEX job_active ON acct_export.job (status, created_at) WHERE status IN ('queued', 'running');
 CREATE INDEX job_active_role ON acct_export.job (requested_by) WHERE status IN ('awaiting_approval', 'queued', 'running');
+-- Scanned by src/pg/count.rs, which compares as "C" does.
+CREATE INDEX job_active_tenant ON acct_export.job (dataset COLLATE "C", (coalesce(tenant, '')) COLLATE "C")
+    WHERE status IN ('queued', 'running');
 CREATE INDEX job_turns ON acct_export.job (coalesce(tenant, ''), started_at);
 CREATE INDEX job_expiry ON acct_export.job (expires_at) WHERE status IN ('completed', 'completed_with_errors');
 CREATE INDEX job_newest ON acct_export.job (created_at);

@@ -53,9 +53,11 @@ SELECT job_id, dataset, format, status, stage, percent, rows_done, rows_total, b
        expires_at, as_of, files
   FROM acct_export.job_status
  WHERE (SELECT acct_export.wake()) -- once a query
-   AND acct_export.visible(requested_oid, tenant)
+   AND CASE WHEN acct_export.visible(requested_oid, tenant) THEN true
+            WHEN status = 'awaiting_approval' THEN acct_export.may_approve(job_id)
+            ELSE false END
  ORDER BY created_at DESC;
-COMMENT ON VIEW acct_export_jobs IS 'export jobs that the caller may see, newest first';
+COMMENT ON VIEW acct_export_jobs IS 'export jobs that the caller may see, or may approve, newest first';
 GRANT SELECT ON acct_export_jobs TO PUBLIC;
 
 CREATE FUNCTION acct_export_status(job uuid) RETURNS acct_export_jobs

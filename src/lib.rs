@@ -38,6 +38,11 @@ extension_sql_file!(
     name = "register",
     requires = ["schema", api::catalogue::register_dataset]
 );
+extension_sql_file!(
+    "../sql/policy.sql",
+    name = "policy",
+    requires = ["schema", api::policy::set_policy, api::catalogue::may_know]
+);
 extension_sql_file!("../sql/declare.sql", name = "declare", requires = ["schema", api::declare::declare]);
 extension_sql_file!(
     "../sql/views.sql",
@@ -47,6 +52,7 @@ extension_sql_file!(
         api::follow::visible,
         api::follow::wake,
         api::follow::worker_progress,
+        api::policy::may_approve,
         api::follow::acct_export_job,
         api::follow::wait_for_end,
         api::catalogue::may_know,

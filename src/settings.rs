@@ -117,7 +117,7 @@ pub fn define() {
     GucRegistry::define_int_guc(
         c"acct_export.max_rows",
         c"How many rows one export may have.",
-        c"0: no limit. Over it a job fails, it is never cut.",
+        c"0: no limit. Over it a job or stream fails, it is never cut.",
         &MAX_ROWS,
         0,
         i32::MAX,

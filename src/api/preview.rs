@@ -10,6 +10,7 @@ use crate::pg::argument::Jsonb;
 use crate::pg::report::Report;
 use crate::pg::{catalog, identity, query};
 use crate::request::Asked;
+use crate::source::ceiling::Ceiling;
 use crate::source::storable;
 use pgrx::datum::{Date, JsonB, TimestampWithTimeZone};
 use pgrx::prelude::*;
@@ -38,7 +39,7 @@ impl Preview {
             reading.tell(audit::PREVIEWED, &asked, json!({ "count": count }))?;
             let rows_estimated = as_caller(|| query::estimate(&plan.estimate_sql, &plan.params))?;
             let rows_exact =
-                if count { Some(as_caller(|| query::count(&plan.sql, &plan.params))?) } else { None };
+                if count { Some(as_caller(|| query::count(&plan.sql, &plan.params, None))?) } else { None };
             let barred: Map<String, Value> = plan
                 .left_out
                 .iter()
@@ -69,12 +70,18 @@ fn counts(options: &Map<String, Value>) -> Result<bool> {
     }
 }
 
-/// The first rows that the query finds, as the export would hold them: through the same masks and the same encoder.
+/// The first rows that the query finds, as the export would hold them: through the same masks and the same encoder. No more than
+/// leave without approval.
 fn first_rows(reading: &Reading) -> Result<Value> {
     let setup = Setup { title: String::new(), time_zone: String::new() };
     let mut encoder = encoder(Format::Ndjson, &reading.options, &reading.plan.columns, setup)?;
     let mut shield = reading.shield();
     let mut rows = Vec::new();
+    let unapproved = Ceiling::of(&reading.loaded.dataset, false).unapproved();
+    let most = unapproved.map_or(SHOWN, |most| SHOWN.min(most as usize));
+    if most == 0 {
+        return Ok(Value::Array(rows));
+    }
     let stream = reading.open()?;
     let mut take = |cells: &[Cell<'_>]| {
         let mut line = Vec::new();
@@ -82,7 +89,7 @@ fn first_rows(reading: &Reading) -> Result<Value> {
         // A document nested deeper than a reader goes is not shown.
         let text = String::from_utf8_lossy(&line);
         rows.push(serde_json::from_str(&storable(&text)).unwrap_or(Value::Null));
-        Ok(if rows.len() < SHOWN { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        Ok(if rows.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
     };
     as_caller(|| stream.fetch(&mut take))?;
     stream.close();

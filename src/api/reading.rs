@@ -29,7 +29,7 @@ pub(super) struct Reading {
 impl Reading {
     /// Checks everything that `acct_export_start` checks.
     pub fn of(asked: &Asked, format: Format) -> Result<Reading> {
-        let context = check(asked, format, Order::None)?;
+        let (context, _) = check(asked, format, Order::None)?;
         let options = plan::options(asked, format)?;
         let loaded = load::load_for_reading(&asked.dataset)?;
         let plan = plan::build(&loaded, asked, &context, &options, Order::None)?;

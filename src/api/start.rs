@@ -1,6 +1,7 @@
 //! `acct_export_start` and its request, which the streaming twins share.
 
 use crate::audit::denied::{self, Attempt};
+use crate::catalog::model::Policy;
 use crate::catalog::{load, rights};
 use crate::encode::{Format, Order};
 use crate::error::{Error, Kind, Result};
@@ -10,7 +11,7 @@ use crate::pg::argument::Jsonb;
 use crate::pg::identity::{self, Reader};
 use crate::pg::report::Report;
 use crate::pg::{catalog, params};
-use crate::request::{filter, Asked};
+use crate::request::{filter, required, Asked};
 use crate::settings;
 use crate::source::plan;
 use crate::worker;
@@ -88,7 +89,7 @@ fn read(name: &str, argument: Option<Jsonb>) -> Result<Option<Value>> {
 /// Starts an export and returns its job's id. The file is made in the background, after the commit.
 ///
 /// Errors: 22023 for an unknown dataset, field, format, period, option, operator or a value that does not fit; 42501 where
-/// the caller may not; 55006 where the same request is queued or running; 25006 where nothing can be written.
+/// the caller may not; 55006 where the same request is active, 53400 where too many are; 25006 where nothing can be written.
 #[pg_extern(volatile, parallel_unsafe)]
 #[allow(clippy::too_many_arguments)] // the contract's arguments
 fn acct_export_start(
@@ -165,9 +166,9 @@ fn queue(asked: &Asked) -> Result<Uuid> {
         return Err(Error::new(Kind::FeatureNotSupported, "this version sends no mail")
             .hint("Leave notify_email out and LISTEN acct_export, or use acct_export_wait."));
     }
-    let context = check(asked, format, Order::Key)?;
+    let (context, policy) = check(asked, format, Order::Key)?;
     identity::as_owner(settings::intervals)?;
-    let job = create::create(asked, &context)?;
+    let job = create::create(asked, &context, &policy)?;
     if settings::runs_in_background() {
         worker::wake::at_commit();
     } else {
@@ -177,7 +178,7 @@ fn queue(asked: &Asked) -> Result<Uuid> {
 }
 
 /// Everything that can be wrong with a request is found here, before there is a job: names, values, rights.
-pub(super) fn check(asked: &Asked, format: Format, order: Order) -> Result<Context> {
+pub(super) fn check(asked: &Asked, format: Format, order: Order) -> Result<(Context, Policy)> {
     if !catalog::database_is_utf8() {
         return Err(Error::new(Kind::FeatureNotSupported, "exports need a database with encoding UTF8"));
     }
@@ -190,12 +191,13 @@ pub(super) fn check(asked: &Asked, format: Format, order: Order) -> Result<Conte
     let claim = rights::Claim { role, tenant: context.tenant.as_deref(), all_tenants: asked.all_tenants };
     let uses: Vec<&str> = plan.uses.iter().map(String::as_str).collect();
     rights::check(&loaded, &claim, &uses)?;
+    required::filters(&loaded.dataset, &plan.narrowed)?;
     // JSON places that collide are a mistake of the registration or the selection: an encoder finds them.
     crate::encode::check(format, &plan.columns)?;
     let reader = Reader { role, own_session: false, settings: &[] };
     identity::as_requester(&reader, || params::bind(&plan.params).map(|_| ()))?;
     rights::authorize(&loaded.dataset, asked, &reader)?;
-    Ok(context)
+    Ok((context, loaded.dataset.policy))
 }
 
 pub(super) fn uuid(text: &str) -> Result<Uuid> {

@@ -7,9 +7,11 @@ use crate::encode::{encoder, Cell, Encoder, Format, Setup};
 use crate::error::{Error, Result};
 use crate::pg::argument::Jsonb;
 use crate::pg::line::{Batch, Line};
+use crate::pg::query;
 use crate::pg::report::{raise, Report};
 use crate::pg::stream::Stream;
 use crate::request::Asked;
+use crate::source::ceiling::Ceiling;
 use crate::source::shield::Shield;
 use pgrx::datum::{Date, TimestampWithTimeZone};
 use pgrx::prelude::*;
@@ -23,6 +25,8 @@ const GATHERED: usize = 256 * 1024;
 struct Lines {
     stream: Stream,
     shield: Shield,
+    ceiling: Ceiling,
+    rows: u64,
     encoder: Box<dyn Encoder>,
     ready: Batch,
     /// What stands before the first row, and is no line: a byte order mark without a header.
@@ -48,11 +52,22 @@ impl Lines {
         let mut encoder = encoder(format, &reading.options, &reading.plan.columns, setup)?;
         let mut header = Vec::new();
         encoder.begin(&mut header)?;
+        let ceiling = Ceiling::of(&reading.loaded.dataset, false);
+        if let Some(most) = ceiling.unapproved() {
+            let plan = &reading.plan;
+            // By the same snapshot as the rows.
+            let rows = as_caller(|| query::count(&plan.sql, &plan.params, Some(most.saturating_add(1))))?;
+            if rows as u64 > most {
+                return Err(ceiling.needs_approval());
+            }
+        }
         let stream = reading.open()?;
         reading.tell(audit::EXPORTED, asked, json!({ "format": format.as_str(), "stream": true }))?;
         let mut lines = Lines {
             stream,
             shield: reading.shield(),
+            ceiling,
+            rows: 0,
             encoder,
             ready: Batch::default(),
             mark: Vec::new(),
@@ -69,11 +84,15 @@ impl Lines {
     }
 
     fn fetch(&mut self) -> Result<()> {
-        let Lines { stream, shield, encoder, ready, mark, enough, .. } = self;
+        let Lines { stream, shield, ceiling, rows, encoder, ready, mark, enough, .. } = self;
         let mut block = ready.buffer();
         block.append(mark);
         let mut ends = Vec::new();
         let mut take = |cells: &[Cell<'_>]| {
+            *rows += 1;
+            if !ceiling.admits(*rows)? {
+                return Err(ceiling.needs_approval());
+            }
             shield.apply(cells, &mut |cells| encoder.row(cells, &mut block))?;
             ends.push(block.len());
             Ok(if block.len() < *enough { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })

@@ -8,7 +8,7 @@ use serde_json::{json, Map, Value};
 
 /// What somebody tries.
 pub struct Attempt<'a> {
-    /// start, stream, download, cancel, delete.
+    /// start, stream, preview, approve, download, cancel, delete.
     pub action: &'static str,
     pub dataset: &'a str,
     pub job: Option<&'a str>,

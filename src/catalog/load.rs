@@ -1,7 +1,7 @@
 //! Datasets from the catalogue tables, with what the server says of their columns now.
 
 use super::lineage::Lineage;
-use super::model::{Dataset, Field, Treatment};
+use super::model::{Dataset, Field, Policy, Treatment};
 use super::secrets::Names;
 use super::{lineage, rights};
 use crate::error::{Error, Result};
@@ -31,6 +31,7 @@ struct Row {
     required_roles: Vec<String>,
     authorize: Option<String>,
     companions: Vec<String>,
+    policy: Policy,
     fields: Vec<FieldRow>,
 }
 
@@ -56,6 +57,8 @@ SELECT jsonb_build_object(
     'key', d.key, 'tenant_column', d.tenant_column, 'created_column', d.created_column,
     'updated_column', d.updated_column, 'status_column', d.status_column, 'disabled_values', d.disabled_values,
     'required_roles', d.required_roles, 'authorize', d.authorize, 'companions', d.companions,
+    'policy', jsonb_build_object('approve_above', d.approve_above, 'approver_roles', d.approver_roles,
+                  'require_filter', d.require_filter, 'max_rows', d.max_rows, 'max_active', d.max_active),
     'fields', coalesce((
         SELECT jsonb_agg(jsonb_build_object(
                    'field', f.field, 'label', f.label, 'position', f.position, 'is_default', f.is_default,
@@ -111,6 +114,7 @@ pub fn load(name: &str) -> Result<Loaded> {
         required_roles: row.required_roles,
         authorize: row.authorize,
         companions: row.companions,
+        policy: row.policy,
         fields,
     };
     Ok(Loaded { dataset, lineage, names })

@@ -9,6 +9,7 @@ pub mod lineage;
 pub mod load;
 pub mod model;
 pub mod personal;
+pub mod policy;
 pub mod register;
 pub mod rights;
 pub mod secrets;

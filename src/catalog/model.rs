@@ -23,6 +23,7 @@ pub struct Dataset {
     /// `schema.function(jsonb)`, as regprocedure prints it with nothing in the search path.
     pub authorize: Option<String>,
     pub companions: Vec<String>,
+    pub policy: Policy,
     pub fields: Vec<Field>,
 }
 
@@ -30,6 +31,20 @@ impl Dataset {
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name)
     }
+}
+
+/// What exports of a dataset need beside rights (contract, section 12). None and empty: no such rule.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// More rows than this wait for a second person.
+    pub approve_above: Option<u64>,
+    /// Who that may be; never empty where there is a number above.
+    pub approver_roles: Vec<String>,
+    /// Fields that a request has to filter on.
+    pub require_filter: Vec<String>,
+    pub max_rows: Option<u64>,
+    /// Jobs queued or running per tenant.
+    pub max_active: Option<u64>,
 }
 
 /// A column of the source that was registered as a field.

@@ -2,7 +2,7 @@
 
 use super::lineage::{self, Lineage};
 use super::model::{Class, Treatment};
-use super::{key, personal};
+use super::{key, personal, policy};
 use crate::error::{Error, Result};
 use crate::pg::{catalog, identity, sql, types};
 use crate::request::filter;
@@ -175,9 +175,8 @@ pub fn register(given: &Registration) -> Result<()> {
     identity::as_owner(|| {
         tenant_key::ensure()?;
         sql::run(SAVE, &[(&record).into()])?;
-        sql::run(SAVE_FIELDS, &[dataset.into(), (&fields).into()])
-    })?;
-    Ok(())
+        sql::run(SAVE_FIELDS, &[dataset.into(), (&fields).into()]).map(drop)
+    })
 }
 
 /// `acct_export_unregister`: the dataset and its fields; jobs and files of it stay until their time.
@@ -187,8 +186,9 @@ pub fn unregister(dataset: Option<&str>) -> Result<()> {
         super::load::load(dataset)?; // not there: the error that lists the known ones
     }
     may_write()?;
-    identity::as_owner(|| sql::run("DELETE FROM acct_export.dataset WHERE dataset = $1", &[dataset.into()]))?;
-    Ok(())
+    policy::tell_of_end(dataset)?;
+    let forget = "DELETE FROM acct_export.dataset WHERE dataset = $1";
+    identity::as_owner(|| sql::run(forget, &[dataset.into()])).map(drop)
 }
 
 /// Whether the dataset exists; 42501 where the caller is not the owner of its source.
@@ -280,11 +280,11 @@ fn find<'a>(columns: &'a [Column], name: &str, what: &str, relation: &str) -> Re
     })
 }
 
-fn elements(list: &Option<Vec<Option<String>>>, what: &str) -> Result<Vec<String>> {
-    let list = list.clone().unwrap_or_default();
-    list.into_iter()
-        .map(|element| element.ok_or_else(|| Error::invalid(format!("{what} must not contain NULL"))))
-        .collect()
+pub(super) fn elements(list: &Option<Vec<Option<String>>>, what: &str) -> Result<Vec<String>> {
+    let certain = |element: &Option<String>| {
+        element.clone().ok_or_else(|| Error::invalid(format!("{what} must not contain NULL")))
+    };
+    list.iter().flatten().map(certain).collect()
 }
 
 pub(super) fn required<'a>(value: Option<&'a str>, name: &str) -> Result<&'a str> {

@@ -2,16 +2,19 @@
 
 use super::context::Context;
 use crate::audit;
+use crate::catalog::model::Policy;
 use crate::error::{Error, Kind, Result};
+use crate::pg::count::{self, Key};
 use crate::pg::lock::Lock;
 use crate::pg::sql::{self, Arg};
-use crate::pg::{count, identity, xact};
+use crate::pg::{identity, xact};
 use crate::request::Asked;
 use crate::settings;
 
 const INSERT: &str = "
-INSERT INTO acct_export.job (dataset, format, status, request, context, fingerprint, requested_by, requested_role, actor, tenant)
-VALUES ($1, $2, 'queued', $3::jsonb, $4::jsonb, $5, $6::oid, $7, $8, $9)
+INSERT INTO acct_export.job (dataset, format, status, request, context, fingerprint, requested_by, requested_role, actor, tenant,
+                             requested_login)
+VALUES ($1, $2, 'queued', $3::jsonb, $4::jsonb, $5, $6::oid, $7, $8, $9, $10::oid)
     ON CONFLICT (fingerprint) WHERE status IN ('awaiting_approval', 'queued', 'running') DO NOTHING
 RETURNING to_jsonb(id)";
 
@@ -19,8 +22,9 @@ const TWIN: &str = "
 SELECT id::text FROM acct_export.job
  WHERE fingerprint = $1 AND status IN ('awaiting_approval', 'queued', 'running')";
 
-/// Inserts the job; its id. 55006 with the twin's id in DETAIL where the same request is active.
-pub fn create(asked: &Asked, context: &Context) -> Result<String> {
+/// Inserts the job; its id. 55006 with the twin's id in DETAIL where the same request is active, 53400 where there are as many
+/// as there may be.
+pub fn create(asked: &Asked, context: &Context, policy: &Policy) -> Result<String> {
     xact::require_write("start an export")?;
     let role = identity::current_user();
     let role_name = identity::role_name(role).unwrap_or_default();
@@ -50,19 +54,24 @@ pub fn create(asked: &Asked, context: &Context) -> Result<String> {
                     (&role_name).into(),
                     context.actor.as_deref().into(),
                     context.tenant.as_deref().into(),
+                    i64::from(identity::session_user()).into(),
                 ],
             )?;
             if let Some(job) = job {
                 within_limit(role)?;
+                within_policy(asked, context, policy)?;
                 audit::record(audit::REQUESTED, &job, serde_json::json!({ "request": asked }))?;
                 super::status::notify(&job, "queued")?;
                 return Ok(job);
             }
             let twin = xact::with_latest_snapshot(|| sql::text(TWIN, &[Arg::Bytes(&fingerprint)]))?;
             if let Some(twin) = twin {
-                return Err(Error::new(Kind::ObjectInUse, "the same export is queued or running already")
-                    .detail(format!("Job {twin} does it."))
-                    .hint("Follow that job with acct_export_status, or cancel it with acct_export_cancel."));
+                return Err(Error::new(
+                    Kind::ObjectInUse,
+                    "the same export is queued, running or awaiting approval already",
+                )
+                .detail(format!("Job {twin} does it."))
+                .hint("Follow that job with acct_export_status, or cancel it with acct_export_cancel."));
             }
         }
         Err(Error::new(Kind::ObjectInUse, "the same export is being asked for by another session"))
@@ -76,7 +85,8 @@ pub fn create(asked: &Asked, context: &Context) -> Result<String> {
 /// that has none.
 fn within_limit(role: u32) -> Result<()> {
     let Some(limit) = settings::max_active_per_role() else { return Ok(()) };
-    if identity::is_superuser(role) || count::entries(c"job", c"job_active_role", role, limit + 1) <= limit {
+    if identity::is_superuser(role) || count::jobs(c"job_active_role", &[Key::Oid(role)], limit + 1) <= limit
+    {
         return Ok(());
     }
     Err(Error::new(
@@ -84,4 +94,21 @@ fn within_limit(role: u32) -> Result<()> {
         format!("the role has {limit} exports queued or running, as many as it may have"),
     )
     .hint("Wait until some have ended, or cancel them with acct_export_cancel; acct_export.max_active_per_role is for superusers to raise."))
+}
+
+/// The same for the jobs that the dataset's policy lets one tenant have.
+fn within_policy(asked: &Asked, context: &Context, policy: &Policy) -> Result<()> {
+    let Some(limit) = policy.max_active else { return Ok(()) };
+    let keys = [Key::Text(&asked.dataset), Key::Text(context.tenant.as_deref().unwrap_or_default())];
+    if count::jobs(c"job_active_tenant", &keys, limit + 1) <= limit {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::ConfigurationLimitExceeded,
+        format!(
+            "dataset \"{}\" has {limit} exports of this tenant queued or running, as many as its policy allows",
+            asked.dataset
+        ),
+    )
+    .hint("Wait until some have ended, or cancel them with acct_export_cancel."))
 }

@@ -1,5 +1,6 @@
 //! What a caller does with a job: cancel, retry, delete its file; and what time does: purge.
 
+use super::approve;
 use super::status::{given, not_found, notify};
 use crate::audit::denied::{self, Attempt};
 use crate::audit::{self, By};
@@ -40,9 +41,13 @@ fn look(job: &str) -> Result<Option<Seen>> {
     identity::as_owner(|| sql::document(SEEN, &[job.into()]))
 }
 
-/// Finds a job that the caller may see. P0002 otherwise.
+/// Finds a job that the caller may see, or approve. P0002 otherwise.
 pub fn find(job: &str) -> Result<Seen> {
-    look(job)?.filter(Seen::is_visible).ok_or_else(|| not_found(job))
+    let found = look(job)?;
+    match found {
+        Some(seen) if seen.is_visible() || approve::may_approve(job)? => Ok(seen),
+        _ => Err(not_found(job)),
+    }
 }
 
 /// The same for somebody who will do something with it: an attempt at a job that is there and not visible is told.
@@ -59,7 +64,7 @@ pub fn find_for(job: &str, action: &'static str, detail: Value) -> Result<Seen> 
 const CANCEL: &str = "
 UPDATE acct_export.job
    SET cancel_requested = true, cancelled_by = $2::jsonb, status = CASE status WHEN 'running' THEN 'running' ELSE 'cancelled' END,
-       finished_at = CASE status WHEN 'running' THEN NULL ELSE clock_timestamp() END
+       finished_at = CASE status WHEN 'running' THEN NULL ELSE clock_timestamp() END, expires_at = NULL
  WHERE id = $1::uuid AND status IN ('queued', 'running', 'awaiting_approval')
 RETURNING jsonb_build_array(status, worker_pid)";
 
@@ -143,7 +148,16 @@ const FORGET: &str = "
 DELETE FROM acct_export.job
  WHERE status IN ('expired', 'failed', 'cancelled') AND finished_at < clock_timestamp() - $1::interval";
 
-/// `acct_export_purge` and housekeeping: files past their time, records past theirs. The number of files. As the owner.
+/// What nobody has approved in the time that files are kept. `expires_at` stays, to tell when that was.
+const UNAPPROVED: &str = "
+UPDATE acct_export.job
+   SET status = 'failed', finished_at = clock_timestamp(), error = $1, error_code = '42501'
+ WHERE id = (SELECT id FROM acct_export.job WHERE status = 'awaiting_approval' AND expires_at <= clock_timestamp()
+              LIMIT 1 FOR UPDATE SKIP LOCKED)
+RETURNING to_jsonb(id)";
+
+/// `acct_export_purge` and housekeeping: files past their time, jobs that nobody approved, records past theirs. The number of
+/// files. As the owner.
 pub fn purge() -> Result<i64> {
     let intervals = settings::intervals()?;
     let mut purged = 0;
@@ -153,6 +167,12 @@ pub fn purge() -> Result<i64> {
         audit::record(audit::PURGED, &job, json!({ "files": files }))?;
         notify(&job, "expired")?;
         purged += files.unwrap_or(0);
+        wait::check_interrupts();
+    }
+    let why = "nobody approved the export within acct_export.retention";
+    while let Some(job) = sql::change::<String>(UNAPPROVED, &[why.into()])? {
+        audit::record(audit::FAILED, &job, json!({ "code": "42501" }))?;
+        notify(&job, "failed")?;
         wait::check_interrupts();
     }
     sql::run(FORGET, &[(&intervals.history).into()])?;

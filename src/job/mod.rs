@@ -7,11 +7,15 @@
 //!                │           │                                          │
 //!                ├───────────┴──► cancelled                             │
 //!                └───────────────► failed  ◄────────────────────────────┘
+//!
+//!  running ──► awaiting_approval ──► queued      more rows than leave without approval, and a second person's
+//!                    └──► cancelled | failed     or nobody's, in time
 //! ```
 //!
 //! A `running` job whose lock is free has lost its worker. What is running is committed before the work begins, so a
 //! missing end means a crash and nothing else.
 
+pub mod approve;
 pub mod context;
 pub mod create;
 pub mod manage;

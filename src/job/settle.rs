@@ -51,12 +51,7 @@ pub fn complete(job: &Claimed, product: &mut Product, intervals: &Intervals) -> 
     )?;
     table::store(&job.id, 1, &mut product.spooled)?;
     // The row is locked last and briefly: a cancel waits for nothing but this commit.
-    let state: Option<(String, bool, i64)> = sql::change(LOCK, &[(&job.id).into()])?;
-    match state {
-        Some((status, false, attempts)) if status == "running" && attempts == job.attempts => {}
-        Some(_) => return Err(Error::new(Kind::QueryCanceled, "canceling statement due to user request")),
-        None => return Err(Error::new(Kind::NoDataFound, "the job was removed while it ran")),
-    }
+    still_ours(job)?;
     sql::run(
         COMPLETE,
         &[
@@ -77,10 +72,33 @@ pub fn complete(job: &Claimed, product: &mut Product, intervals: &Intervals) -> 
             "format": asked.format, "filter": asked.filter, "period": asked.period, "start_date": asked.start_date,
             "end_date": asked.end_date, "since": asked.since, "fields": product.fields, "anonymise": asked.anonymise,
             "include_disabled": asked.include_disabled, "all_tenants": asked.all_tenants, "reason": asked.reason,
+            "approved_by": job.approved_by,
             "row_count": product.rows, "bytes": bytes, "sha256": sha256, "file": product.name,
         }),
     )?;
     notify(&job.id, "completed")
+}
+
+/// Locks the job's row; 57014 if somebody asked to cancel it meanwhile.
+fn still_ours(job: &Claimed) -> Result<()> {
+    let state: Option<(String, bool, i64)> = sql::change(LOCK, &[(&job.id).into()])?;
+    match state {
+        Some((status, false, attempts)) if status == "running" && attempts == job.attempts => Ok(()),
+        Some(_) => Err(Error::new(Kind::QueryCanceled, "canceling statement due to user request")),
+        None => Err(Error::new(Kind::NoDataFound, "the job was removed while it ran")),
+    }
+}
+
+const AWAIT_APPROVAL: &str = "
+UPDATE acct_export.job
+   SET status = 'awaiting_approval', worker_pid = NULL, expires_at = clock_timestamp() + $2::interval
+ WHERE id = $1::uuid";
+
+/// Has the job wait for a second person: as long as its file would be kept. 57014 as `complete`. As the owner.
+pub fn await_approval(job: &Claimed, intervals: &Intervals) -> Result<()> {
+    still_ours(job)?;
+    sql::run(AWAIT_APPROVAL, &[(&job.id).into(), (&intervals.retention).into()])?;
+    notify(&job.id, "awaiting_approval")
 }
 
 const FAIL: &str = "

@@ -10,9 +10,12 @@ use std::time::{Duration, Instant};
 /// session of this tenant only; superusers without a tenant set see all.
 pub fn is_visible(requested_by: u32, tenant: Option<&str>) -> bool {
     let caller = identity::current_user();
-    if !identity::is_member(caller, requested_by) {
-        return false;
-    }
+    identity::is_member(caller, requested_by) && is_of_tenant(tenant)
+}
+
+/// Whether the caller's session is one of the job's tenant.
+pub fn is_of_tenant(tenant: Option<&str>) -> bool {
+    let caller = identity::current_user();
     let current = guc::get(&settings::tenant_setting());
     match (tenant, current) {
         (None, _) => true,
@@ -54,7 +57,8 @@ fn is_own_unfinished(job: &str) -> Result<bool> {
     let own = identity::as_owner(|| {
         sql::text(
             "SELECT 'x' FROM acct_export.job
-              WHERE id = $1::uuid AND created_xid = pg_current_xact_id_if_assigned() AND status = 'queued'",
+              WHERE id = $1::uuid AND created_xid = pg_current_xact_id_if_assigned()
+                AND status IN ('queued', 'awaiting_approval')",
             &[job.into()],
         )
     })?;

@@ -10,6 +10,12 @@ pub fn current_user() -> u32 {
     unsafe { pg_sys::GetUserId() }.to_u32()
 }
 
+/// Who has logged in, whatever role the session has taken on since.
+pub fn session_user() -> u32 {
+    // SAFETY: reads a backend variable.
+    unsafe { pg_sys::GetSessionUserId() }.to_u32()
+}
+
 /// Name of a role; None: there is no such role (any more).
 pub fn role_name(role: u32) -> Option<String> {
     // SAFETY: with noerr the result is NULL or a palloc'd string.
@@ -52,6 +58,12 @@ pub fn bypasses_row_security(role: u32) -> bool {
 pub fn is_member(member: u32, role: u32) -> bool {
     // SAFETY: syscache look-ups.
     unsafe { pg_sys::is_member_of_role(pg_sys::Oid::from(member), pg_sys::Oid::from(role)) }
+}
+
+/// Whether `member` has been granted `role`, as `is_member`, but nothing follows from being a superuser.
+pub fn was_granted(member: u32, role: u32) -> bool {
+    // SAFETY: syscache look-ups.
+    unsafe { pg_sys::is_member_of_role_nosuper(pg_sys::Oid::from(member), pg_sys::Oid::from(role)) }
 }
 
 /// Puts user id and security context back, also when an error unwinds.

@@ -130,15 +130,21 @@ pub fn for_each_row(sql: &str, bound: &[Param], local: bool, sink: &mut Sink<'_>
     }
 }
 
-/// How many rows a SELECT has.
-pub fn count(sql: &str, bound: &[Param]) -> Result<i64> {
+/// How many rows a SELECT has; no more than `most` are looked for.
+pub fn count(sql: &str, bound: &[Param], most: Option<u64>) -> Result<i64> {
     let mut count = 0;
-    for_each_row(&format!("SELECT pg_catalog.count(*) FROM ({sql}) AS q"), bound, false, &mut |cells| {
-        if let [Cell::Int(rows)] = cells {
-            count = *rows;
-        }
-        Ok(ControlFlow::Continue(()))
-    })?;
+    let limit = most.map(|most| format!(" LIMIT {}", most.min(i64::MAX as u64))).unwrap_or_default();
+    for_each_row(
+        &format!("SELECT pg_catalog.count(*) FROM (SELECT FROM ({sql}) AS q{limit}) AS r"),
+        bound,
+        false,
+        &mut |cells| {
+            if let [Cell::Int(rows)] = cells {
+                count = *rows;
+            }
+            Ok(ControlFlow::Continue(()))
+        },
+    )?;
     Ok(count)
 }
 

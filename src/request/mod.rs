@@ -10,6 +10,7 @@ pub mod asked;
 pub mod filter;
 pub mod name;
 pub mod period;
+pub mod required;
 pub mod selection;
 
 mod listing;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::catalog::model::{Class, Type};
+use crate::catalog::model::{Class, Policy, Type};
 
 fn field(name: &str, position: i32) -> Field {
     Field {
@@ -37,6 +37,7 @@ fn dataset() -> Dataset {
         required_roles: Vec::new(),
         authorize: None,
         companions: vec!["events".into(), "logins".into()],
+        policy: Policy::default(),
         fields: vec![
             group("zip", 9),
             Field { on_anonymise: Treatment::Redact, ..field("email", 2) },

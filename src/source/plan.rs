@@ -13,6 +13,7 @@ use crate::job::context::{Context, Moment};
 use crate::pg::{catalog, tuple};
 use crate::request::filter::{self, quote_ident, Param, Value};
 use crate::request::{select_fields, Asked};
+use std::collections::BTreeSet;
 
 /// Everything that is needed to read and encode.
 pub struct Plan {
@@ -30,6 +31,8 @@ pub struct Plan {
     names: Names,
     /// Columns of the source that the query names, for the check of rights.
     pub uses: Vec<String>,
+    /// Fields that the request holds to values, by its filter, its period or its tenant.
+    pub narrowed: BTreeSet<String>,
     /// Fields that were asked for by default or through a group and never leave, with the reason.
     pub left_out: Vec<(String, String)>,
 }
@@ -50,6 +53,7 @@ struct Where {
     conditions: Vec<String>,
     params: Vec<Param>,
     uses: Vec<String>,
+    narrowed: BTreeSet<String>,
 }
 
 impl Where {
@@ -63,6 +67,7 @@ impl Where {
         });
         self.conditions.push(format!("s.{} {sql_operator} ${}", quote_ident(&field.name), self.params.len()));
         self.uses.push(field.name.clone());
+        self.narrowed.insert(field.name.clone());
     }
 }
 
@@ -111,6 +116,7 @@ pub fn build(
         let is_secret = |key: &str| loaded.names.is_secret(key);
         let clause = filter::compile(document, dataset, narrowing.params.len() + 1, &is_secret)?;
         narrowing.uses.extend(clause.columns);
+        narrowing.narrowed.extend(clause.narrowed);
         narrowing.conditions.push(format!("({})", clause.sql));
         narrowing.params.extend(clause.params);
     }
@@ -154,6 +160,7 @@ pub fn build(
         guards,
         names: loaded.names.clone(),
         uses: narrowing.uses,
+        narrowed: narrowing.narrowed,
         left_out: selection.left_out,
     })
 }

@@ -9,10 +9,11 @@ use crate::job::settle::Product;
 use crate::job::Stage;
 use crate::pg::identity::{self, Reader};
 use crate::pg::{progress, query, wait, xact};
-use crate::request::{file_stem, Asked, Stamp};
+use crate::request::{file_stem, required, Asked, Stamp};
 use crate::room;
 use crate::settings;
 use crate::sink::{Packing, Spool};
+use crate::source::ceiling::Ceiling;
 use crate::source::plan::{self, Plan};
 use crate::tenant_key;
 use chrono::{DateTime, Datelike, SecondsFormat, Timelike, Utc};
@@ -30,10 +31,13 @@ pub struct Task<'a> {
     pub role: u32,
     /// In a worker, whose session user becomes the requester; not in a session of the requester's own.
     pub own_session: bool,
+    /// A second person has agreed to whatever number of rows.
+    pub approved: bool,
 }
 
-/// Checks everything again, reads under the requester's rights and fills a spool. Within a transaction of the caller's.
-pub fn produce(task: &Task<'_>) -> Result<Product> {
+/// Checks everything again, reads under the requester's rights and fills a spool. Within a transaction of the caller's. None:
+/// there are more rows than leave without approval.
+pub fn produce(task: &Task<'_>) -> Result<Option<Product>> {
     let asked = task.asked;
     let format = Format::parse(&asked.format)?;
     let options = plan::options(asked, format)?;
@@ -48,6 +52,7 @@ pub fn produce(task: &Task<'_>) -> Result<Product> {
     };
     let uses: Vec<&str> = plan.uses.iter().map(String::as_str).collect();
     rights::check(&loaded, &claim, &uses)?;
+    required::filters(&loaded.dataset, &plan.narrowed)?;
     let reader = Reader { role: task.role, own_session: task.own_session, settings: &task.context.settings };
     rights::authorize(&loaded.dataset, asked, &reader)?;
     let key = if plan.pseudonymises() { Some(tenant_key::of(task.context.tenant.as_deref())?) } else { None };
@@ -59,11 +64,13 @@ pub fn produce(task: &Task<'_>) -> Result<Product> {
     let mut encoder = encoder(format, &options, &plan.columns, setup)?;
     let mut buffer = Vec::with_capacity(BATCH * 2);
     encoder.begin(&mut buffer)?;
-    let rows = identity::as_requester(&reader, || {
+    let ceiling = Ceiling::of(&loaded.dataset, task.approved);
+    let read = identity::as_requester(&reader, || {
         progress::rows_total(query::estimate(&plan.estimate_sql, &plan.params)?);
         progress::stage(Stage::Reading);
-        read(&plan, format, key, encoder.as_mut(), &mut buffer, &mut spool)
+        read(&plan, format, key, &ceiling, encoder.as_mut(), &mut buffer, &mut spool)
     })?;
+    let Some(rows) = read else { return Ok(None) };
     spool.write_all(&buffer)?;
     progress::rows(rows);
     progress::rows_total(rows as i64);
@@ -75,7 +82,7 @@ pub fn produce(task: &Task<'_>) -> Result<Product> {
     if tally.rows != rows {
         return Err(Error::new(Kind::Internal, format!("{rows} rows were read and {} written", tally.rows)));
     }
-    Ok(Product {
+    Ok(Some(Product {
         name: file_name(&loaded.dataset.title, format, &options, &moment),
         media_type: if options.compression.is_some() { "application/gzip" } else { format.media_type() },
         spooled: spool.finish()?,
@@ -83,29 +90,28 @@ pub fn produce(task: &Task<'_>) -> Result<Product> {
         as_of,
         fields: plan.columns.iter().map(|column| column.name.clone()).collect(),
         shape: Shape::new(&plan.columns, plan.key),
-    })
+    }))
 }
 
-/// Runs the query; the number of rows.
+/// Runs the query; the number of rows. None: it was left at the first row that needs approval. So nothing is counted beforehand,
+/// and the answer is exact also where a source gives other rows each time it is read.
 fn read(
     plan: &Plan,
     format: Format,
     key: Option<[u8; 32]>,
+    ceiling: &Ceiling,
     encoder: &mut dyn crate::encode::Encoder,
     buffer: &mut Vec<u8>,
     spool: &mut Spool,
-) -> Result<u64> {
-    let limit = settings::max_rows();
+) -> Result<Option<u64>> {
     let mut shield = plan.shield(key);
     let mut rows = 0u64;
+    let mut admitted = true;
     query::for_each_row(&plan.sql, &plan.params, format == Format::Xlsx, &mut |cells| {
         rows += 1;
-        if limit.is_some_and(|limit| rows > limit) {
-            return Err(Error::new(
-                Kind::ProgramLimitExceeded,
-                "the export has more rows than acct_export.max_rows allows",
-            )
-            .hint("Narrow it with a period or a filter."));
+        if !ceiling.admits(rows)? {
+            admitted = false;
+            return Ok(ControlFlow::Break(()));
         }
         shield.apply(cells, &mut |cells| encoder.row(cells, buffer))?;
         if buffer.len() >= BATCH {
@@ -118,7 +124,7 @@ fn read(
         }
         Ok(ControlFlow::Continue(()))
     })?;
-    Ok(rows)
+    Ok(admitted.then_some(rows))
 }
 
 /// Workbooks are compressed as they are; text is unless it is asked for in gzip.

@@ -4,7 +4,7 @@ use super::produce::{produce, Task};
 use super::{as_owner, log};
 use crate::error::{Error, Kind, Result};
 use crate::job::queue::{self, Claimed};
-use crate::job::settle::{self, Product};
+use crate::job::settle;
 use crate::job::{lock_of, Stage};
 use crate::pg::report::{self, Failure};
 use crate::pg::{identity, progress, wait, worker, xact};
@@ -59,8 +59,9 @@ fn run(job: &Claimed) -> std::result::Result<(), Failure> {
         context: &job.context,
         role: job.requested_by,
         own_session: true,
+        approved: job.approved_by.is_some(),
     };
-    let mut product: Product = xact::transaction(xact::Mode::OneSnapshot, || {
+    let product = xact::transaction(xact::Mode::OneSnapshot, || {
         // A source that calls pg_advisory_unlock_all takes the session's lock away, not the transaction's; the session
         // has it again before the transaction ends.
         let lock = lock_of(&job.id);
@@ -69,6 +70,9 @@ fn run(job: &Claimed) -> std::result::Result<(), Failure> {
         lock.try_acquire();
         Ok(product)
     })?;
+    let Some(mut product) = product else {
+        return as_owner(xact::Mode::ReadWrite, || settle::await_approval(job, &settings::intervals()?));
+    };
     progress::start(0);
     progress::rows(product.rows);
     progress::rows_total(product.rows as i64);
@@ -119,10 +123,15 @@ pub fn in_session(job: &str) -> Result<()> {
         context: &claimed.context,
         role: claimed.requested_by,
         own_session: false,
+        approved: claimed.approved_by.is_some(),
     };
-    let mut product = xact::with_latest_snapshot(|| report::reading(|| produce(&task)))?;
-    progress::stage(Stage::Storing);
-    identity::as_owner(|| settle::complete(&claimed, &mut product, &settings::intervals()?))?;
+    match xact::with_latest_snapshot(|| report::reading(|| produce(&task)))? {
+        Some(mut product) => {
+            progress::stage(Stage::Storing);
+            identity::as_owner(|| settle::complete(&claimed, &mut product, &settings::intervals()?))?;
+        }
+        None => identity::as_owner(|| settle::await_approval(&claimed, &settings::intervals()?))?,
+    }
     progress::end();
     Ok(())
 }

@@ -122,6 +122,7 @@ pub fn every_use_of(job: &str) -> Vec<String> {
         "SELECT status FROM acct_export_wait(JOB, timeout => '1 second')",
         "SELECT acct_export_cancel(JOB)",
         "SELECT acct_export_retry(JOB)::text",
+        "SELECT acct_export_approve(JOB)",
         "SELECT acct_export_file(JOB)",
         "SELECT count(*) FROM acct_export_chunks(JOB)",
         "SELECT acct_export_large_object(JOB)",

@@ -1,6 +1,6 @@
 //! A dataset with a field of every class, for the tests of this room.
 
-use crate::catalog::model::{Class, Dataset, Field, Treatment, Type};
+use crate::catalog::model::{Class, Dataset, Field, Policy, Treatment, Type};
 
 /// The type of a name, with the oid that the server gives it; `ext.` types get one above the built-in ones.
 pub fn ty(name: &str) -> Type {
@@ -118,6 +118,7 @@ pub fn dataset() -> Dataset {
         required_roles: Vec::new(),
         authorize: None,
         companions: vec!["events".into()],
+        policy: Policy::default(),
         fields,
     }
 }

@@ -38,6 +38,7 @@ mod compare;
 mod document;
 mod json;
 mod names;
+mod narrows;
 mod side;
 mod suits;
 mod synonym;
@@ -67,10 +68,10 @@ pub fn compile(
 ) -> Result<Clause> {
     let parsed = parse(filter)?;
     let checked = check(&parsed, dataset, is_secret_key)?;
-    Ok(to_sql(&checked, first))
+    Ok(Clause { narrowed: narrows::narrowed(&checked), ..to_sql(&checked, first) })
 }
 
 #[cfg(test)]
-mod fixture;
+pub(super) mod fixture;
 #[cfg(test)]
 mod properties;

@@ -17,6 +17,7 @@ use super::document::is_document;
 use super::json;
 use super::side::{as_text, is_citext, Side, TEXT};
 use crate::catalog::model::{Class, Type};
+use std::collections::BTreeSet;
 
 /// The alias under which the source stands in the query.
 pub const ALIAS: &str = "s";
@@ -28,6 +29,8 @@ pub struct Clause {
     pub params: Vec<Param>,
     /// Columns that the condition names, for the check of rights.
     pub columns: Vec<String>,
+    /// Those that it holds to values.
+    pub narrowed: BTreeSet<String>,
 }
 
 /// A value to bind, and what a message says of it where the type's input function refuses it.
@@ -64,7 +67,7 @@ pub fn quote_literal(text: &str) -> String {
 pub fn to_sql(node: &Node<Resolved<'_>>, first: usize) -> Clause {
     let mut writer = Writer { first, params: Vec::new(), columns: Vec::new(), elements: 0 };
     let sql = writer.node(node);
-    Clause { sql, params: writer.params, columns: writer.columns }
+    Clause { sql, params: writer.params, columns: writer.columns, narrowed: BTreeSet::new() }
 }
 
 /// Collects parameters while the SQL is put together.
