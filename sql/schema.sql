@@ -89,10 +89,11 @@ CREATE TABLE acct_export.job (
     finished_at      timestamptz,
     expires_at       timestamptz,
     as_of            timestamptz,
+    wal_position     pg_lsn,
     rows_done        bigint,
     bytes_done       bigint,
-    fields           text[],
-    shape            jsonb,
+    titles           text[] NOT NULL,
+    failed_part      integer,
     attempts         integer NOT NULL DEFAULT 0,
     worker_pid       integer,
     cancel_requested boolean NOT NULL DEFAULT false,
@@ -109,8 +110,9 @@ COMMENT ON COLUMN acct_export.job.requested_login IS 'session user who asked, wh
 COMMENT ON COLUMN acct_export.job.approved_by IS 'role and actor who let it have more rows than the dataset''s approve_above';
 COMMENT ON COLUMN acct_export.job.expires_at IS 'when its files are deleted; while it awaits approval, until when';
 COMMENT ON COLUMN acct_export.job.cancelled_by IS 'role and actor who asked to cancel the job';
-COMMENT ON COLUMN acct_export.job.fields IS 'fields that the files hold: who reads one needs SELECT on them still';
-COMMENT ON COLUMN acct_export.job.shape IS 'kinds and places of the columns of the files, by which acct_export_diff reads them back';
+COMMENT ON COLUMN acct_export.job.wal_position IS 'nothing in the files was committed after this place in the write-ahead log';
+COMMENT ON COLUMN acct_export.job.titles IS 'titles of the dataset and of its companions in the job, for messages';
+COMMENT ON COLUMN acct_export.job.failed_part IS 'the first companion that could not be exported: its place among the titles';
 COMMENT ON COLUMN acct_export.job.created_xid IS 'the asking transaction, which cannot wait for its own job';
 
 CREATE UNIQUE INDEX job_active_twin ON acct_export.job (fingerprint)
@@ -131,10 +133,13 @@ CREATE TABLE acct_export.file (
     media_type text NOT NULL,
     rows       bigint NOT NULL,
     bytes      bigint NOT NULL,
-    sha256     text NOT NULL,
-    status     text NOT NULL CHECK (status IN ('stored', 'deleted', 'expired')),
-    PRIMARY KEY (job, file)
+    sha256     text,
+    status     text NOT NULL CHECK (status IN ('stored', 'deleted', 'expired', 'failed')),
+    parts      jsonb NOT NULL,
+    PRIMARY KEY (job, file),
+    CHECK ((status = 'failed') = (sha256 IS NULL))
 );
+COMMENT ON COLUMN acct_export.file.parts IS 'datasets in the file: their fields, on which who reads it needs SELECT still, their rows, and kinds and places of the columns, by which acct_export_diff reads it back';
 COMMENT ON TABLE acct_export.file IS 'files of the jobs; their bytes are in acct_export.chunk';
 
 CREATE TABLE acct_export.chunk (

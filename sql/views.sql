@@ -23,12 +23,13 @@ SELECT j.id AS job_id, j.dataset, j.format, j.state AS status,
             WHEN 'cancelled' THEN 'Export cancelled.'
             WHEN 'expired' THEN 'Export expired.'
             WHEN 'awaiting_approval' THEN 'Waiting for approval'
-            WHEN 'completed_with_errors' THEN 'Export complete!'
-            WHEN 'completed' THEN CASE WHEN f.count > 1 THEN 'All exports complete!' ELSE 'Export complete!' END
+            WHEN 'completed_with_errors' THEN j.titles[j.failed_part] || ' export failed'
+            WHEN 'completed' THEN CASE WHEN cardinality(j.titles) > 1 THEN 'All exports complete!' ELSE 'Export complete!' END
             WHEN 'running' THEN
                 CASE p.stage WHEN 'storing' THEN
                     format('Downloading: %sMB / %sMB', to_char(p.bytes_done / 1e6, 'FM999999990.0'),
                            to_char(p.bytes_total / 1e6, 'FM999999990.0'))
+                WHEN 'reading' THEN CASE WHEN p.part > 1 THEN 'Downloading ' || lower(j.titles[p.part]) ELSE 'Preparing user export' END
                 ELSE 'Preparing user export' END
             ELSE 'Preparing user export' END AS message,
        j.error, j.error_code, j.attempts, j.requested_role AS requested_by, j.actor, j.tenant,

@@ -33,7 +33,7 @@ pub fn spill(loaded: &Loaded) -> Result<Option<Advice>> {
     let asked = Asked { dataset: dataset.name.clone(), ..Asked::default() };
     let context = Context::capture(&asked)?;
     let options = plan::options(&asked, Format::Xlsx)?;
-    let plan = plan::build(loaded, &asked, &context, &options, Order::Key)?;
+    let plan = plan::build(loaded, &asked, &context, &options, Order::Key, None)?;
     let reader = Reader { role, own_session: false, settings: &[] };
     let average = dataset.tenant_column.is_some() && context.tenant.is_none();
     let sql = if average { &plan.average_sql } else { &plan.sql };

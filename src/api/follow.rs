@@ -66,7 +66,7 @@ fn wake() -> bool {
     true
 }
 
-/// Counters of the worker that runs a job: stage, rows, estimated rows, bytes, bytes in all. No row if it has none.
+/// Counters of the worker that runs a job: stage, which of its datasets, rows, estimated rows, bytes, bytes in all. No row if it has none.
 #[pg_extern(schema = "acct_export", volatile, parallel_unsafe)]
 #[allow(clippy::type_complexity)] // a row's columns
 fn worker_progress(
@@ -76,6 +76,7 @@ fn worker_progress(
         'static,
         (
             name!(stage, String),
+            name!(part, i32),
             name!(rows_done, i64),
             name!(rows_total, i64),
             name!(bytes_done, i64),
@@ -91,6 +92,7 @@ fn worker_progress(
     Ok(TableIterator::new(counters.into_iter().map(|counters| {
         (
             counters.stage.name().to_owned(),
+            counters.part as i32,
             counters.rows,
             counters.rows_total,
             counters.bytes,

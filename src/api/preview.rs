@@ -111,6 +111,7 @@ fn scope(reading: &Reading, asked: &Asked) -> Value {
         "tenant": reading.context.tenant.as_ref().filter(|_| !asked.all_tenants),
         "all_tenants": asked.all_tenants,
         "row_security": guarded,
+        "companions": reading.plan.companions,
     })
 }
 

@@ -29,10 +29,10 @@ pub(super) struct Reading {
 impl Reading {
     /// Checks everything that `acct_export_start` checks.
     pub fn of(asked: &Asked, format: Format) -> Result<Reading> {
-        let (context, _) = check(asked, format, Order::None)?;
+        let context = check(asked, format, Order::None)?.context;
         let options = plan::options(asked, format)?;
         let loaded = load::load_for_reading(&asked.dataset)?;
-        let plan = plan::build(&loaded, asked, &context, &options, Order::None)?;
+        let plan = plan::build(&loaded, asked, &context, &options, Order::None, None)?;
         let key = if plan.pseudonymises() { Some(tenant_key::of(context.tenant.as_deref())?) } else { None };
         Ok(Reading { context, loaded, options, plan, key })
     }

@@ -2,17 +2,17 @@
 
 use crate::audit::denied::{self, Attempt};
 use crate::catalog::model::Policy;
-use crate::catalog::{load, rights};
 use crate::encode::{Format, Order};
 use crate::error::{Error, Kind, Result};
 use crate::job::context::Context;
 use crate::job::{create, manage};
 use crate::pg::argument::Jsonb;
+use crate::pg::catalog;
 use crate::pg::identity::{self, Reader};
 use crate::pg::report::Report;
-use crate::pg::{catalog, params};
-use crate::request::{filter, required, Asked};
+use crate::request::{filter, Asked};
 use crate::settings;
+use crate::source::part::Asker;
 use crate::source::plan;
 use crate::worker;
 use pgrx::datum::{Date, TimestampWithTimeZone, Uuid};
@@ -166,9 +166,9 @@ fn queue(asked: &Asked) -> Result<Uuid> {
         return Err(Error::new(Kind::FeatureNotSupported, "this version sends no mail")
             .hint("Leave notify_email out and LISTEN acct_export, or use acct_export_wait."));
     }
-    let (context, policy) = check(asked, format, Order::Key)?;
+    let checked = check(asked, format, Order::Key)?;
     identity::as_owner(settings::intervals)?;
-    let job = create::create(asked, &context, &policy)?;
+    let job = create::create(asked, &checked.context, &checked.policy, &checked.titles)?;
     if settings::runs_in_background() {
         worker::wake::at_commit();
     } else {
@@ -177,27 +177,30 @@ fn queue(asked: &Asked) -> Result<Uuid> {
     uuid(&job)
 }
 
-/// Everything that can be wrong with a request is found here, before there is a job: names, values, rights.
-pub(super) fn check(asked: &Asked, format: Format, order: Order) -> Result<(Context, Policy)> {
+/// A request that may become a job.
+pub(super) struct Checked {
+    pub context: Context,
+    pub policy: Policy,
+    /// Of the dataset and of those that ride along.
+    pub titles: Vec<String>,
+}
+
+/// Everything that can be wrong with a request is found here, before there is a job.
+pub(super) fn check(asked: &Asked, format: Format, order: Order) -> Result<Checked> {
     if !catalog::database_is_utf8() {
         return Err(Error::new(Kind::FeatureNotSupported, "exports need a database with encoding UTF8"));
     }
     let options = plan::options(asked, format)?;
     let context = Context::capture(asked)?;
-    let loaded = load::load(&asked.dataset)?;
-    let role = identity::current_user();
-    rights::may_ask(&loaded.dataset, role)?;
-    let plan = plan::build(&loaded, asked, &context, &options, order)?;
-    let claim = rights::Claim { role, tenant: context.tenant.as_deref(), all_tenants: asked.all_tenants };
-    let uses: Vec<&str> = plan.uses.iter().map(String::as_str).collect();
-    rights::check(&loaded, &claim, &uses)?;
-    required::filters(&loaded.dataset, &plan.narrowed)?;
-    // JSON places that collide are a mistake of the registration or the selection: an encoder finds them.
-    crate::encode::check(format, &plan.columns)?;
-    let reader = Reader { role, own_session: false, settings: &[] };
-    identity::as_requester(&reader, || params::bind(&plan.params).map(|_| ()))?;
-    rights::authorize(&loaded.dataset, asked, &reader)?;
-    Ok((context, loaded.dataset.policy))
+    let reader = Reader { role: identity::current_user(), own_session: false, settings: &[] };
+    let asker = Asker { context: &context, format, options: &options, order, reader: &reader, held: false };
+    let main = asker.main(asked)?;
+    let mut titles = vec![main.loaded.dataset.title.clone()];
+    for name in &main.plan.companions {
+        titles.push(asker.companion(&main, name)?.loaded.dataset.title);
+    }
+    let policy = main.loaded.dataset.policy;
+    Ok(Checked { context, policy, titles })
 }
 
 pub(super) fn uuid(text: &str) -> Result<Uuid> {

@@ -4,7 +4,7 @@ use super::reading::{as_caller, watched, Reading};
 use super::start::Selection;
 use crate::audit;
 use crate::encode::{encoder, Cell, Encoder, Format, Setup};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::pg::argument::Jsonb;
 use crate::pg::line::{Batch, Line};
 use crate::pg::query;
@@ -47,6 +47,17 @@ impl Lines {
         if reading.options.compression.is_some() {
             return Err(Error::invalid("a streamed export cannot be compressed")
                 .hint("Compress the stream where it is saved."));
+        }
+        if reading.options.archive.is_some() {
+            return Err(Error::invalid("a streamed export cannot be put into an archive")
+                .hint("Leave option archive out, or ask for a job with acct_export_start."));
+        }
+        if let Some(companion) = reading.plan.companions.first() {
+            return Err(Error::new(
+                Kind::FeatureNotSupported,
+                format!("dataset \"{companion}\" cannot ride along in a stream, which has one kind of rows"),
+            )
+            .hint("Stream it by itself, or ask for a job with acct_export_start."));
         }
         let setup = Setup { title: String::new(), time_zone: String::new() };
         let mut encoder = encoder(format, &reading.options, &reading.plan.columns, setup)?;

@@ -142,6 +142,13 @@ pub fn register(given: &Registration) -> Result<()> {
             .hint("CREATE ROLE it first, and GRANT it to those who may export."));
     }
     let companions = elements(&given.companions, "companions")?;
+    if companions.iter().any(|companion| given.dataset.as_ref() == Some(companion)) {
+        return Err(Error::invalid(format!(
+            "dataset \"{}\" cannot be a companion of itself",
+            given.dataset.as_deref().unwrap_or_default()
+        ))
+        .hint("Companions are other datasets, which ride along as further files."));
+    }
     for companion in &companions {
         let known = identity::as_owner(|| {
             sql::text("SELECT 'x' FROM acct_export.dataset WHERE dataset = $1", &[companion.into()])

@@ -41,7 +41,7 @@ pub fn rows<R: Read + Seek + 'static>(
     source: R,
 ) -> Result<Box<dyn Rows>> {
     if format == Format::Xlsx {
-        return Ok(Box::new(xlsx::Workbook::open(source, options.xlsx.info_sheet, shape)?));
+        return Ok(Box::new(xlsx::Workbook::open(source, shape)?));
     }
     match options.compression {
         Some(_) => text(format, options, shape, GzDecoder::new(source)),

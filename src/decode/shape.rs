@@ -10,6 +10,8 @@ pub struct Shape {
     /// The place of the dataset's key; None: the file does not hold it, or not as it is.
     pub key: Option<usize>,
     pub columns: Vec<ShapeColumn>,
+    /// Sheets of a workbook that hold these rows.
+    pub sheets: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,12 +23,12 @@ pub struct ShapeColumn {
 }
 
 impl Shape {
-    pub fn new(columns: &[Column], key: Option<usize>) -> Shape {
+    pub fn new(columns: &[Column], key: Option<usize>, sheets: u32) -> Shape {
         let columns = columns.iter().map(|column| ShapeColumn {
             field: column.name.clone(),
             kind: column.kind,
             path: column.json_path.clone(),
         });
-        Shape { key, columns: columns.collect() }
+        Shape { key, columns: columns.collect(), sheets }
     }
 }

@@ -28,17 +28,15 @@ pub struct Workbook<R: Read> {
 }
 
 impl<R: Read + Seek> Workbook<R> {
-    /// `info`: the last sheet is no data.
-    pub fn open(source: R, info: bool, shape: &Shape) -> Result<Self> {
+    /// The first sheets are the data of this shape.
+    pub fn open(source: R, shape: &Shape) -> Result<Self> {
         let mut archive = ZipArchive::new(source).map_err(broken)?;
         let mut parts = Vec::new();
-        while let Some(index) = archive.index_for_name(&format!("xl/worksheets/sheet{}.xml", parts.len() + 1))
-        {
+        for number in 1..=shape.sheets {
+            let name = format!("xl/worksheets/sheet{number}.xml");
+            let index = archive.index_for_name(&name).ok_or_else(unlike)?;
             let part = archive.by_index_raw(index).map_err(broken)?;
             parts.push((part.data_start().ok_or_else(unlike)?, part.compressed_size()));
-        }
-        if info {
-            parts.pop();
         }
         parts.reverse();
         Ok(Workbook {

@@ -6,6 +6,7 @@ use super::file::{self, File};
 use crate::decode::{self, Look, Normal, Row, Rows, Shape};
 use crate::encode::{json_string, Format, Kind, Options};
 use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::job::product::ARCHIVE_TYPE;
 use crate::pg::zone::Zone;
 use crate::pg::{identity, report, sql};
 use crate::request::Asked;
@@ -22,11 +23,13 @@ struct About {
     tenant: Option<String>,
     request: Asked,
     time_zone: String,
+    /// Of the dataset's own rows.
+    #[serde(skip)]
     shape: Option<Shape>,
 }
 
 const ABOUT: &str = "
-SELECT jsonb_build_object('dataset', dataset, 'tenant', tenant, 'request', request, 'shape', shape,
+SELECT jsonb_build_object('dataset', dataset, 'tenant', tenant, 'request', request,
                           'time_zone', context -> 'time_zone')
   FROM acct_export.job WHERE id = $1::uuid";
 
@@ -65,6 +68,7 @@ struct Side {
 /// the key, and for workbooks of two time zones.
 pub fn compare(job_a: Option<&str>, job_b: Option<&str>) -> Result<Both> {
     let files = [file::find(job_a, Some(1), WAY)?, file::find(job_b, Some(1), WAY)?];
+    files.iter().try_for_each(no_archive)?;
     let pair = [about(&files[0])?, about(&files[1])?];
     same_selection(&pair)?;
     let [(shape, key), (other, other_key)] = [held(&pair[0])?, held(&pair[1])?];
@@ -90,13 +94,23 @@ pub fn compare(job_a: Option<&str>, job_b: Option<&str>) -> Result<Both> {
 }
 
 fn about(file: &File) -> Result<About> {
-    let about = identity::as_owner(|| sql::document(ABOUT, &[(&file.job).into()]))?;
-    about.ok_or_else(|| {
+    let about: Option<About> = identity::as_owner(|| sql::document(ABOUT, &[(&file.job).into()]))?;
+    let mut about = about.ok_or_else(|| {
         Error::new(
             ErrorKind::NotInPrerequisiteState,
             format!("export job {} was removed meanwhile", file.job),
         )
-    })
+    })?;
+    about.shape = file.parts.first().map(|part| part.shape.clone());
+    Ok(about)
+}
+
+fn no_archive(file: &File) -> Result<()> {
+    if file.media_type != ARCHIVE_TYPE {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("export job {} is an archive, which cannot be compared", file.job))
+        .hint("Compare exports without option archive."))
 }
 
 fn same_selection([a, b]: &[About; 2]) -> Result<()> {

@@ -3,9 +3,11 @@
 use crate::audit::denied::{self, Attempt};
 use crate::audit::{self, By, Event};
 use crate::catalog::rights;
+use crate::decode::Shape;
 use crate::error::{Error, Kind, Result};
 use crate::job::{manage, status};
 use crate::pg::{identity, sql, xact};
+use crate::request::companions;
 use crate::sink;
 use serde::Deserialize;
 use serde_json::json;
@@ -23,14 +25,24 @@ pub struct File {
     pub bytes: i64,
     pub chunks: i64,
     status: String,
+    pub media_type: String,
+    pub parts: Vec<FilePart>,
+}
+
+/// Rows of one dataset in a file.
+#[derive(Debug, Deserialize)]
+pub struct FilePart {
+    pub dataset: String,
+    pub fields: Vec<String>,
+    pub shape: Shape,
 }
 
 /// A bytea is a value of up to 1 GB, and twice that as the text that psql reads: beyond half of it, not as one value.
 const LARGEST_BYTEA: i64 = 512 * 1024 * 1024;
 
 const FILE: &str = "
-SELECT jsonb_build_object('file', f.file, 'bytes', f.bytes, 'status', f.status,
-           'chunks', (SELECT count(*) FROM acct_export.chunk c WHERE c.job = f.job AND c.file = f.file))
+SELECT jsonb_build_object('file', f.file, 'bytes', f.bytes, 'status', f.status, 'media_type', f.media_type,
+           'parts', f.parts, 'chunks', (SELECT count(*) FROM acct_export.chunk c WHERE c.job = f.job AND c.file = f.file))
   FROM acct_export.file f WHERE f.job = $1::uuid AND f.file = $2";
 
 /// A chunk after the size of its content, in four bytes, if it is packed; after zeros if it is not.
@@ -53,14 +65,12 @@ pub(super) fn find(job: Option<&str>, file: Option<i32>, way: &str) -> Result<Fi
     let seen = manage::find_for(job, action, detail.clone())?;
     has_files(job, &seen)?;
     let attempt = || Attempt { action, dataset: &seen.dataset, job: Some(job), detail };
-    denied::watch(attempt, || {
-        rights::at_download(&seen.dataset, seen.fields.as_deref().unwrap_or_default(), &seen.request)
-    })?;
-    xact::require_write("read an export's file, which is audited,")?;
     let found: Option<File> = identity::as_owner(|| sql::document(FILE, &[job.into(), number.into()]))?;
     let mut found = found.ok_or_else(|| {
         Error::invalid(format!("export job {job} has no file {number}")).hint("Files count from 1.")
     })?;
+    denied::watch(attempt, || found.parts.iter().try_for_each(|part| may_read(part, &seen)))?;
+    xact::require_write("read an export's file, which is audited,")?;
     if found.status != "stored" {
         return Err(state(format!("file {number} of export job {job} is {}", found.status))
             .hint("Ask for it again with acct_export_start."));
@@ -69,6 +79,15 @@ pub(super) fn find(job: Option<&str>, file: Option<i32>, way: &str) -> Result<Fi
     found.dataset = seen.dataset;
     found.tenant = seen.tenant;
     Ok(found)
+}
+
+/// The rights on each dataset that is in the file, as they are now.
+fn may_read(part: &FilePart, seen: &manage::Seen) -> Result<()> {
+    if part.dataset == seen.dataset {
+        return rights::at_download(&part.dataset, &part.fields, &seen.request);
+    }
+    let companion = companions::companion(&seen.request, &part.dataset)?;
+    rights::at_download(&part.dataset, &part.fields, &companion.asked)
 }
 
 fn state(message: String) -> Error {

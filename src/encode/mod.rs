@@ -33,7 +33,7 @@ pub use cell::{Cell, Column, Kind};
 pub use format::Format;
 pub use json::string::append as json_string;
 pub use json::value::embed as json_on_one_line;
-pub use options::{Compression, CsvOptions, Options, Order, XlsxOptions};
+pub use options::{Archive, Compression, CsvOptions, Options, Order, XlsxOptions};
 
 /// One file in the making: `begin` once, `row` for each row, `finish` once.
 ///
@@ -49,6 +49,12 @@ pub trait Encoder {
     /// `cells` are as many as the columns: fewer or more is an internal error. 54000 where what is in the buffer and this row
     /// have more than 1 GB, 53200 where there is no memory for it.
     fn row(&mut self, cells: &[Cell<'_>], out: &mut Vec<u8>) -> Result<()>;
+
+    /// Ends the rows so far and begins those of other columns under a title of their own, in the same file: sheets of a workbook.
+    /// What was counted so far. A format that holds one kind of rows refuses (XX000).
+    fn part(&mut self, _title: &str, _columns: &[Column], _out: &mut Vec<u8>) -> Result<Tally> {
+        Err(Error::new(crate::error::Kind::Internal, "this format holds one kind of rows"))
+    }
 
     /// Writes what is left to `out`, and counts.
     ///

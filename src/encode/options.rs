@@ -18,6 +18,8 @@ pub struct Options {
     pub reproducible: bool,
     /// Of text formats; the spool applies it.
     pub compression: Option<Compression>,
+    /// All files of the job in one: the caller's to act on.
+    pub archive: Option<Archive>,
     pub csv: CsvOptions,
     pub xlsx: XlsxOptions,
 }
@@ -35,6 +37,12 @@ pub enum Order {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
     Gzip,
+}
+
+/// How the files of a job are put into one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Archive {
+    Zip,
 }
 
 /// How a csv looks.
@@ -139,6 +147,7 @@ impl Options {
         }
         options.csv.check()?;
         options.settle_order()?;
+        options.once_compressed()?;
         Ok(options)
     }
 
@@ -157,6 +166,15 @@ impl Options {
         }
     }
 
+    /// An archive compresses what is in it.
+    fn once_compressed(&self) -> Result<()> {
+        if self.archive.is_some() && self.compression.is_some() {
+            return Err(Error::invalid("options \"archive\" and \"compression\" cannot be used together")
+                .hint("A ZIP archive is compressed: leave compression out."));
+        }
+        Ok(())
+    }
+
     /// One option whose name the format knows.
     fn set(&mut self, name: &str, value: &Value) -> Result<()> {
         match name {
@@ -165,6 +183,11 @@ impl Options {
             }
             "reproducible" => self.reproducible = boolean(name, value)?,
             "compression" => self.compression = Some(choice(name, value, &[("gzip", Compression::Gzip)])?),
+            "archive" => self.archive = Some(choice(name, value, &[("zip", Archive::Zip)])?),
+            // Read by the request, which knows what they are about.
+            "companions" => {
+                value.as_object().ok_or_else(|| wrong(name, "a JSON object"))?;
+            }
             "info_sheet" => self.xlsx.info_sheet = boolean(name, value)?,
             "one_workbook" => self.xlsx.one_workbook = boolean(name, value)?,
             "compact" => self.xlsx.compact = boolean(name, value)?,
@@ -212,10 +235,14 @@ impl CsvOptions {
 /// The options that a format has.
 fn known(format: Format) -> &'static [&'static str] {
     match format {
-        Format::Xlsx => &["order", "info_sheet", "one_workbook", "compact", "reproducible"],
+        Format::Xlsx => {
+            &["order", "reproducible", "companions", "archive", "info_sheet", "one_workbook", "compact"]
+        }
         Format::Csv => &[
             "order",
             "reproducible",
+            "companions",
+            "archive",
             "compression",
             "delimiter",
             "bom",
@@ -225,7 +252,7 @@ fn known(format: Format) -> &'static [&'static str] {
             "formula_guard",
             "multi_value_separator",
         ],
-        Format::Ndjson | Format::Json => &["order", "reproducible", "compression"],
+        Format::Ndjson | Format::Json => &["order", "reproducible", "companions", "archive", "compression"],
     }
 }
 

@@ -73,7 +73,8 @@ fn what_is_reproducible_has_an_order() {
 fn options_of_other_formats_are_unknown() {
     let error = fails(Format::Xlsx, json!({"delimiter": ";"}));
     assert_eq!(error.message, "unknown option \"delimiter\" for format xlsx");
-    let hint = "Options of xlsx: order, info_sheet, one_workbook, compact, reproducible.";
+    let hint =
+        "Options of xlsx: order, reproducible, companions, archive, info_sheet, one_workbook, compact.";
     assert_eq!(error.hint.as_deref(), Some(hint));
     fails(Format::Xlsx, json!({"compression": "gzip"}));
     fails(Format::Ndjson, json!({"header": true}));

@@ -3,9 +3,10 @@
 use crate::catalog::model::Class;
 use crate::error::{Error, Result};
 use crate::pg::{guc, sql};
-use crate::request::Asked;
+use crate::request::{companions, Asked};
 use crate::settings;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Stored with the job.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -16,6 +17,9 @@ pub struct Context {
     pub settings: Vec<(String, String)>,
     pub time_zone: String,
     pub bounds: Bounds,
+    /// Of the companions that have a selection of their own, by name.
+    #[serde(default)]
+    pub companions: BTreeMap<String, Bounds>,
     /// The moment of asking, ISO 8601 in UTC.
     pub asked_at: String,
 }
@@ -78,9 +82,8 @@ struct Resolved {
     bounds: Bounds,
 }
 
-impl Context {
-    /// Captures from the caller's session. 22023 for a period together with dates, and for a start after its end.
-    pub fn capture(asked: &Asked) -> Result<Context> {
+impl Resolved {
+    fn of(asked: &Asked) -> Result<Resolved> {
         let period = asked.period()?;
         let resolved: Option<Resolved> = sql::document(
             BOUNDS,
@@ -97,6 +100,24 @@ impl Context {
             return Err(Error::invalid("start_date is after end_date")
                 .hint("Exchange the two; both days are included."));
         }
+        Ok(resolved)
+    }
+}
+
+impl Context {
+    /// The same for a companion.
+    pub fn of_companion(&self, name: &str) -> Context {
+        Context { bounds: self.companions.get(name).cloned().unwrap_or_default(), ..self.clone() }
+    }
+
+    /// Captures from the caller's session. 22023 for a period together with dates, and for a start after its end.
+    pub fn capture(asked: &Asked) -> Result<Context> {
+        let resolved = Resolved::of(asked)?;
+        let mut companions = BTreeMap::new();
+        for name in companions::described(asked)? {
+            let bounds = Resolved::of(&companions::companion(asked, &name)?.asked)?.bounds;
+            companions.insert(name, bounds);
+        }
         let mut settings = Vec::new();
         for name in ALWAYS.into_iter().map(str::to_owned).chain(settings::captured_settings()) {
             let value = guc::get(&name).unwrap_or_default();
@@ -108,6 +129,7 @@ impl Context {
             settings,
             time_zone: guc::get("TimeZone").unwrap_or_default(),
             bounds: resolved.bounds,
+            companions,
             asked_at: resolved.asked_at,
         })
     }

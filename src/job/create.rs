@@ -13,8 +13,9 @@ use crate::settings;
 
 const INSERT: &str = "
 INSERT INTO acct_export.job (dataset, format, status, request, context, fingerprint, requested_by, requested_role, actor, tenant,
-                             requested_login)
-VALUES ($1, $2, 'queued', $3::jsonb, $4::jsonb, $5, $6::oid, $7, $8, $9, $10::oid)
+                             requested_login, titles)
+VALUES ($1, $2, 'queued', $3::jsonb, $4::jsonb, $5, $6::oid, $7, $8, $9, $10::oid,
+        ARRAY(SELECT jsonb_array_elements_text($11::jsonb)))
     ON CONFLICT (fingerprint) WHERE status IN ('awaiting_approval', 'queued', 'running') DO NOTHING
 RETURNING to_jsonb(id)";
 
@@ -22,15 +23,16 @@ const TWIN: &str = "
 SELECT id::text FROM acct_export.job
  WHERE fingerprint = $1 AND status IN ('awaiting_approval', 'queued', 'running')";
 
-/// Inserts the job; its id. 55006 with the twin's id in DETAIL where the same request is active, 53400 where there are as many
+/// Inserts the job; its id. `titles`: of the dataset and its companions. 55006 with the twin's id in DETAIL where the same request is active, 53400 where there are as many
 /// as there may be.
-pub fn create(asked: &Asked, context: &Context, policy: &Policy) -> Result<String> {
+pub fn create(asked: &Asked, context: &Context, policy: &Policy, titles: &[String]) -> Result<String> {
     xact::require_write("start an export")?;
     let role = identity::current_user();
     let role_name = identity::role_name(role).unwrap_or_default();
     let internal = |_| Error::new(Kind::Internal, "the request cannot be written as JSON");
     let request = serde_json::to_string(asked).map_err(internal)?;
     let captured = serde_json::to_string(context).map_err(internal)?;
+    let titles = serde_json::json!(titles).to_string();
     let fingerprint = asked.fingerprint(role, context.tenant.as_deref(), context.actor.as_deref());
     // A twin that another session has inserted and not committed would be waited for, however long that takes.
     let (print, _) = fingerprint.split_at(8);
@@ -55,6 +57,7 @@ pub fn create(asked: &Asked, context: &Context, policy: &Policy) -> Result<Strin
                     context.actor.as_deref().into(),
                     context.tenant.as_deref().into(),
                     i64::from(identity::session_user()).into(),
+                    (&titles).into(),
                 ],
             )?;
             if let Some(job) = job {

@@ -21,13 +21,11 @@ pub struct Seen {
     pub request: Asked,
     /// The time of its files is over, whether or not they were purged yet.
     pub is_over: bool,
-    /// Fields that the files hold, once there are files.
-    pub fields: Option<Vec<String>>,
 }
 
 const SEEN: &str = "
 SELECT jsonb_build_object('status', status, 'dataset', dataset, 'requested_by', requested_by::bigint, 'tenant', tenant,
-                          'request', request, 'fields', fields,
+                          'request', request,
                           'is_over', coalesce(expires_at <= clock_timestamp(), false))
   FROM acct_export.job WHERE id = $1::uuid";
 
@@ -101,11 +99,11 @@ pub fn cancel(job: Option<&str>) -> Result<bool> {
     }
 }
 
-/// The request of a failed or cancelled job, to be asked again by the caller. 55000 for a job in another state.
+/// The request of a job that failed, in whole or in part, or was cancelled, to be asked again by the caller. 55000 for a job in another state.
 pub fn request_of_ended(job: Option<&str>) -> Result<Asked> {
     let job = given(job)?;
     let seen = find_for(job, "start", json!({}))?;
-    if !matches!(seen.status.as_str(), "failed" | "cancelled") {
+    if !matches!(seen.status.as_str(), "failed" | "cancelled" | "completed_with_errors") {
         return Err(Error::new(
             Kind::NotInPrerequisiteState,
             format!("export job {job} is {}, not failed or cancelled", seen.status),

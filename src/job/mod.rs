@@ -19,6 +19,7 @@ pub mod approve;
 pub mod context;
 pub mod create;
 pub mod manage;
+pub mod product;
 pub mod queue;
 pub mod settle;
 pub mod status;

@@ -16,6 +16,8 @@ pub struct Claimed {
     pub requested_by: u32,
     pub request: crate::request::Asked,
     pub context: super::context::Context,
+    /// Of the dataset and its companions.
+    pub titles: Vec<String>,
     /// The second person who has agreed to whatever number of rows.
     pub approved_by: Option<By>,
     /// Which attempt this is: who finishes another one is too late.
@@ -48,7 +50,7 @@ UPDATE acct_export.job j
    SET status = 'running', started_at = clock_timestamp(), attempts = attempts + 1, worker_pid = $2::integer
   FROM next WHERE j.id = next.id
 RETURNING jsonb_build_object('id', j.id, 'requested_by', j.requested_by::bigint, 'request', j.request,
-                             'context', j.context, 'approved_by', j.approved_by, 'attempts', j.attempts)";
+                             'context', j.context, 'titles', j.titles, 'approved_by', j.approved_by, 'attempts', j.attempts)";
 
 thread_local! {
     /// Lock of the job that this worker has claimed. A session lock outlives an aborted transaction, so who claims has

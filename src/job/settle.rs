@@ -1,82 +1,102 @@
-//! The end of a job: the file, the state, the audit event and the notification in one commit.
+//! The end of a job: the files, the state, the audit event and the notification in one commit.
 
+use super::product::{File, Product};
 use super::queue::Claimed;
 use super::status::notify;
 use crate::audit;
-use crate::decode::Shape;
 use crate::error::{Error, Kind, Result};
-use crate::pg::sql;
+use crate::pg::sql::{self, Arg};
 use crate::settings::Intervals;
-use crate::sink::{table, Spooled};
-use serde_json::json;
-
-/// What a finished read hands over.
-pub struct Product {
-    pub spooled: Spooled,
-    pub name: String,
-    pub media_type: &'static str,
-    pub rows: u64,
-    /// Moment of the snapshot, microseconds since 2000-01-01 UTC.
-    pub as_of: i64,
-    pub fields: Vec<String>,
-    pub shape: Shape,
-}
+use crate::sink::table;
+use serde_json::{json, Value};
 
 const LOCK: &str = "
 SELECT jsonb_build_array(status, cancel_requested, attempts) FROM acct_export.job WHERE id = $1::uuid FOR UPDATE";
 
+const FILE: &str = "
+INSERT INTO acct_export.file (job, file, name, media_type, rows, bytes, sha256, status, parts)
+VALUES ($1::uuid, $2, $3, $4, $5, $6, $7, $8, $9::jsonb)";
+
 const COMPLETE: &str = "
 UPDATE acct_export.job
-   SET status = 'completed', finished_at = clock_timestamp(), expires_at = clock_timestamp() + $2::interval,
-       as_of = timestamptz '2000-01-01 00:00:00+00' + $3 * interval '1 microsecond', rows_done = $4, bytes_done = $5,
-       fields = ARRAY(SELECT jsonb_array_elements_text($6::jsonb)), shape = $7::jsonb, worker_pid = NULL
+   SET status = $2, finished_at = clock_timestamp(), expires_at = clock_timestamp() + $3::interval,
+       as_of = timestamptz '2000-01-01 00:00:00+00' + $4 * interval '1 microsecond', wal_position = $5::pg_lsn,
+       rows_done = $6, bytes_done = $7, failed_part = $8::integer, error = $9, error_code = $10, worker_pid = NULL
  WHERE id = $1::uuid";
 
-/// Stores the file and completes the job; 57014 if somebody asked to cancel it meanwhile. As the owner.
+/// Stores the files and completes the job; 57014 if somebody asked to cancel it meanwhile. As the owner.
 pub fn complete(job: &Claimed, product: &mut Product, intervals: &Intervals) -> Result<()> {
-    let file = "INSERT INTO acct_export.file (job, file, name, media_type, rows, bytes, sha256, status)
-                VALUES ($1::uuid, 1, $2, $3, $4, $5, $6, 'stored')";
-    let (rows, bytes) = (product.rows as i64, product.spooled.bytes as i64);
-    let sha256 = product.spooled.sha256.clone();
-    sql::run(
-        file,
-        &[
-            (&job.id).into(),
-            (&product.name).into(),
-            product.media_type.into(),
-            rows.into(),
-            bytes.into(),
-            (&sha256).into(),
-        ],
-    )?;
-    table::store(&job.id, 1, &mut product.spooled)?;
+    let (rows, bytes) = (product.rows() as i64, product.bytes());
+    let mut stored = table::Progress { done: 0, total: bytes };
+    let mut told = Vec::new();
+    for (number, file) in (1i64..).zip(&mut product.files) {
+        told.push(json!({
+            "file": number, "name": file.name, "rows": file.rows(), "bytes": file.spooled.as_ref().map(|spooled| spooled.bytes),
+            "sha256": file.spooled.as_ref().map(|spooled| &spooled.sha256),
+            "parts": file.parts.iter().map(|part| json!({ "dataset": part.dataset, "fields": part.fields, "rows": part.rows }))
+                .collect::<Vec<_>>(),
+        }));
+        store(job, number, file, &mut stored)?;
+    }
     // The row is locked last and briefly: a cancel waits for nothing but this commit.
     still_ours(job)?;
+    let failed = product.failed.as_ref();
+    let status = if failed.is_some() { "completed_with_errors" } else { "completed" };
     sql::run(
         COMPLETE,
         &[
             (&job.id).into(),
+            status.into(),
             (&intervals.retention).into(),
             product.as_of.into(),
+            (&product.wal_position).into(),
             rows.into(),
-            bytes.into(),
-            (&json!(product.fields).to_string()).into(),
-            (&json!(product.shape).to_string()).into(),
+            (bytes as i64).into(),
+            Arg::Int(failed.map(|failed| failed.place as i64)),
+            failed.map(|failed| failed.message.as_str()).into(),
+            failed.map(|failed| failed.sqlstate.as_str()).into(),
         ],
     )?;
-    let asked = &job.request;
-    audit::record(
-        audit::EXPORTED,
-        &job.id,
-        json!({
-            "format": asked.format, "filter": asked.filter, "period": asked.period, "start_date": asked.start_date,
-            "end_date": asked.end_date, "since": asked.since, "fields": product.fields, "anonymise": asked.anonymise,
-            "include_disabled": asked.include_disabled, "all_tenants": asked.all_tenants, "reason": asked.reason,
-            "approved_by": job.approved_by,
-            "row_count": product.rows, "bytes": bytes, "sha256": sha256, "file": product.name,
-        }),
+    audit::record(audit::EXPORTED, &job.id, event(job, product, told))?;
+    notify(&job.id, status)
+}
+
+fn store(job: &Claimed, number: i64, file: &mut File, progress: &mut table::Progress) -> Result<()> {
+    let spooled = file.spooled.as_ref();
+    sql::run(
+        FILE,
+        &[
+            (&job.id).into(),
+            number.into(),
+            (&file.name).into(),
+            file.media_type.into(),
+            (file.rows() as i64).into(),
+            spooled.map_or(0, |spooled| spooled.bytes as i64).into(),
+            spooled.map(|spooled| spooled.sha256.as_str()).into(),
+            if spooled.is_some() { "stored" } else { "failed" }.into(),
+            (&json!(file.parts).to_string()).into(),
+        ],
     )?;
-    notify(&job.id, "completed")
+    match &mut file.spooled {
+        Some(spooled) => table::store(&job.id, number, spooled, progress),
+        None => Ok(()),
+    }
+}
+
+/// What the audit trail keeps of a finished export: `fields`, `sha256` and `file` are those of the dataset's own file.
+fn event(job: &Claimed, product: &Product, files: Vec<Value>) -> Value {
+    let asked = &job.request;
+    let own = product.files.first();
+    json!({
+        "format": asked.format, "filter": asked.filter, "period": asked.period, "start_date": asked.start_date,
+        "end_date": asked.end_date, "since": asked.since,
+        "fields": own.and_then(|file| file.parts.first()).map(|part| &part.fields), "include": asked.include,
+        "anonymise": asked.anonymise, "include_disabled": asked.include_disabled, "all_tenants": asked.all_tenants,
+        "options": asked.options, "reason": asked.reason, "approved_by": job.approved_by,
+        "row_count": product.rows(), "bytes": product.bytes(),
+        "sha256": own.and_then(|file| file.spooled.as_ref()).map(|spooled| &spooled.sha256),
+        "file": own.map(|file| &file.name), "files": files, "error_code": product.failed.as_ref().map(|failed| &failed.sqlstate),
+    })
 }
 
 /// Locks the job's row; 57014 if somebody asked to cancel it meanwhile.

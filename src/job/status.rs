@@ -26,7 +26,7 @@ pub fn is_of_tenant(tenant: Option<&str>) -> bool {
 
 /// Columns of acct_export_jobs, and the request.
 const DOCUMENT: &str = "
-SELECT to_jsonb(s) - 'requested_oid' || jsonb_build_object('request', j.request)
+SELECT to_jsonb(s) - 'requested_oid' || jsonb_build_object('request', j.request, 'wal_position', j.wal_position)
   FROM acct_export.job_status s JOIN acct_export.job j ON j.id = s.job_id
  WHERE s.job_id = $1::uuid";
 

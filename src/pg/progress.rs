@@ -8,6 +8,8 @@ use pgrx::pg_sys;
 
 /// The last of the 20 parameters.
 const STAGE: i32 = pg_sys::PGSTAT_NUM_PROGRESS_PARAM as i32 - 1;
+/// Which of the job's datasets is read, from 1.
+const PART: i32 = STAGE - 2;
 /// Estimated number of rows.
 const ROWS_TOTAL: i32 = STAGE - 1;
 
@@ -25,6 +27,10 @@ pub fn start(source: u32) {
 
 pub fn stage(stage: Stage) {
     set(STAGE, stage.number());
+}
+
+pub fn part(place: usize) {
+    set(PART, place as i64);
 }
 
 pub fn rows(done: u64) {
@@ -53,6 +59,7 @@ fn set(parameter: i32, value: i64) {
 /// Counters of another backend.
 pub struct Counters {
     pub stage: Stage,
+    pub part: i64,
     pub rows: i64,
     pub rows_total: i64,
     pub bytes: i64,
@@ -62,14 +69,15 @@ pub struct Counters {
 /// Reads the counters of a process; None: it runs no export. The server shows them to those who may see that backend's
 /// activity, so this is called as the owner.
 pub fn of(pid: i32) -> Result<Option<Counters>> {
-    // Parameters count from 0 in C and from 1 in SQL; param20 is the stage, param19 the estimated rows.
-    let counters: Option<[i64; 5]> = super::sql::document(
-        "SELECT jsonb_build_array(param20, param3, param19, param1, param2)
+    // Parameters count from 0 in C and from 1 in SQL; param20 is the stage, param19 the estimated rows, param18 the part.
+    let counters: Option<[i64; 6]> = super::sql::document(
+        "SELECT jsonb_build_array(param20, param18, param3, param19, param1, param2)
            FROM pg_stat_get_progress_info('COPY') WHERE pid = $1::integer",
         &[i64::from(pid).into()],
     )?;
-    Ok(counters.map(|[stage, rows, rows_total, bytes, bytes_total]| Counters {
+    Ok(counters.map(|[stage, part, rows, rows_total, bytes, bytes_total]| Counters {
         stage: Stage::from_number(stage),
+        part,
         rows,
         rows_total,
         bytes,

@@ -81,6 +81,14 @@ impl Failure {
         }
     }
 
+    /// One sentence, with what mends it, and a SQLSTATE: what may be kept.
+    pub fn described(&self) -> (String, String) {
+        let sqlstate = self.sqlstate().to_owned();
+        let error = self.clone().into_error();
+        let hint = error.hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
+        (format!("{}{hint}", error.message), sqlstate)
+    }
+
     /// As an error of ours: one sentence that quotes nothing of what was read.
     pub fn into_error(self) -> Error {
         let state = match self {

@@ -147,6 +147,20 @@ pub fn may_write() -> bool {
     unsafe { !pg_sys::XactReadOnly && !pg_sys::RecoveryInProgress() }
 }
 
+/// How far the write-ahead log goes now, as `pg_lsn` shows it; on a standby: how far it was replayed. What a snapshot sees that
+/// was taken before was committed before this place.
+pub fn wal_position() -> String {
+    // SAFETY: read shared variables; the time line is not wanted.
+    let place = unsafe {
+        if pg_sys::RecoveryInProgress() {
+            pg_sys::GetXLogReplayRecPtr(std::ptr::null_mut())
+        } else {
+            pg_sys::GetXLogInsertRecPtr()
+        }
+    };
+    format!("{:X}/{:X}", place >> 32, place & 0xFFFF_FFFF)
+}
+
 /// Start of the current statement (in a worker: of its transaction), microseconds since 2000-01-01 UTC.
 pub fn statement_time() -> i64 {
     // SAFETY: reads a backend variable.

@@ -7,6 +7,7 @@
 //! clock, or decide who may export.
 
 pub mod asked;
+pub mod companions;
 pub mod filter;
 pub mod name;
 pub mod period;
@@ -16,5 +17,5 @@ pub mod selection;
 mod listing;
 
 pub use asked::Asked;
-pub use name::{file_stem, Stamp};
+pub use name::{file_stem, slug, Stamp};
 pub use selection::select_fields;

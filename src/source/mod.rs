@@ -4,6 +4,7 @@ pub mod ceiling;
 mod disguise;
 mod escape;
 mod fragments;
+pub mod part;
 pub mod plan;
 mod scrub;
 pub mod shield;

@@ -33,6 +33,10 @@ pub struct Plan {
     pub uses: Vec<String>,
     /// Fields that the request holds to values, by its filter, its period or its tenant.
     pub narrowed: BTreeSet<String>,
+    /// Datasets that ride along, in the order asked.
+    pub companions: Vec<String>,
+    /// Keys of the rows, as a query that stands in another one; its parameters are the first of that one.
+    keys_sql: String,
     /// Fields that were asked for by default or through a group and never leave, with the reason.
     pub left_out: Vec<(String, String)>,
 }
@@ -71,6 +75,34 @@ impl Where {
     }
 }
 
+/// Rows that belong to those of another plan: what a companion may be held to.
+pub struct RowsOf<'a> {
+    pub dataset: &'a Dataset,
+    pub plan: &'a Plan,
+    /// The companion's field that holds the other dataset's key.
+    pub field: &'a str,
+}
+
+impl RowsOf<'_> {
+    /// The other plan's parameters come first, so that their numbers hold.
+    fn narrow(&self, dataset: &Dataset, narrowing: &mut Where) -> Result<()> {
+        let field = filter::comparable(dataset, self.field)?;
+        let key = own_column(self.dataset, &self.dataset.key)?;
+        if field.ty.base != key.ty.base {
+            return Err(Error::invalid(format!(
+                "field \"{}\" of dataset \"{}\" is of type {} and cannot match the key of dataset \"{}\", which is of type {}",
+                field.name, dataset.name, field.ty.name, self.dataset.name, key.ty.name
+            ))
+            .hint("match names the field that holds the other dataset's key."));
+        }
+        narrowing.params.clone_from(&self.plan.params);
+        narrowing.conditions.push(format!("s.{} IN ({})", quote_ident(&field.name), self.plan.keys_sql));
+        narrowing.uses.push(field.name.clone());
+        narrowing.narrowed.insert(field.name.clone());
+        Ok(())
+    }
+}
+
 /// Builds the plan. Errors as of contract section 9: 22023 for what is unknown or does not fit, 42501 for what is barred.
 pub fn build(
     loaded: &Loaded,
@@ -78,22 +110,20 @@ pub fn build(
     context: &Context,
     options: &Options,
     default_order: Order,
+    rows_of: Option<&RowsOf<'_>>,
 ) -> Result<Plan> {
     let dataset = &loaded.dataset;
     let selection =
         select_fields(dataset, asked.fields.as_deref(), asked.include.as_deref(), asked.anonymise)?;
-    if let Some(companion) = selection.companions.first() {
-        return Err(Error::new(
-            crate::error::Kind::FeatureNotSupported,
-            format!("dataset \"{companion}\" cannot ride along as a further file in this version"),
-        )
-        .hint("Ask for it with an export of its own."));
-    }
     let mut list = Vec::new();
     let mut columns = Vec::new();
     let mut guards = Vec::new();
     let mut key = None;
     let mut narrowing = Where::default();
+    if let Some(rows_of) = rows_of {
+        rows_of.narrow(dataset, &mut narrowing)?;
+    }
+    let outer_conditions = narrowing.conditions.len();
     for selected in &selection.fields {
         let Some(field) = dataset.field(&selected.name) else { continue };
         list.push(format!("s.{}", quote_ident(&field.name)));
@@ -110,6 +140,8 @@ pub fn build(
     }
     tenant(dataset, asked, context, &mut narrowing)?;
     let tenant_conditions = narrowing.conditions.len();
+    let without_tenant =
+        |conditions: &[String]| [&conditions[..outer_conditions], &conditions[tenant_conditions..]].concat();
     period(dataset, asked, context, &mut narrowing)?;
     status(dataset, asked, &mut narrowing)?;
     if let Some(document) = &asked.filter {
@@ -124,23 +156,26 @@ pub fn build(
     let relation = catalog::relation_name(dataset.source).ok_or_else(|| {
         Error::denied(format!("the source of dataset \"{}\" does not exist any more", dataset.name))
     })?;
-    let select = |conditions: &[String]| {
+    let select_list = |list: &str, conditions: &[String]| {
         let all = if conditions.is_empty() {
             String::new()
         } else {
             format!(" WHERE {}", conditions.join(" AND "))
         };
-        format!("SELECT {} FROM {relation} AS s{all}", list.join(", "))
+        format!("SELECT {list} FROM {relation} AS s{all}")
     };
+    let list = list.join(", ");
+    let select = |conditions: &[String]| select_list(&list, conditions);
+    let keys_sql = select_list(&format!("s.{}", quote_ident(&dataset.key)), &narrowing.conditions);
     let mut sql = select(&narrowing.conditions);
-    let estimate_sql = select(&narrowing.conditions[tenant_conditions..]);
+    let estimate_sql = select(&without_tenant(&narrowing.conditions));
     let mut average_sql = match &dataset.tenant_column {
         None => sql.clone(),
         Some(tenant) => {
             // Which one it is the planner does not know, so it reckons with an average share (var_eq_non_const, selfuncs.c).
             let tenant = quote_ident(tenant);
             let any = format!("s.{tenant} = (SELECT t.{tenant} FROM {relation} AS t LIMIT 1)");
-            select(&[&[any], &narrowing.conditions[tenant_conditions..]].concat())
+            select(&[vec![any], without_tenant(&narrowing.conditions)].concat())
         }
     };
     if options.order.unwrap_or(default_order) == Order::Key {
@@ -161,6 +196,8 @@ pub fn build(
         names: loaded.names.clone(),
         uses: narrowing.uses,
         narrowed: narrowing.narrowed,
+        companions: selection.companions,
+        keys_sql,
         left_out: selection.left_out,
     })
 }

@@ -3,6 +3,9 @@
 //! A worker takes a place, keeps house (lost jobs, expired files), works until the queue is empty, gives its place back
 //! and looks once more: a job that came in between finds either this look or a free place for its own worker.
 
+mod archive;
+mod info;
+mod making;
 mod produce;
 mod run;
 

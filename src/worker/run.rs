@@ -1,14 +1,18 @@
 //! A job from claim to end, in a worker or in the session that asked for it.
 
+use super::archive::archive;
 use super::produce::{produce, Task};
 use super::{as_owner, log};
+use crate::encode::{Archive, Format};
 use crate::error::{Error, Kind, Result};
+use crate::job::product::Product;
 use crate::job::queue::{self, Claimed};
 use crate::job::settle;
 use crate::job::{lock_of, Stage};
 use crate::pg::report::{self, Failure};
 use crate::pg::{identity, progress, wait, worker, xact};
 use crate::settings;
+use crate::source::plan;
 use std::time::{Duration, Instant};
 
 /// What became of a look into the queue.
@@ -58,6 +62,7 @@ fn run(job: &Claimed) -> std::result::Result<(), Failure> {
         asked: &job.request,
         context: &job.context,
         role: job.requested_by,
+        titles: &job.titles,
         own_session: true,
         approved: job.approved_by.is_some(),
     };
@@ -74,16 +79,26 @@ fn run(job: &Claimed) -> std::result::Result<(), Failure> {
         return as_owner(xact::Mode::ReadWrite, || settle::await_approval(job, &settings::intervals()?));
     };
     progress::start(0);
-    progress::rows(product.rows);
-    progress::rows_total(product.rows as i64);
+    progress::rows(product.rows());
+    progress::rows_total(product.rows() as i64);
     progress::stage(Stage::Storing);
+    archive_if_asked(&task, &mut product)?;
     as_owner(xact::Mode::ReadWrite, || settle::complete(job, &mut product, &settings::intervals()?))
+}
+
+fn archive_if_asked(task: &Task<'_>, product: &mut Product) -> Result<()> {
+    let options = plan::options(task.asked, Format::parse(&task.asked.format)?)?;
+    let title = task.titles.first().map(String::as_str).unwrap_or_default();
+    match options.archive {
+        Some(Archive::Zip) => archive(product, title, options.reproducible),
+        None => Ok(()),
+    }
 }
 
 /// Records the failure. Should that fail as well, the job stays `running` without a lock, which is a crash and is found
 /// as one.
 fn end_badly(job: &Claimed, failure: &Failure, timed_out: bool) {
-    let (mut message, sqlstate) = describe(failure);
+    let (mut message, sqlstate) = failure.described();
     let stopped = sqlstate == "57014" && !timed_out;
     if timed_out {
         message = "the export took longer than acct_export.job_timeout allows".to_owned();
@@ -105,14 +120,6 @@ fn end_badly(job: &Claimed, failure: &Failure, timed_out: bool) {
 /// How often the end of a job is tried to be recorded.
 const TRIES: usize = 5;
 
-/// One sentence, with what mends it, and a SQLSTATE: what may be kept.
-fn describe(failure: &Failure) -> (String, String) {
-    let sqlstate = failure.sqlstate().to_owned();
-    let error = failure.clone().into_error();
-    let hint = error.hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
-    (format!("{}{hint}", error.message), sqlstate)
-}
-
 /// The whole job in the caller's session and transaction (`acct_export.async = off`); an error is the caller's.
 pub fn in_session(job: &str) -> Result<()> {
     let claimed = identity::as_owner(|| queue::take(job))?
@@ -122,12 +129,14 @@ pub fn in_session(job: &str) -> Result<()> {
         asked: &claimed.request,
         context: &claimed.context,
         role: claimed.requested_by,
+        titles: &claimed.titles,
         own_session: false,
         approved: claimed.approved_by.is_some(),
     };
     match xact::with_latest_snapshot(|| report::reading(|| produce(&task)))? {
         Some(mut product) => {
             progress::stage(Stage::Storing);
+            archive_if_asked(&task, &mut product)?;
             identity::as_owner(|| settle::complete(&claimed, &mut product, &settings::intervals()?))?;
         }
         None => identity::as_owner(|| settle::await_approval(&claimed, &settings::intervals()?))?,

@@ -11,6 +11,8 @@
 //! memory stays level however many rows there are. The data sheets stand first in the package, the parts that
 //! depend on their number last; the order means nothing to readers.
 //!
+//! Several kinds of rows, each a table with a title of its own, follow one another in sheets of their own.
+//!
 //! What holds: a cell is a value, never a formula and never a link; a full sheet is followed by another one
 //! with the same header; the same input gives the same bytes. What it must not do: let the library's panics
 //! pass, or date the file by the clock.
@@ -25,6 +27,7 @@ mod package;
 mod sheet;
 pub mod shown;
 mod style;
+mod table;
 mod template;
 pub mod text;
 mod width;
@@ -34,13 +37,12 @@ use std::io::Write;
 
 use super::{Cell, Column, Encoder, Info, Properties, Setup, Tally, XlsxOptions};
 use crate::error::{Error, Kind, Result};
-use fill::{fill, unlike, Value};
-use markup::Markup;
+use fill::{fill, unlike};
 use package::Package;
 use style::Styles;
-use template::{Frame, Outline, Template};
+use table::{Sheet, Table};
+use template::{Frame, Outline, OutlineSheet, Template};
 use text::Counts;
-use width::Gauge;
 
 /// Excel's limits ("Excel specifications and limits"): columns of a sheet, and rows under a header.
 const MAX_COLUMNS: usize = 16_384;
@@ -66,24 +68,20 @@ const MAX_SHEET: u64 = u32::MAX as u64 - (64 << 20);
 pub struct Xlsx {
     options: XlsxOptions,
     setup: Setup,
-    columns: Vec<Column>,
-    /// The header's texts, and what had to be done to them.
-    labels: Vec<Value>,
-    label_counts: Counts,
     styles: Styles,
-    gauge: Gauge,
-    markup: Markup,
+    /// The tables whose sheets are complete.
+    done: Vec<Table>,
+    table: Table,
     /// XML that is not handed over yet.
     buffer: Vec<u8>,
     package: Package,
-    /// Data rows of each data sheet, the current one last.
-    sheets: Vec<u32>,
+    /// The data sheets, the current one last.
+    sheets: Vec<Sheet>,
     /// The head of the current sheet is written.
     headed: bool,
     /// Bytes of the current sheet that were handed over.
     handed: u64,
     max_rows: u32,
-    max_bytes: u64,
     counts: Counts,
     rows: u64,
     /// The text of a cell on its way.
@@ -104,26 +102,19 @@ impl Xlsx {
     /// Errors: 54000 for too many columns; 53200 where no thread can be started.
     pub fn new(options: &XlsxOptions, columns: &[Column], setup: Setup) -> Result<Self> {
         check(columns)?;
-        let mut label_counts = Counts::default();
-        let labels = columns.iter().map(|column| template::label(column, &mut label_counts)).collect();
         let mut styles = Styles::new();
         Ok(Xlsx {
             options: *options,
+            table: Table::new(&setup.title, columns, &mut styles, options.compact),
             setup,
-            columns: columns.to_vec(),
-            labels,
-            label_counts,
-            gauge: Gauge::new(columns),
-            markup: Markup::new(columns, &mut styles, options.compact),
             styles,
+            done: Vec::new(),
             buffer: Vec::with_capacity(BLOCK + BLOCK / 4),
             package: Package::new(if options.compact { COMPACT_LEVEL } else { LEVEL })?,
             sheets: Vec::new(),
             headed: false,
             handed: 0,
             max_rows: MAX_DATA_ROWS,
-            // Room for one more row, whatever it holds.
-            max_bytes: MAX_SHEET - columns.len() as u64 * MAX_CELL,
             counts: Counts::default(),
             rows: 0,
             scratch: Vec::new(),
@@ -132,36 +123,44 @@ impl Xlsx {
 
     /// Starts the next data sheet.
     fn start_sheet(&mut self) {
-        self.sheets.push(0);
+        let table = self.done.len();
+        let before = self.sheets.iter().filter(|sheet| sheet.table == table).count();
+        let taken =
+            |name: &String| self.sheets.iter().any(|sheet| sheet.name.to_lowercase() == name.to_lowercase());
+        // At most as many names are taken as there are sheets.
+        let mut names = (before + 1..).map(|number| sheet::name(&self.table.title, number));
+        let name = names.find(|name| !taken(name)).unwrap_or_default();
+        self.sheets.push(Sheet { name, table, rows: 0 });
         self.headed = false;
         self.handed = 0;
-        self.counts.add(self.label_counts);
+        self.counts.add(self.table.label_counts);
     }
 
     fn write_row(&mut self, cells: &[Cell<'_>], out: &mut Vec<u8>) -> Result<()> {
-        let mut filled = *self.sheets.last().ok_or_else(not_begun)?;
-        if filled == self.max_rows || self.handed + self.buffer.len() as u64 > self.max_bytes {
+        let mut filled = self.sheets.last().ok_or_else(not_begun)?.rows;
+        if filled == self.max_rows || self.handed + self.buffer.len() as u64 > self.table.max_bytes {
             let template = self.template(None, &Properties::default())?;
             self.end_sheet(&template, out)?;
             self.start_sheet();
             filled = 0;
         }
         // The first row is the header.
-        self.markup.begin(filled + 2, &mut self.buffer)?;
+        self.table.markup.begin(filled + 2, &mut self.buffer)?;
         for (index, cell) in cells.iter().enumerate() {
-            let identifier = self.columns.get(index).is_some_and(|column| column.identifier);
+            let identifier = self.table.columns.get(index).is_some_and(|column| column.identifier);
             let shown = shown::shown(cell, identifier, &mut self.scratch)?;
-            self.gauge.see(index, &shown);
-            self.markup.cell(index, &shown, &mut self.styles, &mut self.counts, &mut self.buffer)?;
+            self.table.gauge.see(index, &shown);
+            let markup = &mut self.table.markup;
+            markup.cell(index, &shown, &mut self.styles, &mut self.counts, &mut self.buffer)?;
             if self.buffer.len() >= BLOCK {
                 // Within a row as well: a row may be larger than memory should be.
                 self.hand_over(out)?;
             }
         }
-        self.markup.end(&mut self.buffer);
-        self.gauge.next_row();
-        if let Some(rows) = self.sheets.last_mut() {
-            *rows = filled + 1;
+        self.table.markup.end(&mut self.buffer);
+        self.table.gauge.next_row();
+        if let Some(sheet) = self.sheets.last_mut() {
+            sheet.rows = filled + 1;
         }
         self.rows += 1;
         Ok(())
@@ -170,7 +169,7 @@ impl Xlsx {
     /// Gives the buffer to the thread that compresses; before the first one of a sheet goes its head.
     fn hand_over(&mut self, out: &mut Vec<u8>) -> Result<()> {
         if !self.headed {
-            self.gauge.close();
+            self.table.gauge.close();
             let template = self.template(None, &Properties::default())?;
             self.write_head(&template, None, out)?;
         }
@@ -179,37 +178,43 @@ impl Xlsx {
     }
 
     fn template(&self, info: Option<&[info::Line]>, properties: &Properties) -> Result<Template> {
-        let outline = Outline {
-            title: &self.setup.title,
-            columns: &self.columns,
-            styles: &self.styles,
-            gauge: &self.gauge,
-            rows: &self.sheets,
-            info,
-            properties,
-        };
-        outline.draw()
+        let sheets = self.sheets.iter().map(|sheet| OutlineSheet {
+            name: &sheet.name,
+            table: self.done.get(sheet.table).unwrap_or(&self.table),
+            rows: sheet.rows,
+        });
+        Outline { sheets: sheets.collect(), styles: &self.styles, info, properties }.draw()
     }
 
     /// Writes what stands before the rows of the current sheet.
     fn write_head(&mut self, template: &Template, rows: Option<u32>, out: &mut Vec<u8>) -> Result<()> {
         let frame = template.frames.last().ok_or_else(unlike)?;
         self.package.open(&frame.name, out);
-        let range = match (rows, self.columns.len().checked_sub(1)) {
+        let range = match (rows, self.table.columns.len().checked_sub(1)) {
             (Some(rows), Some(last)) => Some(format!("A1:{}{}", markup::letters(last), rows + 1)),
             _ => None,
         };
         let mut head = frame.head_with(range.as_deref())?.into_bytes();
-        fill(&frame.rows, &self.labels, &mut head)?;
+        fill(&frame.rows, &self.table.labels, &mut head)?;
         self.handed += head.len() as u64;
         self.headed = true;
         self.package.write(&mut head, out)
     }
 
+    fn tally(&self) -> Tally {
+        Tally {
+            rows: self.rows,
+            sheets: self.sheets.len() as u32,
+            truncated_cells: self.counts.truncated_cells,
+            replaced_characters: self.counts.replaced_characters,
+            guarded_cells: 0,
+        }
+    }
+
     /// Completes the current sheet.
     fn end_sheet(&mut self, template: &Template, out: &mut Vec<u8>) -> Result<()> {
         if !self.headed {
-            self.write_head(template, self.sheets.last().copied(), out)?;
+            self.write_head(template, self.sheets.last().map(|sheet| sheet.rows), out)?;
         }
         let frame = template.frames.last().ok_or_else(unlike)?;
         self.buffer.extend_from_slice(frame.tail.as_bytes());
@@ -233,23 +238,28 @@ impl Encoder for Xlsx {
     }
 
     fn row(&mut self, cells: &[Cell<'_>], out: &mut Vec<u8>) -> Result<()> {
-        if cells.len() != self.columns.len() {
+        if cells.len() != self.table.columns.len() {
             return Err(Error::new(Kind::Internal, "a row has not as many cells as the file has columns"));
         }
         self.write_row(cells, out)
+    }
+
+    fn part(&mut self, title: &str, columns: &[Column], out: &mut Vec<u8>) -> Result<Tally> {
+        check(columns)?;
+        let tally = self.tally();
+        let template = self.template(None, &Properties::default())?;
+        self.end_sheet(&template, out)?;
+        let table = Table::new(title, columns, &mut self.styles, self.options.compact);
+        self.done.push(std::mem::replace(&mut self.table, table));
+        self.start_sheet();
+        Ok(tally)
     }
 
     fn finish(mut self: Box<Self>, info: &Info, out: &mut (dyn Write + Send)) -> Result<Tally> {
         if self.sheets.is_empty() {
             return Err(not_begun());
         }
-        let tally = Tally {
-            rows: self.rows,
-            sheets: self.sheets.len() as u32,
-            truncated_cells: self.counts.truncated_cells,
-            replaced_characters: self.counts.replaced_characters,
-            guarded_cells: 0,
-        };
+        let tally = self.tally();
         let lines = self.options.info_sheet.then(|| info::lines(info, &self.setup, &tally));
         let template = self.template(lines.as_deref(), &info.properties)?;
         let mut last = Vec::new();

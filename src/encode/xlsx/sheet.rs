@@ -5,8 +5,7 @@ use rust_xlsxwriter::{IgnoreError, Worksheet};
 use super::caught::library_error;
 use super::info;
 use super::style::Styles;
-use super::width::Gauge;
-use crate::encode::Column;
+use super::template::OutlineSheet;
 use crate::error::Result;
 
 /// UTF-16 units of a sheet name.
@@ -51,15 +50,9 @@ fn trim(name: &str) -> &str {
 
 /// Makes the look of a data sheet of so many rows: formats, widths, a header that stays in view, whose cells
 /// are still empty, filter, print settings, and no green corners on identifiers that are digits.
-pub fn draw(
-    sheet: &mut Worksheet,
-    name: &str,
-    rows: u32,
-    columns: &[Column],
-    styles: &Styles,
-    gauge: &Gauge,
-) -> Result<()> {
-    sheet.set_name(name).map_err(library_error)?;
+pub fn draw(sheet: &mut Worksheet, outline: &OutlineSheet<'_>, styles: &Styles) -> Result<()> {
+    let (columns, gauge, rows) = (&outline.table.columns, &outline.table.gauge, outline.rows);
+    sheet.set_name(outline.name).map_err(library_error)?;
     sheet.set_row_height(0, HEADER_HEIGHT).map_err(library_error)?;
     sheet.set_freeze_panes(1, 0).map_err(library_error)?;
     // On paper the header stands on every page as well.

@@ -61,10 +61,10 @@ fn many_blocks_are_one_sheet() {
 fn a_sheet_with_too_many_bytes_is_continued() {
     let mut xlsx = Xlsx::new(&XlsxOptions::default(), &text_columns(2), fixture::setup()).unwrap();
     let most = MAX_CELL * 2;
-    assert!(xlsx.max_bytes + most + (64 << 20) <= u64::from(u32::MAX));
+    assert!(xlsx.table.max_bytes + most + (64 << 20) <= u64::from(u32::MAX));
     // Also for the widest of all tables there is room.
     assert!(MAX_SHEET > MAX_COLUMNS as u64 * MAX_CELL);
-    xlsx.max_bytes = 1_000_000;
+    xlsx.table.max_bytes = 1_000_000;
     let texts: Vec<[String; 2]> = (0..3_000).map(row).collect();
     let cells: Vec<[Cell<'_>; 2]> = texts.iter().map(|[a, b]| [Cell::Text(a), Cell::Text(b)]).collect();
     let rows: Vec<&[Cell<'_>]> = cells.iter().map(|row| &row[..]).collect();

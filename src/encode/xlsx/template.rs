@@ -16,8 +16,8 @@ use super::info;
 use super::package::Part;
 use super::sheet;
 use super::style::Styles;
+use super::table::Table;
 use super::text::{clean, Counts};
-use super::width::Gauge;
 use super::zip::Sizes;
 use crate::encode::{Column, Properties};
 use crate::error::{Error, Kind, Result};
@@ -27,15 +27,19 @@ const STYLES_ROW: u32 = 1_000;
 
 /// All that the template depends on.
 pub struct Outline<'a> {
-    pub title: &'a str,
-    pub columns: &'a [Column],
+    /// The data sheets.
+    pub sheets: Vec<OutlineSheet<'a>>,
     pub styles: &'a Styles,
-    pub gauge: &'a Gauge,
-    /// Data rows of each data sheet.
-    pub rows: &'a [u32],
     /// The lines of the info sheet; None: there is none.
     pub info: Option<&'a [info::Line]>,
     pub properties: &'a Properties,
+}
+
+/// A data sheet without its rows.
+pub struct OutlineSheet<'a> {
+    pub name: &'a str,
+    pub table: &'a Table,
+    pub rows: u32,
 }
 
 /// What the library made.
@@ -68,11 +72,11 @@ impl Outline<'_> {
         let bytes = caught(|| self.workbook())?;
         let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|_| unlike())?;
         let mut template = Template { frames: Vec::new(), info: None, parts: Vec::new() };
-        for index in 0..self.rows.len() {
+        for index in 0..self.sheets.len() {
             template.frames.push(self.frame(&mut archive, index)?);
         }
         if self.info.is_some() {
-            template.info = Some(Frame::read(&mut archive, self.rows.len())?);
+            template.info = Some(Frame::read(&mut archive, self.sheets.len())?);
         }
         for index in 0..archive.len() {
             let mut file = archive.by_index_raw(index).map_err(|_| unlike())?;
@@ -94,14 +98,13 @@ impl Outline<'_> {
     /// The package that the library writes.
     fn workbook(&self) -> Result<Vec<u8>> {
         let mut workbook = Workbook::new();
-        for (index, rows) in self.rows.iter().enumerate() {
+        for outline in &self.sheets {
             let mut sheet = Worksheet::new();
             // The styles are numbered in the order in which they are met.
             for (column, format) in (0_u16..).zip(self.styles.numbered()) {
                 sheet.write_blank(STYLES_ROW, column, format).map_err(library_error)?;
             }
-            let name = sheet::name(self.title, index + 1);
-            sheet::draw(&mut sheet, &name, *rows, self.columns, self.styles, self.gauge)?;
+            sheet::draw(&mut sheet, outline, self.styles)?;
             workbook.push_worksheet(sheet);
         }
         if let Some(lines) = self.info {

@@ -11,6 +11,8 @@ use crate::encode::{encoder, Format, Kind as ColumnKind, Options};
 mod library_tests;
 #[path = "stream_tests.rs"]
 mod stream_tests;
+#[path = "tables_tests.rs"]
+mod tables_tests;
 
 type Book = Workbook<Cursor<Vec<u8>>>;
 

@@ -5,9 +5,9 @@
 //! texts for the type's input function. Whether that function reads them, only the server can say.
 
 use super::ast::{Condition, Node, Operand, Operator, Resolved, Scalar, Test};
-use super::names::{keys, resolve, Named};
+use super::names::{self, keys, resolve, Named};
 use super::suits::{operators, reads};
-use crate::catalog::model::{Class, Dataset, Treatment};
+use crate::catalog::model::{Class, Dataset, Field, Treatment};
 use crate::error::{Error, Result};
 use crate::request::listing::{listed, shown};
 
@@ -91,6 +91,26 @@ fn leaf<'d>(
     })
 }
 
+/// The field of this name whose values a request compares as a whole: 22023 for an unknown one, 42501 for one that is barred or
+/// whose values could be guessed.
+pub fn comparable<'d>(dataset: &'d Dataset, name: &str) -> Result<&'d Field> {
+    let field = names::known(dataset, name)?;
+    values_may_be_asked(field)?;
+    Ok(field)
+}
+
+fn values_may_be_asked(field: &Field) -> Result<()> {
+    let why = if field.mask != Treatment::Keep {
+        "its values are masked"
+    } else if field.json_text {
+        "it is a text made out of JSON, which may hold a secret"
+    } else {
+        return Ok(());
+    };
+    Err(Error::denied(format!("field {} cannot be filtered on: {why}", shown(&field.name)))
+        .hint("Only pr and null can be asked of it; remove the condition."))
+}
+
 /// A condition with its field, while it is being judged.
 struct Subject<'a, 'd> {
     condition: &'a Condition,
@@ -111,17 +131,10 @@ impl<'d> Subject<'_, 'd> {
         };
         // Keys of a masked document may be data themselves.
         let masked_path = field.mask != Treatment::Keep && !self.named.path.is_empty();
-        let why = if of_presence && !masked_path {
+        if of_presence && !masked_path {
             return Ok(());
-        } else if field.mask != Treatment::Keep {
-            "its values are masked"
-        } else if field.json_text {
-            "it is a text made out of JSON, which may hold a secret"
-        } else {
-            return Ok(());
-        };
-        Err(Error::denied(format!("field {} cannot be filtered on: {why}", shown(&field.name)))
-            .hint("Only pr and null can be asked of it; remove the condition."))
+        }
+        values_may_be_asked(field)
     }
 
     fn suits(&self) -> Result<()> {

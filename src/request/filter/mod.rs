@@ -44,7 +44,7 @@ mod suits;
 mod synonym;
 mod weigh;
 
-pub use check::check;
+pub use check::{check, comparable};
 pub use parse::parse;
 pub use side::as_text;
 pub use sql::{quote_ident, quote_literal, to_sql, Clause, Param, Value};

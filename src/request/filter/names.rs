@@ -26,7 +26,7 @@ pub fn resolve<'d>(
     is_secret_key: &dyn Fn(&str) -> bool,
 ) -> Result<Named<'d>> {
     if let Some(field) = dataset.field(name) {
-        return Ok(Named { field: open(field)?, path: Vec::new(), implied: None });
+        return open(field).map(whole);
     }
     if let Some((column, what, implied)) = stand_in(name, dataset) {
         let field = column.as_deref().and_then(|column| dataset.field(column)).ok_or_else(|| {
@@ -42,10 +42,7 @@ pub fn resolve<'d>(
         })?;
         return Ok(Named { field: open(field)?, path: Vec::new(), implied: Some(implied) });
     }
-    let Some((field, rest)) = longest_prefix(name, dataset) else {
-        return Err(Error::invalid(format!("unknown field {} in the filter", shown(name)))
-            .hint(format!("Fields that can be filtered on: {}.", open_fields(dataset))));
-    };
+    let Some((field, rest)) = longest_prefix(name, dataset) else { return known(dataset, name).map(whole) };
     let field = open(field)?;
     if !matches!(field.ty.class, Class::Json | Class::Jsonb) {
         return Err(Error::invalid(format!(
@@ -57,6 +54,19 @@ pub fn resolve<'d>(
         .hint("Only fields of type json and jsonb are reached by path."));
     }
     Ok(Named { field, path: keys(rest, name, is_secret_key)?, implied: None })
+}
+
+fn whole(field: &Field) -> Named<'_> {
+    Named { field, path: Vec::new(), implied: None }
+}
+
+/// The field of exactly this name: 22023 where there is none, 42501 for a barred one.
+pub fn known<'d>(dataset: &'d Dataset, name: &str) -> Result<&'d Field> {
+    let field = dataset.field(name).ok_or_else(|| {
+        Error::invalid(format!("unknown field {} in the filter", shown(name)))
+            .hint(format!("Fields that can be filtered on: {}.", open_fields(dataset)))
+    })?;
+    open(field)
 }
 
 /// The keys of a path, `name` being how it was typed as a whole.

@@ -1,0 +1,77 @@
+//! All files of a job in one ZIP archive (option `archive`). Made of the complete spools, so no snapshot is held.
+
+use super::making::{Moment, LONGEST_STEM};
+use crate::error::{Error, Kind, Result};
+use crate::job::product::{File, Product, ARCHIVE_TYPE};
+use crate::pg::wait;
+use crate::request::slug;
+use crate::settings;
+use crate::sink::{Packing, Spool};
+use chrono::{Datelike, Timelike};
+use std::io::Write;
+use zip::result::ZipError;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
+
+/// Puts the files that were made into one. `title` names it; what is reproducible has no date.
+pub fn archive(product: &mut Product, title: &str, reproducible: bool) -> Result<()> {
+    let moment = Moment::at(product.as_of);
+    let spool = Spool::create(&settings::spool_directory()?, Packing::None)?;
+    let mut zip = ZipWriter::new_stream(spool);
+    let mut parts = Vec::new();
+    let mut chunk = Vec::new();
+    for file in std::mem::take(&mut product.files) {
+        let Some(mut spooled) = file.spooled else { continue };
+        // Workbooks are archives themselves.
+        let method =
+            if file.ending == "xlsx" { CompressionMethod::Stored } else { CompressionMethod::Deflated };
+        let mut options = SimpleFileOptions::default()
+            .compression_method(method)
+            .large_file(spooled.bytes >= u64::from(u32::MAX));
+        if !reproducible {
+            options = options.last_modified_time(date(&moment));
+        }
+        zip.start_file(format!("{}.{}", file.stem, file.ending), options).map_err(failed)?;
+        while spooled.next(&mut chunk)?.is_some() {
+            wait::interrupted()?;
+            zip.write_all(&chunk)?;
+        }
+        parts.extend(file.parts);
+    }
+    let stem = slug(title, LONGEST_STEM);
+    let spool = zip.finish().map_err(failed)?.into_inner();
+    product.files = vec![File {
+        name: moment.file_name(&stem, ENDING),
+        stem,
+        ending: ENDING.to_owned(),
+        media_type: ARCHIVE_TYPE,
+        spooled: Some(spool.finish()?),
+        parts,
+    }];
+    Ok(())
+}
+
+const ENDING: &str = "zip";
+
+/// In UTC; the format knows years from 1980 to 2107.
+fn date(moment: &Moment) -> zip::DateTime {
+    let utc = &moment.utc;
+    let year = u16::try_from(utc.year()).unwrap_or_default();
+    let part = |value: u32| value as u8;
+    zip::DateTime::from_date_and_time(
+        year,
+        part(utc.month()),
+        part(utc.day()),
+        part(utc.hour()),
+        part(utc.minute()),
+        part(utc.second()),
+    )
+    .unwrap_or_default()
+}
+
+fn failed(error: ZipError) -> Error {
+    match error {
+        ZipError::Io(error) => error.into(),
+        _ => Error::new(Kind::Internal, "the archive library refuses a file"),
+    }
+}

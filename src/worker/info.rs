@@ -1,0 +1,82 @@
+//! What the `Export info` sheet says: what this file is, for whoever finds it later.
+
+use super::making::Moment;
+use super::produce::Task;
+use crate::encode::{Info, Properties};
+use crate::pg::identity;
+use crate::source::part::Part;
+
+/// Of a file of these parts, each with the rows that were read. Nothing that names the run or follows from its moment is told
+/// where the export is to be reproducible. `failed`: what was to be in the file and is not, with the reason.
+pub fn of(
+    task: &Task<'_>,
+    parts: &[(&Part, u64)],
+    failed: &[(String, String)],
+    moment: &Moment,
+    reproducible: bool,
+) -> Info {
+    let mut told = Told { entries: Vec::new(), reproducible };
+    let run = !reproducible;
+    told.add("Requested by", identity::role_name(task.role));
+    told.add("Actor", task.context.actor.clone());
+    told.add("Tenant", task.context.tenant.clone());
+    told.add("Job", run.then(|| task.job.to_owned()));
+    told.add("Requested at", run.then(|| task.context.asked_at.clone()));
+    told.add("As of", run.then(|| moment.in_full()));
+    told.add("WAL position", run.then(|| moment.wal_position.clone()));
+    told.add("Reason", task.asked.reason.clone());
+    told.add("Anonymised", yes(task.asked.anonymise));
+    told.add("All tenants", yes(task.asked.all_tenants));
+    for (part, rows) in parts {
+        told.part(part, *rows);
+    }
+    for (title, reason) in failed {
+        told.add("Failed", Some(format!("{title}: {reason}")));
+    }
+    let properties = Properties {
+        title: parts.first().map(|(part, _)| part.loaded.dataset.title.clone()).unwrap_or_default(),
+        subject: if run { task.job.to_owned() } else { String::new() },
+        created: if run { moment.as_of } else { 0 },
+    };
+    Info { properties, entries: told.entries }
+}
+
+struct Told {
+    entries: Vec<(String, String)>,
+    reproducible: bool,
+}
+
+impl Told {
+    fn add(&mut self, name: &str, value: Option<String>) {
+        if let Some(value) = value {
+            self.entries.push((name.to_owned(), value));
+        }
+    }
+
+    fn part(&mut self, part: &Part, rows: u64) {
+        let (asked, bounds) = (&part.asked, &part.context.bounds);
+        self.add("Dataset", Some(asked.dataset.clone()));
+        self.add("Rows", Some(rows.to_string()));
+        let fields: Vec<&str> = part.plan.columns.iter().map(|column| column.name.as_str()).collect();
+        self.add("Fields", Some(fields.join(", ")));
+        self.add("Period", asked.period.clone());
+        self.add("Period field", asked.period_field.clone());
+        // The ends of a rolling period are moments of asking.
+        let fixed = !self.reproducible || asked.period.is_none();
+        self.add("From", bounds.from.as_ref().filter(|_| fixed).map(|from| from.instant.clone()));
+        self.add("Before", bounds.until.as_ref().filter(|_| fixed).map(|until| until.instant.clone()));
+        self.add("Since", bounds.since.as_ref().map(|since| since.instant.clone()));
+        self.add("Filter", asked.filter.as_ref().map(ToString::to_string));
+        self.add(
+            "Includes disabled",
+            asked.include_disabled.map(|yes| if yes { "yes" } else { "no" }.to_owned()),
+        );
+        for (field, reason) in &part.plan.left_out {
+            self.add("Left out", Some(format!("{field}: {reason}")));
+        }
+    }
+}
+
+fn yes(value: bool) -> Option<String> {
+    value.then(|| "yes".to_owned())
+}

@@ -1,0 +1,240 @@
+//! One file of an export: the rows of a dataset, or of several in one workbook, read and encoded into a spool.
+
+use super::info;
+use super::produce::Task;
+use crate::decode::Shape;
+use crate::encode::{encoder, Compression, Encoder, Format, Options, Setup, Tally};
+use crate::error::{Error, Kind, Result};
+use crate::job::product::{File, FilePart};
+use crate::job::Stage;
+use crate::pg::identity::{self, Reader};
+use crate::pg::report::Failure;
+use crate::pg::{progress, query, wait, xact};
+use crate::request::{file_stem, slug, Stamp};
+use crate::room;
+use crate::settings;
+use crate::sink::{Packing, Spool};
+use crate::source::ceiling::Ceiling;
+use crate::source::part::Part;
+use crate::tenant_key;
+use chrono::{DateTime, Datelike, SecondsFormat, Timelike, Utc};
+use std::io::Write;
+use std::ops::ControlFlow;
+
+/// Characters of a title in a file's name: with the moment and an ending it is short enough for every system.
+pub const LONGEST_STEM: usize = 60;
+
+/// How much is encoded before it goes to the spool.
+const BATCH: usize = 64 * 1024;
+
+/// When the data was as it is in the files.
+pub struct Moment {
+    /// Microseconds since 2000-01-01 UTC.
+    pub as_of: i64,
+    pub utc: DateTime<Utc>,
+    pub wal_position: String,
+}
+
+impl Moment {
+    /// Of the snapshot that was taken just before.
+    pub fn of_snapshot() -> Moment {
+        Moment { wal_position: xact::wal_position(), ..Moment::at(xact::statement_time()) }
+    }
+
+    /// Microseconds since 2000-01-01 UTC.
+    pub fn at(as_of: i64) -> Moment {
+        const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
+        let utc = DateTime::from_timestamp_micros(as_of + POSTGRES_EPOCH).unwrap_or_default();
+        Moment { as_of, utc, wal_position: String::new() }
+    }
+
+    pub fn in_full(&self) -> String {
+        self.utc.to_rfc3339_opts(SecondsFormat::Micros, true)
+    }
+
+    /// `users-20261121-080230.csv`.
+    pub fn file_name(&self, stem: &str, ending: &str) -> String {
+        let stamp = Stamp {
+            year: self.utc.year(),
+            month: self.utc.month() as u8,
+            day: self.utc.day() as u8,
+            hour: self.utc.hour() as u8,
+            minute: self.utc.minute() as u8,
+            second: self.utc.second() as u8,
+        };
+        format!("{}.{ending}", file_stem(stem, &stamp))
+    }
+}
+
+/// What all files of a job share.
+pub struct Making<'a> {
+    pub task: &'a Task<'a>,
+    pub reader: &'a Reader<'a>,
+    pub format: Format,
+    pub options: &'a Options,
+    pub moment: &'a Moment,
+    /// Rows of the files that are complete.
+    pub rows: u64,
+}
+
+/// A dataset of the job and its place among them, from 1; the first is the one that was asked for.
+#[derive(Clone, Copy)]
+pub struct Member<'a> {
+    pub part: &'a Part,
+    pub place: usize,
+}
+
+/// How it ended, if not with an error of the whole job.
+pub enum Made {
+    File(Box<File>),
+    /// There are more rows than leave without approval.
+    Unapproved,
+    /// The companion at this index could not be read.
+    Failed(usize, Failure),
+}
+
+impl Making<'_> {
+    /// Makes one file of these, the first of which decides about its name. `failed`: companions that were to be in it, with the
+    /// reasons.
+    pub fn file(&mut self, members: &[Member<'_>], failed: &[(String, String)]) -> Result<Made> {
+        let Some(first) = members.first() else {
+            return Err(Error::new(Kind::Internal, "a file of no dataset"));
+        };
+        let directory = settings::spool_directory()?;
+        let mut spool = Spool::create(&directory, self.packing())?;
+        let title = &first.part.loaded.dataset.title;
+        let setup = Setup { title: title.clone(), time_zone: self.task.context.time_zone.clone() };
+        let mut encoder = encoder(self.format, self.options, &first.part.plan.columns, setup)?;
+        let mut buffer = Vec::with_capacity(BATCH * 2);
+        encoder.begin(&mut buffer)?;
+        let mut read: Vec<(&Part, u64)> = Vec::new();
+        let mut tallies: Vec<Tally> = Vec::new();
+        for (index, member) in members.iter().enumerate() {
+            let rows = if index == 0 {
+                self.rows_of(*member, encoder.as_mut(), &mut buffer, &mut spool)?
+            } else {
+                let plan = &member.part.plan;
+                // What a companion's source breaks is the companion's failure.
+                let tally = &mut tallies;
+                let attempt = xact::attempt(|| {
+                    tally.push(encoder.part(
+                        &member.part.loaded.dataset.title,
+                        &plan.columns,
+                        &mut buffer,
+                    )?);
+                    self.rows_of(*member, encoder.as_mut(), &mut buffer, &mut spool)
+                });
+                match survivable(attempt)? {
+                    Ok(rows) => rows,
+                    Err(failure) => return Ok(Made::Failed(index, failure)),
+                }
+            };
+            let Some(rows) = rows else { return Ok(Made::Unapproved) };
+            read.push((member.part, rows));
+        }
+        spool.write_all(&buffer)?;
+        let info = info::of(self.task, &read, failed, self.moment, self.options.reproducible);
+        tallies.push(encoder.finish(&info, &mut spool)?);
+        let file =
+            File { spooled: Some(spool.finish()?), parts: parts(&read, &tallies)?, ..self.empty(title) };
+        self.rows += file.rows();
+        Ok(Made::File(Box::new(file)))
+    }
+
+    /// Reads one dataset; the number of rows. None: it was left at the first row that needs approval. So nothing is counted
+    /// beforehand, and the answer is exact also where a source gives other rows each time it is read.
+    fn rows_of(
+        &self,
+        member: Member<'_>,
+        encoder: &mut dyn Encoder,
+        buffer: &mut Vec<u8>,
+        spool: &mut Spool,
+    ) -> Result<Option<u64>> {
+        let (part, is_main) = (member.part, member.place == 1);
+        let plan = &part.plan;
+        let key =
+            if plan.pseudonymises() { Some(tenant_key::of(part.context.tenant.as_deref())?) } else { None };
+        let mut shield = plan.shield(key);
+        // The approval is about the dataset that was asked for.
+        let ceiling = Ceiling::of(&part.loaded.dataset, is_main && self.task.approved);
+        let (mut rows, mut admitted) = (0u64, true);
+        progress::part(member.place);
+        progress::stage(Stage::Reading);
+        identity::as_requester(self.reader, || {
+            query::for_each_row(&plan.sql, &plan.params, self.format == Format::Xlsx, &mut |cells| {
+                rows += 1;
+                if !ceiling.admits(rows)? {
+                    admitted = false;
+                    return Ok(ControlFlow::Break(()));
+                }
+                shield.apply(cells, &mut |cells| encoder.row(cells, buffer))?;
+                if buffer.len() >= BATCH {
+                    spool.write_all(buffer)?;
+                    room::reuse(buffer);
+                }
+                if rows.is_multiple_of(1024) {
+                    wait::interrupted()?;
+                    progress::rows(self.rows + rows);
+                }
+                Ok(ControlFlow::Continue(()))
+            })
+        })?;
+        if !admitted && !is_main {
+            return Err(ceiling.needs_approval());
+        }
+        progress::rows(self.rows + rows);
+        Ok(admitted.then_some(rows))
+    }
+
+    /// Workbooks are compressed as they are; text is unless it is asked for in gzip, or goes into an archive.
+    fn packing(&self) -> Packing {
+        match (self.format, self.options.compression) {
+            (_, Some(Compression::Gzip)) => Packing::Gzip,
+            (Format::Xlsx, None) => Packing::None,
+            _ if self.options.archive.is_some() => Packing::None,
+            (Format::Csv | Format::Ndjson | Format::Json, None) => Packing::Lz4,
+        }
+    }
+
+    /// A file of this title without anything in it.
+    pub fn empty(&self, title: &str) -> File {
+        let packed = self.options.compression.is_some();
+        File {
+            stem: slug(title, LONGEST_STEM),
+            ending: format!("{}{}", self.format.extension(), if packed { ".gz" } else { "" }),
+            name: String::new(),
+            media_type: if packed { "application/gzip" } else { self.format.media_type() },
+            spooled: None,
+            parts: Vec::new(),
+        }
+    }
+}
+
+/// A failure that the rest of the job survives: any but a cancel request or a time limit, which is about the whole job.
+pub fn survivable<T>(attempt: std::result::Result<T, Failure>) -> Result<std::result::Result<T, Failure>> {
+    match attempt {
+        Err(failure) if failure.sqlstate() == "57014" => Err(failure.into_error()),
+        outcome => Ok(outcome),
+    }
+}
+
+/// What is in the file, after a look whether all that was read is. The tallies count from the file's beginning.
+fn parts(read: &[(&Part, u64)], tallies: &[Tally]) -> Result<Vec<FilePart>> {
+    let mut before = Tally::default();
+    let mut parts = Vec::with_capacity(read.len());
+    for ((part, rows), tally) in read.iter().zip(tallies) {
+        let written = tally.rows - before.rows;
+        if written != *rows {
+            return Err(Error::new(Kind::Internal, format!("{rows} rows were read and {written} written")));
+        }
+        let plan = &part.plan;
+        parts.push(FilePart {
+            dataset: part.loaded.dataset.name.clone(),
+            fields: plan.columns.iter().map(|column| column.name.clone()).collect(),
+            rows: written,
+            shape: Shape::new(&plan.columns, plan.key, tally.sheets - before.sheets),
+        });
+        before = *tally;
+    }
+    Ok(parts)
+}
