@@ -242,10 +242,10 @@ fn a_tenant_has_so_many_jobs_of_a_dataset() {
     (1..=3).for_each(|n| drop(text(&mut other, &ask(n)).unwrap()));
     refused(&mut other, &ask(4), "53400", "\"users\"", "");
     superuser
-        .batch_execute(&format!(
+        .batch_execute(
             "SELECT acct_export_register('user', 'app.users', 'id', tenant_column => 'tenant_id');
-             SELECT acct_export_set_policy('user', max_active => 1)"
-        ))
+             SELECT acct_export_set_policy('user', max_active => 1)",
+        )
         .unwrap();
     text(&mut one, "SELECT acct_export_start('user')::text");
     refused(&mut one, "SELECT acct_export_start('user', 'csv')::text", "53400", "\"user\"", "");

@@ -36,7 +36,10 @@ fn more_rows_than_may_leave_wait_for_a_second_person() {
     assert!(error.detail.unwrap().contains(&job));
 
     // Who may approve sees what is asked for.
-    assert_eq!(column(&mut approver, "SELECT job_id::text FROM acct_export_jobs"), [job.clone()]);
+    assert_eq!(
+        column(&mut approver, "SELECT job_id::text FROM acct_export_jobs"),
+        std::slice::from_ref(&job)
+    );
     let asked = text(&mut approver, &format!("SELECT acct_export_job('{job}')->'request'->>'reason'"));
     assert_eq!(asked.as_deref(), Some("yearly review"));
     approver.batch_execute(&format!("SELECT acct_export_approve('{job}', 'ticket 17')")).unwrap();
@@ -160,7 +163,7 @@ fn two_approvers_at_once_approve_once() {
     assert_eq!(late.join().unwrap().sqlstate, "55000");
     wait_for_job(&mut scene.requester(), &job);
     let events = "SELECT role FROM acct_export_audit WHERE event = 'user.bulk_export.approved'";
-    assert_eq!(column(&mut superuser, events), [scene.officer.clone()]);
+    assert_eq!(column(&mut superuser, events), std::slice::from_ref(&scene.officer));
 }
 
 #[test]

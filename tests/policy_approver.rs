@@ -130,7 +130,7 @@ fn never_the_same_actor() {
     let listed = "SELECT job_id::text FROM acct_export_jobs";
     assert_eq!(column(&mut approver, listed), Vec::<String>::new());
     approver.batch_execute("SET app.user_id = 'otto'").unwrap();
-    assert_eq!(column(&mut approver, listed), [job.clone()]);
+    assert_eq!(column(&mut approver, listed), std::slice::from_ref(&job));
     approver.batch_execute(&approve(&job)).unwrap();
     // Without actors the roles tell.
     let job = scene.waiting();
