@@ -39,8 +39,8 @@ COMMENT ON FUNCTION account_api.http(text) IS 'the SQLSTATE by which PostgREST a
 
 CREATE FUNCTION account_api.user_export_jobs(
     format text DEFAULT 'xlsx', period text DEFAULT NULL, start_date date DEFAULT NULL, end_date date DEFAULT NULL,
-    filter jsonb DEFAULT NULL, fields text[] DEFAULT NULL, anonymise boolean DEFAULT false, reason text DEFAULT NULL,
-    options jsonb DEFAULT '{}'
+    filter jsonb DEFAULT NULL, fields text[] DEFAULT NULL, include text[] DEFAULT NULL, anonymise boolean DEFAULT false,
+    reason text DEFAULT NULL, options jsonb DEFAULT '{}'
 ) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
@@ -48,7 +48,7 @@ DECLARE
     told text; detail text; hint text;
 BEGIN
     job := public.acct_export_start('users', format, period, start_date, end_date, filter => filter, fields => fields,
-                                    anonymise => anonymise, reason => reason, options => options);
+                                    include => include, anonymise => anonymise, reason => reason, options => options);
     PERFORM pg_catalog.set_config('response.status', '202', true),
             pg_catalog.set_config('response.headers', pg_catalog.json_build_array(
                 pg_catalog.json_build_object('Location', '/rpc/user_export_job?job=' || job))::text, true);

@@ -71,6 +71,10 @@ BEGIN
             USING HINT = pg_catalog.format('SELECT acct_export_approve(%L) approves it, by somebody whom the dataset''s policy names; acct_export_cancel gives it up.', job);
         RETURN;
     END IF;
+    IF state.status = 'completed_with_errors' THEN
+        RAISE WARNING '%', state.error
+            USING ERRCODE = state.error_code, DETAIL = pg_catalog.format('%s: the other files of export job %s are there.', state.message, job);
+    END IF;
     IF state.status NOT IN ('completed', 'completed_with_errors') THEN
         RAISE EXCEPTION '%', coalesce(state.error, state.message)
             USING ERRCODE = coalesce(state.error_code, 'query_canceled'), DETAIL = pg_catalog.format('Export job %s is %s.', job, state.status);

@@ -235,3 +235,21 @@ fn policies_of_companions_hold() {
         format!("SELECT acct_export_start('users', 'csv', include => '{{events}}', options => '{options}')");
     refused(&mut client, &sql, "42501", "masked", "");
 }
+
+/// In psql the error is seen as well.
+#[test]
+fn people_in_psql_are_warned() {
+    let app = Companions::create();
+    let login = &app.0.login;
+    let script = format!(
+        "SET app.tenant_id = '{}'; CALL acct_export_run('users', 'csv', include => '{{breaking}}');",
+        app.0.tenants[0]
+    );
+    let output = common::shared().psql(&["-d", &app.0.db, "-U", login, "-v", "VERBOSITY=verbose"], &script);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{told}");
+    assert!(
+        told.contains("WARNING:  22012: ") && told.contains("Odd shares export failed: the other files"),
+        "{told}"
+    );
+}

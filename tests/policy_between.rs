@@ -134,6 +134,8 @@ fn what_was_counted_is_what_leaves() {
     refused(&mut requester, "SELECT acct_export_ndjson('users')", "42501", "3 rows", "acct_export_start");
     let exported = "SELECT count(*)::text FROM acct_export_audit WHERE event = 'user.bulk_export'";
     assert_eq!(text(&mut scene.app.superuser(), exported).as_deref(), Some("1"));
+    // The worker is to find it free.
+    requester.batch_execute("SELECT pg_advisory_unlock_all()").unwrap();
     let job = start(&mut requester, "'users', 'csv'");
     wait_until(Duration::from_secs(20), "three rows leave, or the job waits", || {
         let row = status(&mut requester, &job);

@@ -45,7 +45,7 @@ fn it_shows_what_the_export_would_hold() {
     assert!(shown["barred"]["password_hash"].as_str().unwrap().contains("secret"), "{shown}");
     assert_eq!(
         shown["scope"],
-        json!({ "role": role, "tenant": null, "all_tenants": false, "row_security": [] })
+        json!({ "role": role, "tenant": null, "all_tenants": false, "row_security": [], "companions": [] })
     );
     assert_eq!(
         shown["sample"][0],
