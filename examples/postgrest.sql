@@ -42,7 +42,7 @@ CREATE FUNCTION account_api.user_export_jobs(
     filter jsonb DEFAULT NULL, fields text[] DEFAULT NULL, include text[] DEFAULT NULL, anonymise boolean DEFAULT false,
     reason text DEFAULT NULL, options jsonb DEFAULT '{}'
 ) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE AS $$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     job uuid;
     told text; detail text; hint text;
@@ -61,7 +61,7 @@ $$;
 COMMENT ON FUNCTION account_api.user_export_jobs IS 'POST: asks for an export of the tenant''s users';
 
 CREATE FUNCTION account_api.user_export_job(job uuid) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE AS $$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     told text; hint text;
 BEGIN
@@ -79,7 +79,7 @@ CREATE DOMAIN account_api."*/*" AS bytea;
 COMMENT ON DOMAIN account_api."*/*" IS 'PostgREST''s handler of any media type';
 
 CREATE FUNCTION account_api.user_export_file(job uuid, file integer DEFAULT 1) RETURNS account_api."*/*"
-LANGUAGE plpgsql VOLATILE AS $$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     content bytea;
     stored jsonb;

@@ -248,3 +248,13 @@ fn json_paths() {
         }
     }
 }
+
+/// `json` keeps a NUL as an escape; `jsonb` has none, and its error would quote what stands before it.
+#[test]
+fn a_nul_in_a_list_of_json_is_compared_too() {
+    let mut client =
+        requester("id int PRIMARY KEY, items json[], n int", r#"(1, ARRAY['"a\u0000b"'::json], 1)"#);
+    let before = completed(&mut client, "'t', 'ndjson', fields => '{id,items}'");
+    let after = completed(&mut client, "'t', 'csv', fields => '{id,items}'");
+    assert_eq!(diff(&mut client, &before, &after), []);
+}

@@ -82,7 +82,12 @@ pub fn load_for_reading(name: &str) -> Result<Loaded> {
             &[name.into()],
         )
     })?;
-    if let Some(source) = source.flatten() {
+    // To whom a list of the others would be shown is not known here.
+    let source = source.ok_or_else(|| {
+        Error::invalid(format!("dataset \"{name}\" is not registered any more"))
+            .hint("acct_export_datasets lists the datasets.")
+    })?;
+    if let Some(source) = source {
         lineage::hold(source)?;
     }
     load(name)

@@ -194,8 +194,13 @@ pub fn unregister(dataset: Option<&str>) -> Result<()> {
     }
     may_write()?;
     policy::tell_of_end(dataset)?;
+    // Who takes the name next does not ride along with what this one rode along with.
+    let leave = "UPDATE acct_export.dataset SET companions = array_remove(companions, $1) WHERE $1 = ANY (companions)";
     let forget = "DELETE FROM acct_export.dataset WHERE dataset = $1";
-    identity::as_owner(|| sql::run(forget, &[dataset.into()])).map(drop)
+    identity::as_owner(|| {
+        sql::run(leave, &[dataset.into()])?;
+        sql::run(forget, &[dataset.into()]).map(drop)
+    })
 }
 
 /// Whether the dataset exists; 42501 where the caller is not the owner of its source.

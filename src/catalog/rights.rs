@@ -175,19 +175,19 @@ SELECT jsonb_build_object('source', (SELECT c.oid::bigint FROM pg_class c WHERE 
                           'required_roles', d.required_roles, 'authorize', d.authorize)
   FROM acct_export.dataset d WHERE d.dataset = $1";
 
-/// Whether the caller may read a finished file now: the roles, SELECT on its fields, the dataset's function (42501). A
-/// dataset that was unregistered since asks for nothing more.
-pub fn at_download(dataset: &str, fields: &[String], asked: &Asked) -> Result<()> {
+/// Whether the caller may read a finished file now: the roles, SELECT on its fields, the dataset's function (42501). Of a
+/// dataset that was unregistered since, SELECT on the relation that it was.
+pub fn at_download(dataset: &str, source: u32, fields: &[String], asked: &Asked) -> Result<()> {
     if asked.all_tenants && !identity::bypasses_row_security(identity::current_user()) {
         return Err(Error::denied("a file of all tenants is for roles that bypass row security")
             .hint("Export your own tenant."));
     }
     let registered: Option<Registered> = identity::as_owner(|| sql::document(REGISTERED, &[dataset.into()]))?;
-    let Some(registered) = registered else { return Ok(()) };
     let caller = identity::current_user();
+    let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
+    let Some(registered) = registered else { return select_on(dataset, source, caller, &fields) };
     holds(caller, dataset, &registered.required_roles)?;
     if let Some(source) = registered.source {
-        let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
         select_on(dataset, source, caller, &fields)?;
     }
     let reader = identity::Reader { role: caller, own_session: false, settings: &[] };

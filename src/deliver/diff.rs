@@ -10,7 +10,7 @@ use crate::job::product::ARCHIVE_TYPE;
 use crate::pg::zone::Zone;
 use crate::pg::{identity, report, sql};
 use crate::request::Asked;
-use crate::source::plan;
+use crate::source::{plan, storable};
 use serde::Deserialize;
 
 /// How the audit trail names this way of reading.
@@ -210,6 +210,8 @@ impl Both {
             cells.push(b'}');
             let cells = String::from_utf8(cells)
                 .map_err(|_| Error::new(ErrorKind::Internal, "a value of an export is not UTF-8"))?;
+            // The server would quote what it cannot hold.
+            let cells = storable(&cells).into_owned();
             let key = self.row.get_mut(self.key).and_then(Option::take);
             return Ok(Some(Compared { key, later: self.sides.len() == 1, place: self.place, cells }));
         }

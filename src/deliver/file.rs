@@ -33,7 +33,8 @@ pub struct File {
 #[derive(Debug, Deserialize)]
 pub struct FilePart {
     pub dataset: String,
-    pub fields: Vec<String>,
+    source: u32,
+    fields: Vec<String>,
     pub shape: Shape,
 }
 
@@ -84,10 +85,10 @@ pub(super) fn find(job: Option<&str>, file: Option<i32>, way: &str) -> Result<Fi
 /// The rights on each dataset that is in the file, as they are now.
 fn may_read(part: &FilePart, seen: &manage::Seen) -> Result<()> {
     if part.dataset == seen.dataset {
-        return rights::at_download(&part.dataset, &part.fields, &seen.request);
+        return rights::at_download(&part.dataset, part.source, &part.fields, &seen.request);
     }
     let companion = companions::companion(&seen.request, &part.dataset)?;
-    rights::at_download(&part.dataset, &part.fields, &companion.asked)
+    rights::at_download(&part.dataset, part.source, &part.fields, &companion.asked)
 }
 
 fn state(message: String) -> Error {

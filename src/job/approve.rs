@@ -3,6 +3,7 @@
 //! The worker finds that out by reading, and keeps nothing; an approved job is queued again and read anew, with all rights checked
 //! anew. An approval is for one job, whatever the number of its rows then.
 
+use super::create;
 use super::status::{given, is_of_tenant, is_visible, not_found, notify};
 use crate::audit::denied::{self, Attempt};
 use crate::audit::{self, By};
@@ -23,13 +24,14 @@ struct Job {
     tenant: Option<String>,
     /// Of the dataset as it is now; empty where it needs no approval any more, or is none.
     approver_roles: Vec<String>,
+    max_active: Option<u64>,
     is_over: bool,
 }
 
 const LOOK: &str = "
 SELECT jsonb_build_object('status', j.status, 'dataset', j.dataset, 'requested_by', j.requested_by::bigint,
            'requested_login', j.requested_login::bigint, 'requested_role', j.requested_role, 'actor', j.actor, 'tenant', j.tenant,
-           'approver_roles', coalesce(d.approver_roles, '{}'), 'is_over', coalesce(j.expires_at <= clock_timestamp(), false))
+           'approver_roles', coalesce(d.approver_roles, '{}'), 'max_active', d.max_active, 'is_over', coalesce(j.expires_at <= clock_timestamp(), false))
   FROM acct_export.job j LEFT JOIN acct_export.dataset d ON d.dataset = j.dataset
  WHERE j.id = $1::uuid";
 
@@ -94,7 +96,7 @@ pub fn may_approve(job: &str) -> Result<bool> {
 }
 
 /// `acct_export_approve`. P0002 for a job that the caller neither sees nor may approve, 42501 for one who is no approver or asked
-/// for it, 55000 for a job in another state.
+/// for it, 55000 for a job in another state, 53400 while as many are active as the policy allows.
 pub fn approve(job: Option<&str>, note: Option<&str>) -> Result<()> {
     let job = given(job)?;
     let found = look(job)?.ok_or_else(|| not_found(job))?;
@@ -127,6 +129,7 @@ pub fn approve(job: Option<&str>, note: Option<&str>) -> Result<()> {
     let detail =
         json!({ "note": note, "requested_by": found.requested_role, "requesting_actor": found.actor });
     identity::as_owner(|| {
+        create::within_policy(&found.dataset, found.tenant.as_deref(), found.max_active)?;
         audit::record_by(audit::APPROVED, job, &by, detail)?;
         notify(job, "queued")
     })

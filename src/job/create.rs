@@ -62,7 +62,7 @@ pub fn create(asked: &Asked, context: &Context, policy: &Policy, titles: &[Strin
             )?;
             if let Some(job) = job {
                 within_limit(role)?;
-                within_policy(asked, context, policy)?;
+                within_policy(&asked.dataset, context.tenant.as_deref(), policy.max_active)?;
                 audit::record(audit::REQUESTED, &job, serde_json::json!({ "request": asked }))?;
                 super::status::notify(&job, "queued")?;
                 return Ok(job);
@@ -99,18 +99,18 @@ fn within_limit(role: u32) -> Result<()> {
     .hint("Wait until some have ended, or cancel them with acct_export_cancel; acct_export.max_active_per_role is for superusers to raise."))
 }
 
-/// The same for the jobs that the dataset's policy lets one tenant have.
-fn within_policy(asked: &Asked, context: &Context, policy: &Policy) -> Result<()> {
-    let Some(limit) = policy.max_active else { return Ok(()) };
-    let keys = [Key::Text(&asked.dataset), Key::Text(context.tenant.as_deref().unwrap_or_default())];
+/// The same for the jobs that the dataset's policy lets one tenant have; also asked when one is approved, which did not count
+/// while it waited.
+pub(super) fn within_policy(dataset: &str, tenant: Option<&str>, max_active: Option<u64>) -> Result<()> {
+    let Some(limit) = max_active else { return Ok(()) };
+    let keys = [Key::Text(dataset), Key::Text(tenant.unwrap_or_default())];
     if count::jobs(c"job_active_tenant", &keys, limit + 1) <= limit {
         return Ok(());
     }
     Err(Error::new(
         Kind::ConfigurationLimitExceeded,
         format!(
-            "dataset \"{}\" has {limit} exports of this tenant queued or running, as many as its policy allows",
-            asked.dataset
+            "dataset \"{dataset}\" has {limit} exports of this tenant queued or running, as many as its policy allows"
         ),
     )
     .hint("Wait until some have ended, or cancel them with acct_export_cancel."))

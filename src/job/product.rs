@@ -37,6 +37,8 @@ pub struct File {
 #[derive(Debug, Serialize)]
 pub struct FilePart {
     pub dataset: String,
+    /// Oid of the relation that it was.
+    pub source: u32,
     pub fields: Vec<String>,
     pub rows: u64,
     pub shape: Shape,

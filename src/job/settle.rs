@@ -99,6 +99,18 @@ fn event(job: &Claimed, product: &Product, files: Vec<Value>) -> Value {
     })
 }
 
+/// 57014 if somebody asked to cancel the job. As the owner.
+pub fn still_wanted(job: &Claimed) -> Result<()> {
+    let cancelled = sql::text(
+        "SELECT 'x' FROM acct_export.job WHERE id = $1::uuid AND cancel_requested",
+        &[(&job.id).into()],
+    )?;
+    match cancelled {
+        None => Ok(()),
+        Some(_) => Err(Error::new(Kind::QueryCanceled, "canceling statement due to user request")),
+    }
+}
+
 /// Locks the job's row; 57014 if somebody asked to cancel it meanwhile.
 fn still_ours(job: &Claimed) -> Result<()> {
     let state: Option<(String, bool, i64)> = sql::change(LOCK, &[(&job.id).into()])?;

@@ -73,13 +73,18 @@ struct Switched {
 }
 
 impl Switched {
-    fn to(user: pg_sys::Oid, flags: u32) -> Self {
+    /// What is put back is what is now.
+    fn from_here() -> Self {
         let mut saved = Switched { user: pg_sys::InvalidOid, context: 0 };
-        // SAFETY: the pair is read and set as the server's own SECURITY DEFINER code does (fmgr.c).
-        unsafe {
-            pg_sys::GetUserIdAndSecContext(&mut saved.user, &mut saved.context);
-            pg_sys::SetUserIdAndSecContext(user, saved.context | flags as i32);
-        }
+        // SAFETY: fills the pair.
+        unsafe { pg_sys::GetUserIdAndSecContext(&mut saved.user, &mut saved.context) };
+        saved
+    }
+
+    fn to(user: pg_sys::Oid, flags: u32) -> Self {
+        let saved = Switched::from_here();
+        // SAFETY: the pair is set as the server's own SECURITY DEFINER code does (fmgr.c).
+        unsafe { pg_sys::SetUserIdAndSecContext(user, saved.context | flags as i32) };
         saved
     }
 }
@@ -100,6 +105,24 @@ pub fn as_owner<T>(body: impl FnOnce() -> T) -> T {
     body()
 }
 
+/// Puts the session user of a worker back: the server does so only where the process has connected under a name
+/// (assign_session_authorization, variable.c).
+struct Session(pg_sys::Oid);
+
+impl Session {
+    fn from_here() -> Self {
+        // SAFETY: reads a backend variable.
+        Session(unsafe { pg_sys::GetSessionUserId() })
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // SAFETY: assigns backend variables; the look-up for a superuser is one of the syscache.
+        unsafe { pg_sys::SetSessionAuthorization(self.0, pg_sys::superuser_arg(self.0)) };
+    }
+}
+
 /// How a read is set up.
 pub struct Reader<'a> {
     /// Role whose rights and row security hold.
@@ -114,6 +137,8 @@ pub struct Reader<'a> {
 /// temporary tables fail inside whatever a view calls), read-only, `row_security` on, settings put back. What a
 /// function sets in there is gone afterwards. Found sound on 15.20 with hostile functions.
 pub fn as_requester<T>(reader: &Reader<'_>, body: impl FnOnce() -> T) -> T {
+    // Dropped last: the session user first, which takes the current user along, then that one.
+    let _here = reader.own_session.then(|| (Session::from_here(), Switched::from_here()));
     let scope = Scope::open();
     if reader.own_session {
         if let Some(name) = role_name(reader.role) {

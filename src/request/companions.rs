@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::listing::{listed, shown};
 use super::Asked;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 
 /// The option that holds the selections.
 const OPTION: &str = "companions";
@@ -36,9 +36,20 @@ pub struct Companion {
     pub matched: Option<String>,
 }
 
-/// The names that `options.companions` says something about. 22023 where it is no object.
+/// More companions than these have no selections of their own: each is resolved before anything else is looked at.
+const MOST: usize = 100;
+
+/// The names that `options.companions` says something about. 22023 where it is no object, 54000 where it says too much.
 pub fn described(asked: &Asked) -> Result<Vec<String>> {
-    Ok(selections(asked)?.into_iter().flatten().map(|(name, _)| name.clone()).collect())
+    let Some(selections) = selections(asked)? else { return Ok(Vec::new()) };
+    if selections.len() > MOST {
+        return Err(Error::new(
+            Kind::ProgramLimitExceeded,
+            format!("option \"{OPTION}\" has {} selections, and may have {MOST}", selections.len()),
+        )
+        .hint("Leave out those of companions that are not in include."));
+    }
+    Ok(selections.keys().cloned().collect())
 }
 
 /// Refuses a selection for what is not included (22023): a misspelt name would export all rows.
@@ -54,8 +65,8 @@ pub fn check(asked: &Asked, included: &[String]) -> Result<()> {
 
 /// The request of the companion of this name. 22023 for a selection that has an unknown key or a value of another kind.
 pub fn companion(asked: &Asked, name: &str) -> Result<Companion> {
-    let mut options = asked.options.clone();
-    options.retain(|option, _| !OF_THE_JOB.contains(&option.as_str()));
+    let of_files = asked.options.iter().filter(|(option, _)| !OF_THE_JOB.contains(&option.as_str()));
+    let options = of_files.map(|(option, value)| (option.clone(), value.clone())).collect();
     let mut companion = Companion {
         asked: Asked {
             dataset: name.to_owned(),
@@ -221,5 +232,8 @@ mod tests {
         assert_eq!(error.hint.as_deref(), Some("Companions in include: events."));
         assert_eq!(check(&misspelt, &["evnts".into()]), Ok(()));
         assert_eq!(described(&asked(json!({ "companions": [] }))).unwrap_err().kind.sqlstate(), "22023");
+        let many: Map<String, Value> = (0..=MOST).map(|n| (n.to_string(), json!({}))).collect();
+        let error = described(&asked(json!({ "companions": many }))).unwrap_err();
+        assert_eq!(error.kind.sqlstate(), "54000");
     }
 }

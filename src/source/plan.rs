@@ -87,7 +87,8 @@ impl RowsOf<'_> {
     /// The other plan's parameters come first, so that their numbers hold.
     fn narrow(&self, dataset: &Dataset, narrowing: &mut Where) -> Result<()> {
         let field = filter::comparable(dataset, self.field)?;
-        let key = own_column(self.dataset, &self.dataset.key)?;
+        // Which accounts there are tells of their keys.
+        let key = filter::comparable(self.dataset, &self.dataset.key)?;
         if field.ty.base != key.ty.base {
             return Err(Error::invalid(format!(
                 "field \"{}\" of dataset \"{}\" is of type {} and cannot match the key of dataset \"{}\", which is of type {}",
@@ -98,7 +99,6 @@ impl RowsOf<'_> {
         narrowing.params.clone_from(&self.plan.params);
         narrowing.conditions.push(format!("s.{} IN ({})", quote_ident(&field.name), self.plan.keys_sql));
         narrowing.uses.push(field.name.clone());
-        narrowing.narrowed.insert(field.name.clone());
         Ok(())
     }
 }
@@ -180,6 +180,13 @@ pub fn build(
     };
     if options.order.unwrap_or(default_order) == Order::Key {
         let key = own_column(dataset, &dataset.key)?;
+        if let Some(reason) = &key.barred {
+            return Err(Error::denied(format!(
+                "dataset \"{}\" cannot be exported in the order of its key \"{}\": {reason}",
+                dataset.name, key.name
+            ))
+            .hint("Register the dataset with another key."));
+        }
         let order = format!(" ORDER BY s.{}", quote_ident(&key.name));
         sql.push_str(&order);
         average_sql.push_str(&order);

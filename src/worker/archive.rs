@@ -13,26 +13,36 @@ use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-/// Puts the files that were made into one. `title` names it; what is reproducible has no date.
-pub fn archive(product: &mut Product, title: &str, reproducible: bool) -> Result<()> {
+/// Puts the files that were made into one. `title` names it; what is reproducible has no date. `check` says from time to time
+/// whether to go on.
+pub fn archive(
+    product: &mut Product,
+    title: &str,
+    reproducible: bool,
+    check: &mut dyn FnMut() -> Result<()>,
+) -> Result<()> {
     let moment = Moment::at(product.as_of);
     let spool = Spool::create(&settings::spool_directory()?, Packing::None)?;
     let mut zip = ZipWriter::new_stream(spool);
     let mut parts = Vec::new();
-    let mut chunk = Vec::new();
+    let (mut chunk, mut chunks) = (Vec::new(), 0u64);
     for file in std::mem::take(&mut product.files) {
         let Some(mut spooled) = file.spooled else { continue };
-        // Workbooks are archives themselves.
-        let method =
-            if file.ending == "xlsx" { CompressionMethod::Stored } else { CompressionMethod::Deflated };
+        // Workbooks are compressed themselves, but of what is stored as it is a reader of streams does not find the end.
+        let level = if file.ending == "xlsx" { 1 } else { 6 };
         let mut options = SimpleFileOptions::default()
-            .compression_method(method)
+            .compression_method(CompressionMethod::Deflated)
+            .compression_level(Some(level))
             .large_file(spooled.bytes >= u64::from(u32::MAX));
         if !reproducible {
             options = options.last_modified_time(date(&moment));
         }
         zip.start_file(format!("{}.{}", file.stem, file.ending), options).map_err(failed)?;
         while spooled.next(&mut chunk)?.is_some() {
+            chunks += 1;
+            if chunks.is_multiple_of(CHECKED) {
+                check()?;
+            }
             wait::interrupted()?;
             zip.write_all(&chunk)?;
         }
@@ -50,6 +60,9 @@ pub fn archive(product: &mut Product, title: &str, reproducible: bool) -> Result
     }];
     Ok(())
 }
+
+/// Chunks of 1 MiB between two looks whether the job was cancelled.
+const CHECKED: u64 = 16;
 
 const ENDING: &str = "zip";
 

@@ -111,18 +111,19 @@ impl Making<'_> {
         let mut tallies: Vec<Tally> = Vec::new();
         for (index, member) in members.iter().enumerate() {
             let rows = if index == 0 {
-                self.rows_of(*member, encoder.as_mut(), &mut buffer, &mut spool)?
+                self.rows_of(*member, 0, encoder.as_mut(), &mut buffer, &mut spool)?
             } else {
                 let plan = &member.part.plan;
                 // What a companion's source breaks is the companion's failure.
                 let tally = &mut tallies;
+                let before: u64 = read.iter().map(|(_, rows)| rows).sum();
                 let attempt = xact::attempt(|| {
                     tally.push(encoder.part(
                         &member.part.loaded.dataset.title,
                         &plan.columns,
                         &mut buffer,
                     )?);
-                    self.rows_of(*member, encoder.as_mut(), &mut buffer, &mut spool)
+                    self.rows_of(*member, before, encoder.as_mut(), &mut buffer, &mut spool)
                 });
                 match survivable(attempt)? {
                     Ok(rows) => rows,
@@ -142,10 +143,12 @@ impl Making<'_> {
     }
 
     /// Reads one dataset; the number of rows. None: it was left at the first row that needs approval. So nothing is counted
-    /// beforehand, and the answer is exact also where a source gives other rows each time it is read.
+    /// beforehand, and the answer is exact also where a source gives other rows each time it is read. `before`: rows that the file
+    /// has already.
     fn rows_of(
         &self,
         member: Member<'_>,
+        before: u64,
         encoder: &mut dyn Encoder,
         buffer: &mut Vec<u8>,
         spool: &mut Spool,
@@ -174,7 +177,7 @@ impl Making<'_> {
                 }
                 if rows.is_multiple_of(1024) {
                     wait::interrupted()?;
-                    progress::rows(self.rows + rows);
+                    progress::rows(self.rows + before + rows);
                 }
                 Ok(ControlFlow::Continue(()))
             })
@@ -182,7 +185,7 @@ impl Making<'_> {
         if !admitted && !is_main {
             return Err(ceiling.needs_approval());
         }
-        progress::rows(self.rows + rows);
+        progress::rows(self.rows + before + rows);
         Ok(admitted.then_some(rows))
     }
 
@@ -230,6 +233,7 @@ fn parts(read: &[(&Part, u64)], tallies: &[Tally]) -> Result<Vec<FilePart>> {
         let plan = &part.plan;
         parts.push(FilePart {
             dataset: part.loaded.dataset.name.clone(),
+            source: part.loaded.dataset.source,
             fields: plan.columns.iter().map(|column| column.name.clone()).collect(),
             rows: written,
             shape: Shape::new(&plan.columns, plan.key, tally.sheets - before.sheets),

@@ -2,7 +2,7 @@
 
 use super::making::{survivable, Made, Making, Member, Moment};
 use crate::encode::{Format, Order};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::job::context::Context;
 use crate::job::product::{Failed, File, Product};
 use crate::job::Stage;
@@ -117,8 +117,9 @@ impl Files<'_> {
                     self.note(place, &failure);
                     self.made.push(self.making.empty(self.title(place)));
                 }
-                // A companion that needs approval has failed.
-                Ok(Made::Unapproved) => return Ok(false),
+                Ok(Made::Unapproved) => {
+                    return Err(Error::new(Kind::Internal, "a companion awaits approval by itself"));
+                }
             }
         }
         Ok(true)

@@ -81,16 +81,27 @@ fn run(job: &Claimed) -> std::result::Result<(), Failure> {
     progress::start(0);
     progress::rows(product.rows());
     progress::rows_total(product.rows() as i64);
+    archive_if_asked(&task, &mut product, &mut || {
+        // A cancel reaches a process within a transaction only, and nothing is open here.
+        as_owner(xact::Mode::ReadWrite, || settle::still_wanted(job)).map_err(Failure::into_error)
+    })?;
     progress::stage(Stage::Storing);
-    archive_if_asked(&task, &mut product)?;
     as_owner(xact::Mode::ReadWrite, || settle::complete(job, &mut product, &settings::intervals()?))
 }
 
-fn archive_if_asked(task: &Task<'_>, product: &mut Product) -> Result<()> {
+/// `check` is asked from time to time whether to go on.
+fn archive_if_asked(
+    task: &Task<'_>,
+    product: &mut Product,
+    check: &mut dyn FnMut() -> Result<()>,
+) -> Result<()> {
     let options = plan::options(task.asked, Format::parse(&task.asked.format)?)?;
     let title = task.titles.first().map(String::as_str).unwrap_or_default();
     match options.archive {
-        Some(Archive::Zip) => archive(product, title, options.reproducible),
+        Some(Archive::Zip) => {
+            progress::stage(Stage::Reading);
+            archive(product, title, options.reproducible, check)
+        }
         None => Ok(()),
     }
 }
@@ -135,8 +146,8 @@ pub fn in_session(job: &str) -> Result<()> {
     };
     match xact::with_latest_snapshot(|| report::reading(|| produce(&task)))? {
         Some(mut product) => {
+            archive_if_asked(&task, &mut product, &mut || Ok(()))?;
             progress::stage(Stage::Storing);
-            archive_if_asked(&task, &mut product)?;
             identity::as_owner(|| settle::complete(&claimed, &mut product, &settings::intervals()?))?;
         }
         None => identity::as_owner(|| settle::await_approval(&claimed, &settings::intervals()?))?,
