@@ -3,7 +3,7 @@
 --   createdb demo
 --   psql -d demo -c 'CREATE EXTENSION pg_acctexport' -f sql/demo.sql       (as a superuser)
 --
--- Three tenants, 21,000 users, 230 administrators. Every value comes from a hash of its row's number, so two
+-- Three tenants, 21,000 users with groups, subscriptions and state events, 230 administrators. Every value comes from a hash of its row's number, so two
 -- loads give the same rows. Dates count back from `today`, a fixed day unless one is given:
 --
 --   psql -d demo -v today="$(date +%F)" -f sql/demo.sql        for periods such as last_month to find rows
@@ -164,10 +164,35 @@ CREATE TABLE acct_demo.subscriptions (
 );
 COMMENT ON TABLE acct_demo.subscriptions IS 'What users have bought (grants), none to three each';
 
+CREATE TABLE acct_demo.identities (
+    user_id             uuid PRIMARY KEY,
+    tenant_id           uuid NOT NULL,
+    public_id           text NOT NULL UNIQUE,   -- what other systems know: usr_01H…
+    user_store          text NOT NULL CHECK (user_store IN ('customers', 'employees', 'partners')),
+    seq_no              bigint NOT NULL,        -- counts a tenant's registrations
+    tracking_id         uuid NOT NULL,
+    registration_tenant text NOT NULL,          -- tenant and site: acme|web
+    extended_profiles   jsonb NOT NULL DEFAULT '{}',
+    FOREIGN KEY (tenant_id, user_id) REFERENCES acct_demo.users (tenant_id, user_id) ON DELETE CASCADE
+);
+COMMENT ON TABLE acct_demo.identities IS 'What the identity store adds to a user, one row each';
+
+CREATE TABLE acct_demo.state_events (
+    event_id    uuid PRIMARY KEY,
+    tenant_id   uuid NOT NULL,
+    user_id     uuid NOT NULL,
+    from_state  text,                           -- NULL: the account was made
+    to_state    text NOT NULL,
+    happened_at timestamptz NOT NULL,
+    FOREIGN KEY (tenant_id, user_id) REFERENCES acct_demo.users (tenant_id, user_id) ON DELETE CASCADE
+);
+COMMENT ON TABLE acct_demo.state_events IS 'Changes of the state of an account, one to three each';
+
 CREATE TABLE acct_demo.user_groups (
     tenant_id uuid NOT NULL,
     user_id   uuid NOT NULL,
     group_id  uuid NOT NULL,
+    joined_on date NOT NULL,
     PRIMARY KEY (tenant_id, user_id, group_id),
     FOREIGN KEY (tenant_id, user_id)  REFERENCES acct_demo.users (tenant_id, user_id) ON DELETE CASCADE,
     FOREIGN KEY (tenant_id, group_id) REFERENCES acct_demo.groups
@@ -401,11 +426,44 @@ SELECT tenant_id, pg_temp.demo_id('acme', 'administrator', '1'), team_id
 FROM acct_demo.teams JOIN acct_demo.tenants USING (tenant_id)
 WHERE slug = 'acme' AND teams.name IN ('EMEA', 'Support');
 
-INSERT INTO acct_demo.user_groups (tenant_id, user_id, group_id)
-SELECT DISTINCT tenant_id, pg_temp.demo_id(slug, 'user', n::text),
-       pg_temp.demo_id(slug, 'user', 'group', ((get_byte(h, 19) + step) % 5)::text)
+-- The user whom the documentation shows: let the first of Acme be her.
+UPDATE acct_demo.users
+SET identifier = 'anita@acme.example', display_name = 'Anita Singh', first_name = 'Anita', last_name = 'Singh',
+    email = 'anita@acme.example', email_verified = true, status = 'active', valid_until = NULL,
+    created_at = '2026-01-15 10:00+00', updated_at = '2026-05-17 08:00+00', last_login = '2026-05-17 08:00+00'
+WHERE user_id = pg_temp.demo_id('acme', 'user', '1');
+
+INSERT INTO acct_demo.user_groups (tenant_id, user_id, group_id, joined_on)
+SELECT tenant_id, pg_temp.demo_id(slug, 'user', n::text),
+       pg_temp.demo_id(slug, 'user', 'group', ((get_byte(h, 19) + step) % 5)::text), created_at::date + step
 FROM people, generate_series(1, get_byte(h, 19) % 4) AS step
-WHERE kind = 'user';
+WHERE kind = 'user' AND (slug, n) <> ('acme', 1);
+INSERT INTO acct_demo.user_groups
+SELECT tenant_id, pg_temp.demo_id('acme', 'user', '1'), group_id,
+       CASE groups.name WHEN 'Engineering' THEN date '2026-01-15' ELSE '2026-03-02' END
+FROM acct_demo.groups JOIN acct_demo.tenants USING (tenant_id)
+WHERE slug = 'acme' AND groups.kind = 'user' AND groups.name IN ('Engineering', 'Beta Testers');
+
+INSERT INTO acct_demo.identities
+SELECT pg_temp.demo_id(slug, 'user', n::text), tenant_id, 'usr_01H' || upper(left(encode(h, 'hex'), 23)),
+       (ARRAY['customers', 'customers', 'employees', 'partners'])[1 + get_byte(h, 26) % 4], 16 + n,
+       pg_temp.demo_id(slug, 'tracking', n::text), slug || '|' || (ARRAY['web', 'app', 'demosite'])[1 + get_byte(h, 27) % 3],
+       CASE WHEN n % 2 = 0 THEN jsonb_build_object('newsletter',
+           jsonb_build_object('topics', jsonb_build_array('news', 'sport, culture'), 'weekly', n % 4 = 0)) ELSE '{}' END
+FROM people
+WHERE kind = 'user'
+ORDER BY tenant_id, n;
+
+-- Made, then perhaps taken up, then perhaps what it is now.
+INSERT INTO acct_demo.state_events
+SELECT pg_temp.demo_id('state event', user_id::text, step::text), tenant_id, user_id, from_state, to_state, happened_at
+FROM acct_demo.users
+CROSS JOIN LATERAL (VALUES
+    (1, NULL, 'invited', created_at),
+    (2, 'invited', 'active', date_trunc('second', created_at + (updated_at - created_at) / 2)),
+    (3, 'active', status, updated_at)) AS change (step, from_state, to_state, happened_at)
+WHERE step = 1 OR (step = 2 AND status <> 'invited') OR (step = 3 AND status NOT IN ('invited', 'active'))
+ORDER BY tenant_id, user_id, step;
 
 INSERT INTO acct_demo.subscriptions
 SELECT pg_temp.demo_id(slug, 'subscription', n::text, step::text), tenant_id, pg_temp.demo_id(slug, 'user', n::text),
@@ -427,9 +485,14 @@ CREATE INDEX ON acct_demo.users (tenant_id, email);
 CREATE INDEX ON acct_demo.administrators (tenant_id, email);
 CREATE INDEX ON acct_demo.administrators (tenant_id, created_at);
 CREATE INDEX ON acct_demo.subscriptions (tenant_id, user_id);
+CREATE INDEX ON acct_demo.subscriptions (tenant_id, created_at);
+CREATE INDEX ON acct_demo.identities (tenant_id, public_id);
+CREATE INDEX ON acct_demo.identities (tenant_id, user_store);
+CREATE INDEX ON acct_demo.state_events (tenant_id, user_id);
+CREATE INDEX ON acct_demo.state_events (tenant_id, happened_at);
 ANALYZE acct_demo.tenants, acct_demo.profiles, acct_demo.groups, acct_demo.teams, acct_demo.sponsors,
-        acct_demo.locations, acct_demo.users, acct_demo.administrators, acct_demo.subscriptions,
-        acct_demo.user_groups, acct_demo.administrator_groups, acct_demo.administrator_teams;
+        acct_demo.locations, acct_demo.users, acct_demo.identities, acct_demo.administrators, acct_demo.subscriptions,
+        acct_demo.state_events, acct_demo.user_groups, acct_demo.administrator_groups, acct_demo.administrator_teams;
 
 
 -- 4. Row security: on every table, and FORCEd, so that it binds the owner too --------------------------------
@@ -514,6 +577,58 @@ FROM acct_demo.subscriptions s
 JOIN acct_demo.users u ON u.tenant_id = s.tenant_id AND u.user_id = s.user_id;
 COMMENT ON VIEW acct_demo.user_subscriptions IS 'One row per subscription of a user';
 
+CREATE VIEW acct_demo.user_state_events WITH (security_invoker = true) AS
+SELECT e.event_id, u.identifier, e.user_id, e.from_state, e.to_state, e.happened_at, e.tenant_id
+FROM acct_demo.state_events e
+JOIN acct_demo.users u ON u.tenant_id = e.tenant_id AND u.user_id = e.user_id;
+COMMENT ON VIEW acct_demo.user_state_events IS 'One row per change of the state of a user';
+
+-- The same users in the terms of other products: an identity store with grants, one row per purchase, and a directory.
+CREATE VIEW acct_demo.stored_users WITH (security_invoker = true) AS
+SELECT u.user_id, u.email AS email_address, u.email_verified, i.tracking_id, u.created_at AS registered,
+       i.registration_tenant, i.seq_no,
+       u.attributes, i.extended_profiles,
+       jsonb_build_object('crm_id', u.crm_id, 'employee_number', u.employee_number) AS foreign_keys,
+       (SELECT coalesce(jsonb_agg(jsonb_build_object('entitlement', s.product, 'seats', s.seats,
+                                                     'start', s.starts_on, 'end', s.ends_on)
+                                  ORDER BY s.starts_on, s.subscription_id), '[]')
+        FROM acct_demo.subscriptions s
+        WHERE s.tenant_id = u.tenant_id AND s.user_id = u.user_id) AS grants,
+       i.user_store, u.status, u.updated_at, u.tenant_id
+FROM acct_demo.users u
+JOIN acct_demo.identities i ON i.user_id = u.user_id;
+COMMENT ON VIEW acct_demo.stored_users IS 'Users as an identity store exports them';
+
+CREATE VIEW acct_demo.user_purchases WITH (security_invoker = true) AS
+SELECT s.subscription_id, u.user_id, u.email AS email_address, u.display_name, u.status, u.created_at AS registered,
+       i.user_store, s.product, s.seats, s.price, s.currency, s.auto_renew, s.created_at AS purchased_at,
+       s.starts_on, s.ends_on,
+       u.attributes ->> 'department' AS department, u.locale, u.attributes, i.extended_profiles,
+       u.crm_id, u.employee_number, s.tenant_id
+FROM acct_demo.subscriptions s
+JOIN acct_demo.users u ON u.tenant_id = s.tenant_id AND u.user_id = s.user_id
+JOIN acct_demo.identities i ON i.user_id = s.user_id;
+COMMENT ON VIEW acct_demo.user_purchases IS 'One row per subscription, with its user';
+
+CREATE VIEW acct_demo.directory_users WITH (security_invoker = true) AS
+SELECT i.public_id AS user_id, u.email, u.display_name AS name, u.first_name AS given_name, u.last_name AS family_name,
+       u.status AS state, u.email_verified, u.created_at, u.last_login AS last_signed_in_at,
+       ARRAY(SELECT g.name
+             FROM acct_demo.user_groups ug
+             JOIN acct_demo.groups g ON g.tenant_id = ug.tenant_id AND g.group_id = ug.group_id
+             WHERE ug.tenant_id = u.tenant_id AND ug.user_id = u.user_id
+             ORDER BY ug.joined_on, g.name) AS groups,
+       u.picture_url AS picture, u.locale, u.attributes AS custom_attributes,
+       (SELECT coalesce(jsonb_agg(jsonb_build_object('group', g.name, 'since', ug.joined_on)
+                                  ORDER BY ug.joined_on, g.name), '[]')
+        FROM acct_demo.user_groups ug
+        JOIN acct_demo.groups g ON g.tenant_id = ug.tenant_id AND g.group_id = ug.group_id
+        WHERE ug.tenant_id = u.tenant_id AND ug.user_id = u.user_id) AS group_memberships,
+       u.mfa_factor_count, replace(u.phone, ' ', '') AS mfa_phone, u.updated_at, u.tenant_id
+FROM acct_demo.users u
+JOIN acct_demo.identities i ON i.user_id = u.user_id;
+COMMENT ON VIEW acct_demo.directory_users IS 'Users as a directory exports them';
+
 
 -- 6. Roles ----------------------------------------------------------------------------------------------------
 -- None can log in: the application connects as a role of its own, then SET ROLE and SET app.tenant_id per request.
@@ -540,9 +655,10 @@ GRANT data_protection, identities_management, view_administrators
 
 GRANT USAGE ON SCHEMA acct_demo TO acct_demo_reader;
 GRANT SELECT ON acct_demo.tenants, acct_demo.profiles, acct_demo.groups, acct_demo.teams, acct_demo.sponsors,
-                acct_demo.locations, acct_demo.subscriptions, acct_demo.user_groups, acct_demo.administrator_groups,
-                acct_demo.administrator_teams, acct_demo.user_accounts, acct_demo.administrator_accounts,
-                acct_demo.user_subscriptions
+                acct_demo.locations, acct_demo.identities, acct_demo.subscriptions, acct_demo.state_events,
+                acct_demo.user_groups, acct_demo.administrator_groups, acct_demo.administrator_teams,
+                acct_demo.user_accounts, acct_demo.administrator_accounts, acct_demo.user_subscriptions,
+                acct_demo.user_state_events, acct_demo.stored_users, acct_demo.user_purchases, acct_demo.directory_users
     TO acct_demo_reader;
 -- Column by column: a reader cannot select a secret even by hand, and a new column stays hidden until granted.
 GRANT SELECT (user_id, tenant_id, identifier, display_name, first_name, last_name, email, email_verified, phone,
@@ -560,11 +676,30 @@ BEGIN
     PERFORM acct_export_register('subscriptions', 'acct_demo.user_subscriptions', key => 'subscription_id',
         tenant_column => 'tenant_id', created_column => 'created_at',
         required_roles => '{data_protection,identities_management}', title => 'Subscriptions');
+    PERFORM acct_export_register('state_events', 'acct_demo.user_state_events', key => 'event_id',
+        tenant_column => 'tenant_id', created_column => 'happened_at',
+        required_roles => '{data_protection,identities_management}', title => 'State events');
 
     PERFORM acct_export_register('users', 'acct_demo.user_accounts', key => 'identifier',
         tenant_column => 'tenant_id', created_column => 'created_at', updated_column => 'updated_at',
         required_roles => '{data_protection,identities_management}', title => 'Users',
-        companions => '{subscriptions}');
+        companions => '{subscriptions,state_events}');
+
+    -- An identity store's export of users, and its export of their purchases, which takes one user store at a time.
+    PERFORM acct_export_register('stored_users', 'acct_demo.stored_users', key => 'user_id',
+        tenant_column => 'tenant_id', created_column => 'registered', updated_column => 'updated_at',
+        required_roles => '{data_protection,identities_management}', title => 'User export',
+        companions => '{state_events}');
+    PERFORM acct_export_register('purchases', 'acct_demo.user_purchases', key => 'subscription_id',
+        tenant_column => 'tenant_id', created_column => 'purchased_at',
+        required_roles => '{data_protection,identities_management}', title => 'User details',
+        companions => '{state_events}');
+    PERFORM acct_export_set_policy('purchases', require_filter => '{user_store}');
+
+    -- A directory's: exact names of fields, everyday ones by default.
+    PERFORM acct_export_register('directory', 'acct_demo.directory_users', key => 'user_id',
+        tenant_column => 'tenant_id', created_column => 'created_at', updated_column => 'updated_at',
+        required_roles => '{data_protection,identities_management}', title => 'Directory');
 
     -- Disabled administrators are exported on request only: include_disabled => true.
     PERFORM acct_export_register('administrators', 'acct_demo.administrator_accounts', key => 'email',
@@ -615,6 +750,39 @@ BEGIN
     PERFORM acct_export_set_field('subscriptions', 'tenant_id', is_default => false);
     PERFORM acct_export_set_field('users_raw', 'tenant_id', is_default => false);
 
+    PERFORM acct_export_set_field('state_events', 'tenant_id', is_default => false);
+
+    -- Toggled: include => '{attributes,extended_profiles,foreign_keys,grants}'.
+    PERFORM acct_export_set_field(dataset, field, is_default => false, in_group => toggle)
+    FROM (VALUES
+        ('stored_users', 'attributes', 'attributes'), ('stored_users', 'extended_profiles', 'extended_profiles'),
+        ('stored_users', 'foreign_keys', 'foreign_keys'), ('stored_users', 'grants', 'grants'),
+        ('stored_users', 'user_store', NULL), ('stored_users', 'status', NULL), ('stored_users', 'updated_at', NULL),
+        ('stored_users', 'tenant_id', NULL),
+        ('purchases', 'department', 'attributes'), ('purchases', 'locale', 'attributes'),
+        ('purchases', 'attributes', 'attributes'), ('purchases', 'extended_profiles', 'extended_profiles'),
+        ('purchases', 'crm_id', 'foreign_keys'), ('purchases', 'employee_number', 'foreign_keys'),
+        ('purchases', 'starts_on', 'grants'), ('purchases', 'ends_on', 'grants'), ('purchases', 'tenant_id', NULL),
+        ('directory', 'picture', 'picture'), ('directory', 'locale', 'locale'),
+        ('directory', 'custom_attributes', 'custom_attributes'),
+        ('directory', 'group_memberships', 'group_memberships'),
+        ('directory', 'mfa_factor_count', 'mfa_factor_counts'), ('directory', 'mfa_phone', 'mfa_factor_counts'),
+        ('directory', 'updated_at', NULL), ('directory', 'tenant_id', NULL)) AS f (dataset, field, toggle);
+
+    PERFORM acct_export_set_field('stored_users', 'seq_no', label => 'seq-no');
+
+    -- The number of a second factor by its end only, whoever asks.
+    PERFORM acct_export_set_field('directory', 'mfa_phone', mask => 'last4');
+
+    -- In JSON and NDJSON: {"user": {"user_id": …, "identifiers": {"email_address": …}, …}, "seq-no": 17, "grants": […]}
+    PERFORM acct_export_set_field('stored_users', field, json_path => path)
+    FROM (VALUES
+        ('user_id', 'user.user_id'), ('email_address', 'user.identifiers.email_address'),
+        ('email_verified', 'user.email_verified'), ('tracking_id', 'user.tracking_id'),
+        ('registered', 'user.registered'), ('registration_tenant', 'user.registration_tenant'), ('seq_no', 'seq-no'),
+        ('attributes', 'user.attributes'), ('extended_profiles', 'user.extended_profiles'),
+        ('foreign_keys', 'user.foreign_keys'), ('user_store', 'user.user_store')) AS f (field, path);
+
     -- In JSON and NDJSON: {"identifier": …, "identifiers": {"email_address": …, "phone_number": …}, …}
     PERFORM acct_export_set_field('users', 'email', json_path => 'identifiers.email_address');
     PERFORM acct_export_set_field('users', 'phone', json_path => 'identifiers.phone_number');
@@ -628,7 +796,9 @@ BEGIN
         ('users', 'sponsor', 'redact'), ('users', 'notes', 'drop'), ('users', 'picture_url', 'drop'),
         ('users_raw', 'identifier', 'pseudonymise'), ('users_raw', 'employee_number', 'pseudonymise'),
         ('users_raw', 'notes', 'drop'), ('users_raw', 'picture_url', 'drop'),
-        ('subscriptions', 'identifier', 'pseudonymise'),
+        ('subscriptions', 'identifier', 'pseudonymise'), ('state_events', 'identifier', 'pseudonymise'),
+        ('stored_users', 'tracking_id', 'pseudonymise'), ('purchases', 'employee_number', 'pseudonymise'),
+        ('directory', 'picture', 'drop'),
         ('administrators', 'email', 'pseudonymise')) AS f (dataset, field, treatment);
 END $$;
 

@@ -5,12 +5,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
+mod demo;
 
 use common::{shared, unique};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 const README: &str = include_str!("../README.md");
 
@@ -22,20 +23,10 @@ fn blocks(heading: &str, language: &str) -> Vec<String> {
     section.split(&fence).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
 }
 
-/// The demo application, loaded once, in a database called `demo`.
-fn demo() {
-    static LOADED: OnceLock<()> = OnceLock::new();
-    LOADED.get_or_init(|| {
-        shared().connect("postgres", "postgres").batch_execute("CREATE DATABASE demo").unwrap();
-        let root = env!("CARGO_MANIFEST_DIR");
-        let sql = fs::read_to_string(format!("{root}/sql/demo.sql")).unwrap();
-        let today: String =
-            shared().connect("demo", "postgres").query_one("SELECT current_date::text", &[]).unwrap().get(0);
-        let today = format!("today={today}"); // so that rolling periods find rows
-        let sql = format!("CREATE EXTENSION pg_acctexport;\n{sql}");
-        let output = shared().psql(&["-q", "-d", "demo", "-v", &today], &sql);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    });
+/// One recipe at a time: they share a role and a tenant, and one of them deletes the newest job.
+fn alone() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A directory for the files that a recipe writes.
@@ -82,7 +73,8 @@ fn workbook_rows(file: &Path) -> usize {
 
 #[test]
 fn a_dba_registers_a_dataset() {
-    demo();
+    let _alone = alone();
+    demo::load();
     let dir = directory();
     let [register, never, audit] =
         blocks("For the DBA: register what may be exported", "sql").try_into().unwrap();
@@ -101,7 +93,8 @@ fn a_dba_registers_a_dataset() {
 
 #[test]
 fn psql_saves_a_workbook_and_deletes_it_early() {
-    demo();
+    let _alone = alone();
+    demo::load();
     let dir = directory();
     let [save, preview, delete] = blocks("For people in psql: save a file", "sql").try_into().unwrap();
     let shown = psql(&save, &dir);
@@ -116,7 +109,8 @@ fn psql_saves_a_workbook_and_deletes_it_early() {
 
 #[test]
 fn the_shell_saves_a_bytea_and_a_stream() {
-    demo();
+    let _alone = alone();
+    demo::load();
     let dir = directory();
     let [bytea, stream] = blocks("For people in psql: save a file", "sh").try_into().unwrap();
     assert!(shell(&bytea, &dir).contains("completed|Export complete!"));
@@ -133,7 +127,8 @@ fn the_shell_saves_a_bytea_and_a_stream() {
 
 #[test]
 fn an_application_asks_polls_and_fetches() {
-    demo();
+    let _alone = alone();
+    demo::load();
     let dir = directory();
     let [python] = blocks("For an application: ask, poll, fetch", "python").try_into().unwrap();
     let script = dir.join("recipe.py");

@@ -1,7 +1,7 @@
 //! What is personal by its name: e-mail addresses, names of people, phone numbers; for columns when they are registered, and
 //! for keys of JSON values when an export is anonymised. And names of identifiers, whose digits are no quantity.
 
-use super::model::Treatment;
+use super::model::{Class, Treatment};
 use super::words::words;
 
 /// Words of a name that make it personal.
@@ -17,10 +17,11 @@ pub fn is_personal(name: &str) -> bool {
     judge(name, false)
 }
 
-/// What is done with a column of this name when an export is anonymised, until the DBA says otherwise: personal ones are
-/// redacted, the key, ids and all else kept.
-pub fn on_anonymise(name: &str, key: &str) -> Treatment {
-    if judge(name, name == key) {
+/// What is done with a column when an export is anonymised, until the DBA says otherwise: personal ones are redacted, the
+/// key, ids and all else kept. A yes, a no or a moment (`email_verified`, `phone_verified_at`) is no address and no name.
+pub fn on_anonymise(name: &str, class: Class, key: &str) -> Treatment {
+    let tells_nothing = matches!(class, Class::Bool | Class::Date | Class::Timestamp | Class::Instant);
+    if !tells_nothing && judge(name, name == key) {
         Treatment::Redact
     } else {
         Treatment::Keep
@@ -72,8 +73,16 @@ mod tests {
         for name in ["id", "name_id", "user_name_key", "department", "hostname", "city", "mailbox_size", ""] {
             assert!(!is_personal(name), "{name}");
         }
-        assert_eq!(on_anonymise("username", "username"), Treatment::Keep);
-        assert_eq!(on_anonymise("email", "email"), Treatment::Redact);
-        assert_eq!(on_anonymise("username", "id"), Treatment::Redact);
+        for (name, class, key, wanted) in [
+            ("username", Class::Text, "username", Treatment::Keep),
+            ("email", Class::Text, "email", Treatment::Redact),
+            ("username", Class::Text, "id", Treatment::Redact),
+            ("phone", Class::Int, "id", Treatment::Redact),
+            ("email_verified", Class::Bool, "id", Treatment::Keep),
+            ("email_verified", Class::Text, "id", Treatment::Redact),
+            ("phone_verified_at", Class::Instant, "id", Treatment::Keep),
+        ] {
+            assert_eq!(on_anonymise(name, class, key), wanted, "{name}");
+        }
     }
 }

@@ -280,7 +280,7 @@ fn new_field<'a>(column: &'a Column, key: &str, lineage: &Lineage) -> NewField<'
         position: column.position,
         is_default: eligible,
         eligible,
-        on_anonymise: personal::on_anonymise(&column.name, key),
+        on_anonymise: personal::on_anonymise(&column.name, types::describe(column.type_oid).class, key),
     }
 }
 

@@ -15,6 +15,7 @@ pub struct Progress {
 pub fn store(job: &str, file: i64, spooled: &mut Spooled, all: &mut Progress) -> Result<()> {
     let mut buffer = Vec::new();
     let mut number = 0i64;
+    progress::bytes(all.done, all.total);
     while let Some(frame) = spooled.next(&mut buffer)? {
         number += 1;
         let unpacked = frame.is_packed().then_some(frame.content as i64);

@@ -134,12 +134,12 @@ fn a_key_that_is_too_long_to_be_one_is_a_secrets() {
 }
 
 #[test]
-fn what_is_personal_is_redacted_and_null_stays() {
+fn what_is_personal_is_redacted_null_and_booleans_stay() {
     assert_eq!(
         personal(
-            r#"{"email": "a@b.c", "name": {"first": "A"}, "phones": [1], "x": {"mobile": null, "userName": 7}, "name_id": 1}"#
+            r#"{"email": "a@b.c", "email_verified": true, "name": {"first": "A"}, "phones": [1], "x": {"mobile": null, "userName": 7}, "name_id": 1}"#
         ),
-        r#"{"email": "[redacted]", "name": "[redacted]", "phones": "[redacted]", "x": {"mobile": null, "userName": "[redacted]"}, "name_id": 1}"#
+        r#"{"email": "[redacted]", "email_verified": true, "name": "[redacted]", "phones": "[redacted]", "x": {"mobile": null, "userName": "[redacted]"}, "name_id": 1}"#
     );
     assert_eq!(
         personal(r#"{"token":"x","email":"y","a":"{\"name\":\"z\"}"}"#),

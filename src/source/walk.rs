@@ -119,7 +119,7 @@ impl<'s, 'c, 't> Walk<'s, 'c, 't> {
                     self.cut(comma, start)?;
                 }
                 stays = true;
-                if key.personal && self.care.personal && self.peek() != Some(b'n') {
+                if key.personal && self.care.personal && !matches!(self.peek(), Some(b'n' | b't' | b'f')) {
                     self.skip()?;
                     self.put(value, REDACTED)?;
                 } else {

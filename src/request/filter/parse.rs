@@ -127,6 +127,14 @@ impl Parser {
         let not = |node| Node::Not(Box::new(node));
         match meaning {
             Meaning::Same(Operator::Any) => {
+                if !value.is_object() {
+                    let message = format!(
+                        "operator any of field {} in the filter needs an object, not {}",
+                        shown(name),
+                        kind(value)
+                    );
+                    return Err(Error::invalid(message).hint("Write {\"any\": {\"key\": value}}."));
+                }
                 let inner = Box::new(self.inner("any", value)?);
                 self.leaf(name, Operator::Any, word, Operand::Element(inner), ci)
             }

@@ -155,7 +155,11 @@ fn what_is_no_filter() {
         assert!(refused(json!({ "a": { word: "yes" } }), "22023", &message).hint.unwrap().contains(word));
     }
     refused(json!({ "a": { "any": {} } }), "22023", "\"any\" in the filter must not hold an empty object");
-    refused(json!({ "a": { "any": [1] } }), "22023", "\"any\" in the filter must hold objects, not an array");
+    refused(
+        json!({ "a": { "any": [1] } }),
+        "22023",
+        "operator any of field \"a\" in the filter needs an object, not an array",
+    );
 }
 
 #[test]
