@@ -15,6 +15,7 @@ COMMENT ON FUNCTION acct_export_chunks IS 'an export''s file in chunks of 1 MiB'
 COMMENT ON FUNCTION acct_export_large_object IS 'an export''s file as a large object of the caller''s, for \lo_export';
 COMMENT ON FUNCTION acct_export_audit_remove IS 'for superusers: removes the events of the audit trail before a moment, and tells why';
 COMMENT ON FUNCTION acct_export_set_field IS 'changes how a field of a dataset is labelled, ordered, grouped and masked';
+COMMENT ON FUNCTION acct_export_expand IS 'says whether csv and xlsx have a column for each key of a field of JSON objects, and for which keys';
 COMMENT ON FUNCTION acct_export_advice IS 'what makes exports of a dataset slow, and what to do about it';
 COMMENT ON FUNCTION acct_export_unregister IS 'forgets a dataset; its jobs and files stay until their time';
 COMMENT ON FUNCTION acct_export.wait_for_end IS 'behind acct_export_wait';

@@ -38,9 +38,17 @@ CREATE TABLE acct_export.field (
     mask         text NOT NULL DEFAULT 'none' CHECK (mask IN ('none', 'last4', 'redact')),
     json_path    text,
     eligible     boolean NOT NULL DEFAULT true,
-    PRIMARY KEY (dataset, field)
+    -- How a field of JSON documents is written in csv and xlsx; kept when the dataset is registered anew.
+    expand       boolean NOT NULL DEFAULT false,
+    keys         text[],
+    labels       text[],
+    PRIMARY KEY (dataset, field),
+    CHECK (expand OR keys IS NULL),
+    CHECK (labels IS NULL OR cardinality(labels) = cardinality(keys))
 );
 COMMENT ON COLUMN acct_export.field.eligible IS 'whether the field could leave when it was registered; one that is barred since fails its exports';
+COMMENT ON COLUMN acct_export.field.keys IS 'keys of an expanded field that become columns; NULL: those that the rows of an export have';
+COMMENT ON COLUMN acct_export.field.labels IS 'labels of these columns; NULL, or a NULL among them: the key';
 COMMENT ON TABLE acct_export.field IS 'columns of the registered relations, how they are labelled, ordered and masked (acct_export_set_field)';
 
 CREATE TABLE acct_export.declaration (

@@ -86,7 +86,8 @@ GRANT SELECT ON acct_export_datasets TO PUBLIC;
 
 CREATE VIEW acct_export_fields WITH (security_barrier) AS
 SELECT d.dataset, f.field, f.label, f."position", s.field_type AS type, f.is_default AND s.barred IS NULL AS is_default,
-       f.in_group, f.on_anonymise, f.mask, f.json_path, s.barred
+       f.in_group, f.on_anonymise, f.mask, f.json_path, s.barred,
+       f.expand, f.keys, f.labels
   FROM acct_export.dataset d
   CROSS JOIN LATERAL acct_export.field_state(d.dataset) s
   JOIN acct_export.field f ON f.dataset = d.dataset AND f.field = s.field

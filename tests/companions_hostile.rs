@@ -74,17 +74,23 @@ fn a_dataset_that_is_gone_is_told_without_a_list_of_others() {
     };
     set(&mut client, "0");
     let alone = start(&mut client, "'events', 'csv'");
-    let along = start(&mut client, "'users', 'csv', include => '{events}'");
+    let along = start(&mut client, "'users', 'csv', include => '{events,other}'");
     admin.batch_execute("SELECT acct_export_unregister('events')").unwrap();
     set(&mut client, "2");
-    for (job, status) in [(alone, "failed"), (along, "completed_with_errors")] {
+    for (job, status, why) in [
+        (alone, "failed", "is not registered any more"),
+        (along, "completed_with_errors", "is not a companion of dataset \"users\" any more"),
+    ] {
         let row = wait_for_job(&mut client, &job);
         assert_eq!(row.get::<_, String>("status"), status);
         let error: String = row.get("error");
-        assert!(
-            error.contains("\"events\" is not registered any more") && !error.contains("board"),
-            "{error}"
-        );
+        if status != "failed" {
+            assert_eq!(row.get::<_, String>("message"), "State events export failed");
+            let statuses: Value = row.get("files");
+            let of = |file: usize| statuses[file]["status"].clone();
+            assert_eq!([of(0), of(1), of(2)], [json!("stored"), json!("failed"), json!("stored")]);
+        }
+        assert!(error.contains("\"events\"") && error.contains(why) && !error.contains("board"), "{error}");
     }
 }
 

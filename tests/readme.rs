@@ -76,11 +76,16 @@ fn a_dba_registers_a_dataset() {
     let _alone = alone();
     demo::load();
     let dir = directory();
-    let [register, never, audit] =
+    let [register, expand, never, audit] =
         blocks("For the DBA: register what may be exported", "sql").try_into().unwrap();
     let fields = psql(&register, &dir);
     assert!(fields.contains("E-mail address"), "{fields}");
     assert!(fields.contains("last4"), "{fields}");
+    psql(&expand, &dir);
+    let header = "SET app.tenant_id = 'aaaaaaaa-0000-4000-8000-000000000001'; SET ROLE acct_demo_acme_admin;
+                  SELECT acct_export_csv('profiles', fields => '{user_id,attributes}') LIMIT 1";
+    let header = psql(header, &dir);
+    assert!(header.contains("user_id,Department,Cost center"), "{header}");
     let barred = psql(&never, &dir);
     assert!(
         barred.contains("remark | it comes from acct_demo.users.password_hash") && barred.contains("(1 row)"),

@@ -1,6 +1,7 @@
 //! Registering datasets, and what the catalogue views show.
 
 use crate::advice::{self, Advice};
+use crate::catalog::expand::{self, Wish};
 use crate::catalog::field::{self, FieldChange};
 use crate::catalog::register::{self, Registration};
 use crate::catalog::{load, rights};
@@ -38,6 +39,22 @@ fn acct_export_set_field(
 ) -> std::result::Result<(), Report> {
     let change = FieldChange { label, position, is_default, in_group, on_anonymise, mask, json_path };
     Ok(field::set_field(dataset, field, &change)?)
+}
+
+/// Says whether csv and xlsx have a column for each key of a field of JSON objects. `keys`: for these keys, or paths like
+/// `cost_center.code`, in this order, with these `labels`; NULL: for those that the rows of an export have, sorted.
+///
+/// Errors: 22023 for an unknown dataset or field, one of another type, a path that is none; 42501 for a caller who does not own
+/// the source and for keys of secrets.
+#[pg_extern(volatile, parallel_unsafe)]
+fn acct_export_expand(
+    dataset: Option<&str>,
+    field: Option<&str>,
+    keys: default!(Option<Vec<Option<String>>>, "NULL"),
+    labels: default!(Option<Vec<Option<String>>>, "NULL"),
+    expand: default!(Option<bool>, "true"),
+) -> std::result::Result<(), Report> {
+    Ok(expand::set(dataset, field, &Wish { keys, labels, expand })?)
 }
 
 /// Forgets a dataset; its jobs and files stay until their time.

@@ -40,13 +40,16 @@ impl Preview {
             let rows_estimated = as_caller(|| query::estimate(&plan.estimate_sql, &plan.params))?;
             let rows_exact =
                 if count { Some(as_caller(|| query::count(&plan.sql, &plan.params, None))?) } else { None };
+            // No more rows are looked at than may be seen.
+            let unapproved = Ceiling::of(&reading.loaded.dataset, false).unapproved();
+            let layout = reading.layout(Format::Csv, unapproved)?;
             let barred: Map<String, Value> = plan
                 .left_out
                 .iter()
                 .map(|(field, reason)| (field.clone(), Value::from(reason.as_str())))
                 .collect();
             Ok(Preview {
-                columns: plan.columns.iter().map(|column| column.name.clone()).collect(),
+                columns: layout.columns().iter().map(|column| column.name.clone()).collect(),
                 rows_estimated,
                 rows_exact,
                 sample: first_rows(&reading)?,
@@ -74,7 +77,8 @@ fn counts(options: &Map<String, Value>) -> Result<bool> {
 /// leave without approval.
 fn first_rows(reading: &Reading) -> Result<Value> {
     let setup = Setup { title: String::new(), time_zone: String::new() };
-    let mut encoder = encoder(Format::Ndjson, &reading.options, &reading.plan.columns, setup)?;
+    let layout = reading.plan.outline(Format::Ndjson);
+    let mut encoder = encoder(Format::Ndjson, &reading.options, layout.columns(), setup)?;
     let mut shield = reading.shield();
     let mut rows = Vec::new();
     let unapproved = Ceiling::of(&reading.loaded.dataset, false).unapproved();
@@ -85,7 +89,7 @@ fn first_rows(reading: &Reading) -> Result<Value> {
     let stream = reading.open()?;
     let mut take = |cells: &[Cell<'_>]| {
         let mut line = Vec::new();
-        shield.apply(cells, &mut |cells| encoder.row(cells, &mut line))?;
+        shield.apply(cells, &mut |cells| layout.row(cells, &mut |cells| encoder.row(cells, &mut line)))?;
         // A document nested deeper than a reader goes is not shown.
         let text = String::from_utf8_lossy(&line);
         rows.push(serde_json::from_str(&storable(&text)).unwrap_or(Value::Null));

@@ -12,6 +12,7 @@ use crate::pg::identity::{self, Reader};
 use crate::pg::report;
 use crate::pg::stream::Stream;
 use crate::request::Asked;
+use crate::source::expand::Layout;
 use crate::source::plan::{self, Plan};
 use crate::source::shield::Shield;
 use crate::tenant_key;
@@ -39,6 +40,11 @@ impl Reading {
 
     pub fn open(&self) -> Result<Stream> {
         as_caller(|| Stream::open(&self.plan.sql, &self.plan.params, false))
+    }
+
+    /// The columns of a file of this format; see [`Plan::layout`].
+    pub fn layout(&self, format: Format, most: Option<u64>) -> Result<Layout> {
+        as_caller(|| self.plan.layout(format, self.key, most))
     }
 
     pub fn shield(&self) -> Shield {

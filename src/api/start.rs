@@ -199,7 +199,8 @@ pub(super) fn check(asked: &Asked, format: Format, order: Order) -> Result<Check
     for name in &main.plan.companions {
         titles.push(asker.companion(&main, name)?.loaded.dataset.title);
     }
-    let policy = main.loaded.dataset.policy;
+    let policy = main.loaded.dataset.policy.clone();
+    let context = Context { included: main.plan.companions, ..context.clone() };
     Ok(Checked { context, policy, titles })
 }
 

@@ -12,6 +12,7 @@ use crate::pg::report::{raise, Report};
 use crate::pg::stream::Stream;
 use crate::request::Asked;
 use crate::source::ceiling::Ceiling;
+use crate::source::expand::Layout;
 use crate::source::shield::Shield;
 use pgrx::datum::{Date, TimestampWithTimeZone};
 use pgrx::prelude::*;
@@ -25,6 +26,7 @@ const GATHERED: usize = 256 * 1024;
 struct Lines {
     stream: Stream,
     shield: Shield,
+    layout: Layout,
     ceiling: Ceiling,
     rows: u64,
     encoder: Box<dyn Encoder>,
@@ -59,10 +61,6 @@ impl Lines {
             )
             .hint("Stream it by itself, or ask for a job with acct_export_start."));
         }
-        let setup = Setup { title: String::new(), time_zone: String::new() };
-        let mut encoder = encoder(format, &reading.options, &reading.plan.columns, setup)?;
-        let mut header = Vec::new();
-        encoder.begin(&mut header)?;
         let ceiling = Ceiling::of(&reading.loaded.dataset, false);
         if let Some(most) = ceiling.unapproved() {
             let plan = &reading.plan;
@@ -72,11 +70,17 @@ impl Lines {
                 return Err(ceiling.needs_approval());
             }
         }
+        let layout = reading.layout(format, None)?;
+        let setup = Setup { title: String::new(), time_zone: String::new() };
+        let mut encoder = encoder(format, &reading.options, layout.columns(), setup)?;
+        let mut header = Vec::new();
+        encoder.begin(&mut header)?;
         let stream = reading.open()?;
         reading.tell(audit::EXPORTED, asked, json!({ "format": format.as_str(), "stream": true }))?;
         let mut lines = Lines {
             stream,
             shield: reading.shield(),
+            layout,
             ceiling,
             rows: 0,
             encoder,
@@ -95,7 +99,7 @@ impl Lines {
     }
 
     fn fetch(&mut self) -> Result<()> {
-        let Lines { stream, shield, ceiling, rows, encoder, ready, mark, enough, .. } = self;
+        let Lines { stream, shield, layout, ceiling, rows, encoder, ready, mark, enough, .. } = self;
         let mut block = ready.buffer();
         block.append(mark);
         let mut ends = Vec::new();
@@ -104,7 +108,8 @@ impl Lines {
             if !ceiling.admits(*rows)? {
                 return Err(ceiling.needs_approval());
             }
-            shield.apply(cells, &mut |cells| encoder.row(cells, &mut block))?;
+            shield
+                .apply(cells, &mut |cells| layout.row(cells, &mut |cells| encoder.row(cells, &mut block)))?;
             ends.push(block.len());
             Ok(if block.len() < *enough { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
         };

@@ -1,6 +1,7 @@
 //! What a DBA says of a single field: its label, place, group and masks.
 
 use super::load;
+use super::model::{Dataset, Field};
 use super::register::{may_write, owner_of_dataset, required};
 use crate::error::{Error, Result};
 use crate::pg::{identity, sql};
@@ -40,11 +41,7 @@ pub fn set_field(dataset: Option<&str>, field: Option<&str>, change: &FieldChang
     let field = required(field, "field")?;
     let loaded = load::load(dataset)?;
     owner_of_dataset(dataset)?;
-    let known = loaded.dataset.field(field).ok_or_else(|| {
-        let names: Vec<&str> = loaded.dataset.fields.iter().map(|field| field.name.as_str()).collect();
-        Error::invalid(format!("unknown field \"{field}\" of dataset \"{dataset}\""))
-            .hint(format!("Known fields: {}.", names.join(", ")))
-    })?;
+    let known = find(&loaded.dataset, field)?;
     if let (Some(true), Some(reason)) = (change.is_default, &known.barred) {
         return Err(Error::denied(format!("field \"{field}\" can never be exported: {reason}")));
     }
@@ -85,6 +82,15 @@ pub fn set_field(dataset: Option<&str>, field: Option<&str>, change: &FieldChang
         )
     })?;
     Ok(())
+}
+
+/// 22023 for an unknown field.
+pub(super) fn find<'d>(dataset: &'d Dataset, field: &str) -> Result<&'d Field> {
+    dataset.field(field).ok_or_else(|| {
+        let names: Vec<&str> = dataset.fields.iter().map(|field| field.name.as_str()).collect();
+        Error::invalid(format!("unknown field \"{field}\" of dataset \"{}\"", dataset.name))
+            .hint(format!("Known fields: {}.", names.join(", ")))
+    })
 }
 
 fn one_of(value: Option<&str>, what: &str, known: &[&str]) -> Result<()> {

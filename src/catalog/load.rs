@@ -1,7 +1,7 @@
 //! Datasets from the catalogue tables, with what the server says of their columns now.
 
 use super::lineage::Lineage;
-use super::model::{Dataset, Field, Policy, Treatment};
+use super::model::{Dataset, DeclaredKey, Expansion, Field, Policy, Treatment};
 use super::secrets::Names;
 use super::{lineage, rights};
 use crate::error::{Error, Result};
@@ -46,6 +46,9 @@ struct FieldRow {
     mask: String,
     json_path: Option<String>,
     eligible: bool,
+    expand: bool,
+    keys: Option<Vec<String>>,
+    labels: Option<Vec<Option<String>>>,
     /// None: the column is gone.
     type_oid: Option<u32>,
 }
@@ -63,7 +66,7 @@ SELECT jsonb_build_object(
         SELECT jsonb_agg(jsonb_build_object(
                    'field', f.field, 'label', f.label, 'position', f.position, 'is_default', f.is_default,
                    'in_group', f.in_group, 'on_anonymise', f.on_anonymise, 'mask', f.mask, 'json_path', f.json_path,
-                   'eligible', f.eligible,
+                   'eligible', f.eligible, 'expand', f.expand, 'keys', f.keys, 'labels', f.labels,
                    'type_oid', a.atttypid::bigint) ORDER BY f.position, f.field)
           FROM acct_export.field f
           LEFT JOIN pg_attribute a
@@ -129,6 +132,8 @@ fn assemble(row: FieldRow, lineage: &Lineage) -> Field {
     let ty = types::describe(row.type_oid.unwrap_or(0));
     let barred = lineage.bars(&row.field);
     let json_text = !ty.is_json() && lineage.holds_json(&row.field);
+    // The column may be of another type by now.
+    let expansion = (row.expand && ty.is_document()).then(|| expansion(row.keys, row.labels));
     Field {
         name: row.field,
         label: row.label,
@@ -144,9 +149,18 @@ fn assemble(row: FieldRow, lineage: &Lineage) -> Field {
         json_path: row.json_path,
         eligible: row.eligible,
         json_text,
+        expansion,
         barred,
         ty,
     }
+}
+
+fn expansion(keys: Option<Vec<String>>, labels: Option<Vec<Option<String>>>) -> Expansion {
+    let Some(keys) = keys else { return Expansion::Found };
+    let labels = labels.into_iter().flatten().chain(std::iter::repeat(None));
+    Expansion::Declared(
+        keys.into_iter().zip(labels).map(|(path, label)| DeclaredKey { path, label }).collect(),
+    )
 }
 
 /// The error for a name that is no dataset; its hint lists those that the caller may export.

@@ -3,6 +3,7 @@
 mod context;
 pub mod declare;
 pub mod declared;
+pub mod expand;
 pub mod field;
 mod key;
 pub mod lineage;

@@ -65,7 +65,25 @@ pub struct Field {
     pub eligible: bool,
     /// Text that a view made of JSON: keys and values may be in it.
     pub json_text: bool,
+    /// Of a field of documents: in csv and xlsx it is written as columns of their keys.
+    pub expansion: Option<Expansion>,
     pub ty: Type,
+}
+
+/// Which keys of a field's documents become columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expansion {
+    /// Those that the rows of an export have.
+    Found,
+    /// These, in this order.
+    Declared(Vec<DeclaredKey>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeclaredKey {
+    /// A key, or keys joined by dots.
+    pub path: String,
+    pub label: Option<String>,
 }
 
 /// Type of a field, as far as filters and encoders need to know it.
@@ -100,10 +118,14 @@ impl Type {
         Type { oid, base: oid, printed: None, name: name.to_owned(), class, element: None, opaque: None }
     }
 
+    /// Whether a value is a document, which may have keys.
+    pub fn is_document(&self) -> bool {
+        matches!(self.class, Class::Json | Class::Jsonb | Class::Hstore)
+    }
+
     /// Whether a value, or an element of an array, is a document with keys.
     pub fn is_json(&self) -> bool {
-        matches!(self.class, Class::Json | Class::Jsonb | Class::Hstore)
-            || self.element.as_deref().is_some_and(Type::is_json)
+        self.is_document() || self.element.as_deref().is_some_and(Type::is_json)
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use super::{unlike, unreadable, Row, Rows, Shape};
 use crate::encode::Kind;
 use crate::error::Result;
+use crate::source::members::scalars;
 
 pub struct Lines<R> {
     source: R,
@@ -90,6 +91,7 @@ fn plain(value: &str, kind: Kind) -> Result<Option<String>> {
     Ok(match (kind, value.as_bytes()) {
         (_, b"null") => None,
         (Kind::Json, _) => Some(value.to_owned()),
+        (Kind::Mixed, [b'[', ..]) if scalars(value).is_none() => Some(value.to_owned()),
         (_, [b'[', ..]) => {
             let mut out = String::new();
             join(value, &mut out)?;

@@ -25,6 +25,8 @@ pub struct Normal {
     blank_is_null: bool,
     guarded: bool,
     json: bool,
+    /// Of csv files, where they are not `, `.
+    separators: Vec<String>,
     /// One is a workbook: on whose clock it shows instants.
     workbook: Option<Clock>,
     scratch: Vec<u8>,
@@ -43,6 +45,12 @@ impl Normal {
                 }),
             guarded: any(|look| look.format == Format::Csv && look.options.csv.formula_guard),
             json: any(|look| matches!(look.format, Format::Ndjson | Format::Json)),
+            separators: pair
+                .iter()
+                .filter(|look| look.format == Format::Csv)
+                .map(|look| look.options.csv.multi_value_separator.clone())
+                .filter(|separator| separator != ", " && !separator.is_empty())
+                .collect(),
             workbook: workbook.then_some(clock),
             scratch: Vec::new(),
         }
@@ -51,19 +59,29 @@ impl Normal {
     /// Brings a value into the common form.
     pub fn apply(&mut self, kind: Kind, value: &mut Option<String>) -> Result<()> {
         let Some(text) = value.as_mut() else { return Ok(()) };
-        if matches!(kind, Kind::Text | Kind::Json | Kind::List) {
+        if matches!(kind, Kind::Text | Kind::Json | Kind::List | Kind::Mixed) {
             if self.guarded && text.strip_prefix('\'').is_some_and(|text| text::is_formula(text.as_bytes())) {
                 text.remove(0);
             }
             if kind == Kind::Json {
                 one_line(text);
             }
+            if kind == Kind::Mixed {
+                // Which of them were lists, a csv does not tell.
+                for separator in &self.separators {
+                    *text = text.replace(separator, ", ");
+                }
+            }
         }
         if let Some(clock) = &self.workbook {
             match kind {
-                Kind::Text | Kind::Json | Kind::List => {
+                Kind::Text | Kind::Json | Kind::List | Kind::Mixed => {
                     let cleaned = clean(text, &mut Counts::default()).into_owned();
                     *text = cleaned;
+                    // Whether it was a number, a csv does not tell.
+                    if kind == Kind::Mixed && is_plain_number(text) {
+                        number(Kind::Numeric, text, &mut self.scratch)?;
+                    }
                 }
                 Kind::Numeric | Kind::Float => number(kind, text, &mut self.scratch)?,
                 Kind::Timestamp | Kind::Instant => moment(text, clock, &mut self.scratch)?,
@@ -87,6 +105,13 @@ fn one_line(text: &mut String) {
         crate::encode::json_on_one_line(text.as_bytes(), &mut line);
         *text = String::from_utf8_lossy(&line).into_owned();
     }
+}
+
+/// Whether a text is a number as `numeric` prints it: no zeros in front.
+fn is_plain_number(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let zeros = digits.starts_with('0') && digits[1..].starts_with(|letter: char| letter.is_ascii_digit());
+    !zeros && digits.starts_with(|letter: char| letter.is_ascii_digit()) && !digits.ends_with('.')
 }
 
 /// A number as the float that a sheet holds, unless it holds the digits as a text.

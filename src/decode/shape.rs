@@ -20,6 +20,9 @@ pub struct ShapeColumn {
     pub kind: Kind,
     /// Place in a JSON row.
     pub path: Option<String>,
+    /// The field that is written as this column and others, by the keys that it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
 }
 
 impl Shape {
@@ -28,6 +31,7 @@ impl Shape {
             field: column.name.clone(),
             kind: column.kind,
             path: column.json_path.clone(),
+            of: None,
         });
         Shape { key, columns: columns.collect(), sheets }
     }

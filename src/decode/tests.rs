@@ -231,6 +231,12 @@ proptest! {
             column("odd", "Odd", CellKind::Text),
             column("doc", "Doc", CellKind::Json),
             column("list", "List", CellKind::List),
+            column("mixed_digits", "1", CellKind::Mixed),
+            column("mixed_text", "2", CellKind::Mixed),
+            column("mixed_odd", "3", CellKind::Mixed),
+            column("mixed_doc", "4", CellKind::Mixed),
+            column("mixed_list", "5", CellKind::Mixed),
+            column("mixed_flag", "6", CellKind::Mixed),
         ];
         let doc = json!({ "a": text, "b": [int, null, flag], "c": words }).to_string();
         let items: Vec<Cell<'_>> = words.iter().map(|word| Cell::Text(word)).chain([Cell::Null, Cell::Int(int)]).collect();
@@ -238,6 +244,7 @@ proptest! {
         let cells = vec![
             Cell::Int(int), Cell::Float(float), Cell::Numeric(&digits), Cell::Bool(flag), Cell::Date(day), Cell::Timestamp(utc),
             Cell::Instant { utc, local: utc + HOUR }, Cell::Text(&text), Cell::Text(&odd), Cell::Json(&doc), Cell::List(&items),
+            Cell::Numeric(&digits), Cell::Text(&text), Cell::Text(&odd), Cell::Json(&doc), Cell::List(&items), Cell::Bool(flag),
         ];
         alike(&columns, &[cells]);
     }

@@ -12,6 +12,7 @@ use crate::pg::{identity, report, sql};
 use crate::request::Asked;
 use crate::source::{plan, storable};
 use serde::Deserialize;
+use std::collections::HashMap;
 
 /// How the audit trail names this way of reading.
 const WAY: &str = "diff";
@@ -50,9 +51,7 @@ pub struct Both {
     /// The second file's, then the first's.
     sides: Vec<Side>,
     normal: Normal,
-    /// What stands before each value: bracket or comma, name, colon.
-    names: Vec<Vec<u8>>,
-    key: usize,
+    names: Vec<Name>,
     row: Row,
     place: i64,
 }
@@ -60,6 +59,15 @@ pub struct Both {
 struct Side {
     rows: Box<dyn Rows>,
     kinds: Vec<Kind>,
+    key: usize,
+}
+
+/// A column of either file.
+struct Name {
+    /// What stands before its values: bracket or comma, name, colon.
+    before: Vec<u8>,
+    /// Its places in the first file and in the second; None: the file has no such column, which is NULL then.
+    places: [Option<usize>; 2],
 }
 
 /// Checks that the caller may read both files now and that they can be compared, and writes the audit events.
@@ -72,7 +80,7 @@ pub fn compare(job_a: Option<&str>, job_b: Option<&str>) -> Result<Both> {
     let pair = [about(&files[0])?, about(&files[1])?];
     same_selection(&pair)?;
     let [(shape, key), (other, other_key)] = [held(&pair[0])?, held(&pair[1])?];
-    if key != other_key {
+    if shape.columns[key].field != other.columns[other_key].field {
         return Err(Error::invalid("exports by different keys cannot be compared")
             .hint("The dataset was registered with another key meanwhile: export again."));
     }
@@ -80,17 +88,20 @@ pub fn compare(job_a: Option<&str>, job_b: Option<&str>) -> Result<Both> {
     let options =
         [plan::options(&pair[0].request, formats[0])?, plan::options(&pair[1].request, formats[1])?];
     let zone = zone(&pair, &formats, shape)?;
-    let columns = shape.columns.len();
-    let look = |side: usize| Look { format: formats[side], options: &options[side], columns };
-    let normal = Normal::new(&[look(0), look(1)], Box::new(move |utc| zone.wall_clock(utc)));
+    let look = |side: usize, shape: &Shape| Look {
+        format: formats[side],
+        options: &options[side],
+        columns: shape.columns.len(),
+    };
+    let normal = Normal::new(&[look(0, shape), look(1, other)], Box::new(move |utc| zone.wall_clock(utc)));
     // Both, before a byte of either leaves.
     files.iter().try_for_each(|file| file.tell(WAY))?;
     let [first, second] = files;
     let sides = vec![
-        Side::new(second, formats[1], &options[1], other)?,
-        Side::new(first, formats[0], &options[0], shape)?,
+        Side::new(second, formats[1], &options[1], (other, other_key))?,
+        Side::new(first, formats[0], &options[0], (shape, key))?,
     ];
-    Ok(Both { sides, normal, names: names(shape)?, key, row: Row::new(), place: 0 })
+    Ok(Both { sides, normal, names: names(shape, other)?, row: Row::new(), place: 0 })
 }
 
 fn about(file: &File) -> Result<About> {
@@ -125,16 +136,34 @@ fn same_selection([a, b]: &[About; 2]) -> Result<()> {
             "Compare two exports of one tenant.",
         );
     }
-    let fields = |about: &About| -> Option<Vec<String>> {
-        about.shape.as_ref().map(|shape| shape.columns.iter().map(|column| column.field.clone()).collect())
-    };
-    if fields(a) != fields(b) {
-        let list = |about: &About| fields(about).unwrap_or_default().join(", ");
+    let [one, other] = [fields(a), fields(b)];
+    let names = |fields: &[(String, bool)]| fields.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+    if names(&one) != names(&other) {
         return Err(Error::invalid("exports of different fields cannot be compared")
-            .detail(format!("One has {}; the other has {}.", list(a), list(b)))
+            .detail(format!(
+                "One has {}; the other has {}.",
+                names(&one).join(", "),
+                names(&other).join(", ")
+            ))
             .hint("Export the same fields in the same order, named by fields => '{...}'."));
     }
+    if let Some(((name, _), _)) = one.iter().zip(&other).find(|(one, other)| one.1 != other.1) {
+        let what = format!("exports of which one has field \"{name}\" as columns cannot be compared");
+        return refused(what, "Export both as csv or xlsx, or both as ndjson or json.");
+    }
     Ok(())
+}
+
+/// The fields of an export, and whether a field is written as columns of the keys that it has: these may differ.
+fn fields(about: &About) -> Vec<(String, bool)> {
+    let mut fields: Vec<(String, bool)> = Vec::new();
+    for column in about.shape.iter().flat_map(|shape| &shape.columns) {
+        let field = (column.of.as_ref().unwrap_or(&column.field).clone(), column.of.is_some());
+        if !field.1 || fields.last() != Some(&field) {
+            fields.push(field);
+        }
+    }
+    fields
 }
 
 /// The file's columns and the place of the key.
@@ -170,21 +199,33 @@ fn zone(pair: &[About; 2], formats: &[Format; 2], shape: &Shape) -> Result<Zone>
     }
 }
 
-fn names(shape: &Shape) -> Result<Vec<Vec<u8>>> {
-    let name = |(index, field): (usize, &str)| {
-        let mut name = vec![if index == 0 { b'{' } else { b',' }];
-        json_string(field.as_bytes(), &mut name)?;
-        name.push(b':');
-        Ok(name)
+/// The columns of both files: those of the first, then those that only the second has.
+fn names(first: &Shape, second: &Shape) -> Result<Vec<Name>> {
+    let mut places: HashMap<&str, usize> =
+        second.columns.iter().map(|column| column.field.as_str()).zip(0..).collect();
+    let mut found: Vec<(&str, [Option<usize>; 2])> = first
+        .columns
+        .iter()
+        .enumerate()
+        .map(|(place, column)| (column.field.as_str(), [Some(place), places.remove(column.field.as_str())]))
+        .collect();
+    let others = second.columns.iter().map(|column| column.field.as_str());
+    found.extend(others.filter_map(|field| Some((field, [None, Some(places.remove(field)?)]))));
+    let name = |(index, (field, places)): (usize, (&str, _))| {
+        let mut before = vec![if index == 0 { b'{' } else { b',' }];
+        json_string(field.as_bytes(), &mut before)?;
+        before.push(b':');
+        Ok(Name { before, places })
     };
-    shape.columns.iter().map(|column| column.field.as_str()).enumerate().map(name).collect()
+    found.into_iter().enumerate().map(name).collect()
 }
 
 impl Side {
-    fn new(file: File, format: Format, options: &Options, shape: &Shape) -> Result<Side> {
+    fn new(file: File, format: Format, options: &Options, (shape, key): (&Shape, usize)) -> Result<Side> {
         Ok(Side {
             rows: decode::rows(format, options, shape, Content::new(file))?,
             kinds: shape.columns.iter().map(|column| column.kind).collect(),
+            key,
         })
     }
 }
@@ -198,11 +239,15 @@ impl Both {
                 continue;
             }
             self.place += 1;
-            let mut cells = Vec::new();
-            for ((name, value), kind) in self.names.iter().zip(&mut self.row).zip(&side.kinds) {
+            for (value, kind) in self.row.iter_mut().zip(&side.kinds) {
                 self.normal.apply(*kind, value)?;
-                cells.extend_from_slice(name);
-                match value {
+            }
+            let key = self.row.get(side.key).cloned().flatten();
+            let later = self.sides.len() == 1;
+            let mut cells = Vec::new();
+            for name in &self.names {
+                cells.extend_from_slice(&name.before);
+                match name.places[usize::from(later)].and_then(|place| self.row.get(place)?.as_ref()) {
                     Some(text) => json_string(text.as_bytes(), &mut cells)?,
                     None => cells.extend_from_slice(b"null"),
                 }
@@ -212,8 +257,7 @@ impl Both {
                 .map_err(|_| Error::new(ErrorKind::Internal, "a value of an export is not UTF-8"))?;
             // The server would quote what it cannot hold.
             let cells = storable(&cells).into_owned();
-            let key = self.row.get_mut(self.key).and_then(Option::take);
-            return Ok(Some(Compared { key, later: self.sides.len() == 1, place: self.place, cells }));
+            return Ok(Some(Compared { key, later, place: self.place, cells }));
         }
         Ok(None)
     }

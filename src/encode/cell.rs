@@ -67,6 +67,8 @@ pub enum Kind {
     Instant,
     Json,
     List,
+    /// Members of JSON objects: each cell is of its own kind.
+    Mixed,
 }
 
 /// A column of the file, in its order.

@@ -17,6 +17,9 @@ pub struct Context {
     pub settings: Vec<(String, String)>,
     pub time_zone: String,
     pub bounds: Bounds,
+    /// Datasets that were to ride along when it was asked.
+    #[serde(default)]
+    pub included: Vec<String>,
     /// Of the companions that have a selection of their own, by name.
     #[serde(default)]
     pub companions: BTreeMap<String, Bounds>,
@@ -107,7 +110,8 @@ impl Resolved {
 impl Context {
     /// The same for a companion.
     pub fn of_companion(&self, name: &str) -> Context {
-        Context { bounds: self.companions.get(name).cloned().unwrap_or_default(), ..self.clone() }
+        let bounds = self.companions.get(name).cloned().unwrap_or_default();
+        Context { bounds, included: Vec::new(), ..self.clone() }
     }
 
     /// Captures from the caller's session. 22023 for a period together with dates, and for a start after its end.
@@ -129,6 +133,7 @@ impl Context {
             settings,
             time_zone: guc::get("TimeZone").unwrap_or_default(),
             bounds: resolved.bounds,
+            included: Vec::new(),
             companions,
             asked_at: resolved.asked_at,
         })

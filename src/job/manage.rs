@@ -113,9 +113,10 @@ pub fn request_of_ended(job: Option<&str>) -> Result<Asked> {
     Ok(seen.request)
 }
 
+/// The names of its columns are data too, where keys of documents are columns: they go with the file.
 const REMOVE: &str = "
 WITH gone AS (DELETE FROM acct_export.chunk WHERE job = $1::uuid),
-     files AS (UPDATE acct_export.file SET status = $2 WHERE job = $1::uuid AND status = 'stored' RETURNING file),
+     files AS (UPDATE acct_export.file SET status = $2, parts = '[]' WHERE job = $1::uuid AND status = 'stored' RETURNING file),
      ended AS (UPDATE acct_export.job SET status = 'expired', expires_at = least(expires_at, clock_timestamp())
                 WHERE id = $1::uuid AND status IN ('completed', 'completed_with_errors') RETURNING id)
 SELECT to_jsonb(count(*)) FROM files, ended";

@@ -10,6 +10,7 @@ pub mod asked;
 pub mod companions;
 pub mod filter;
 pub mod name;
+pub mod part;
 pub mod period;
 pub mod required;
 pub mod selection;

@@ -1,18 +1,22 @@
 //! Which fields leave, in which order and how treated: `fields`, `include` and `anonymise` against a dataset.
 //!
-//! What holds in a [`Selection`]: at least one field; every field known, not barred, there once; no field
+//! What holds in a [`Selection`]: at least one field; every field known, not barred, there once (or in parts); no field
 //! whose treatment is to drop it. A field asked for by name that may not leave is refused, one that came
 //! along by default or with a group is left out and told in `left_out`. Companions are named only: each is a
 //! dataset with rights of its own, which the caller checks.
 
+use super::filter::longest_prefix;
 use super::listing::{listed, shown};
+use super::part;
 use crate::catalog::model::{Dataset, Field, Treatment};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 
 /// A field of the export and what happens to its values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selected {
     pub name: String,
+    /// A path into its objects: only what is there.
+    pub part: Option<String>,
     pub treatment: Treatment,
 }
 
@@ -68,7 +72,7 @@ fn strength(treatment: Treatment) -> u8 {
 struct Chooser<'d> {
     dataset: &'d Dataset,
     anonymise: bool,
-    chosen: Vec<&'d Field>,
+    chosen: Vec<(&'d Field, Option<String>)>,
     left_out: Vec<(String, String)>,
 }
 
@@ -83,7 +87,7 @@ impl<'d> Chooser<'d> {
                 return Err(Error::invalid("fields must not contain NULL")
                     .hint("Name fields, or leave fields out for the default ones."));
             };
-            let field = self.dataset.field(name).ok_or_else(|| {
+            let (field, part) = self.find(name)?.ok_or_else(|| {
                 Error::invalid(format!("unknown field {} in fields", shown(name))).hint(format!(
                     "Fields of dataset {}: {}.",
                     shown(&self.dataset.name),
@@ -94,13 +98,36 @@ impl<'d> Chooser<'d> {
                 return Err(Error::denied(format!("field {} is never exported: {reason}", shown(name)))
                     .hint("Leave the field out of fields."));
             }
-            if self.has(field) {
+            let twice = |(chosen, other): &(&Field, Option<String>)| {
+                chosen.name == field.name && (part.is_none() || other.is_none() || part == *other)
+            };
+            if self.chosen.iter().any(twice) {
                 return Err(Error::invalid(format!("field {} is named twice in fields", shown(name)))
                     .hint("Name each field once."));
             }
-            self.chosen.push(field);
+            if part.is_some() && self.chosen.iter().filter(|(_, part)| part.is_some()).count() == part::MOST {
+                let message = format!("fields has more than {} paths into JSON fields", part::MOST);
+                return Err(
+                    Error::new(Kind::ProgramLimitExceeded, message).hint("Name the fields as a whole.")
+                );
+            }
+            self.chosen.push((field, part));
         }
         Ok(())
+    }
+
+    /// A field, or a path into the objects of one.
+    fn find(&self, name: &str) -> Result<Option<(&'d Field, Option<String>)>> {
+        if let Some(field) = self.dataset.field(name) {
+            return Ok(Some((field, None)));
+        }
+        match longest_prefix(name, self.dataset) {
+            Some((field, path)) if field.ty.is_document() => {
+                part::keys(path)?;
+                Ok(Some((field, Some(path.to_owned()))))
+            }
+            _ => Ok(None),
+        }
     }
 
     fn defaults(&mut self) -> Result<()> {
@@ -108,7 +135,7 @@ impl<'d> Chooser<'d> {
             match &field.barred {
                 Some(reason) if field.is_default => self.leave_out_barred(field, reason)?,
                 Some(reason) => self.leave_out(field, reason.clone()),
-                None if field.is_default => self.chosen.push(field),
+                None if field.is_default => self.chosen.push((field, None)),
                 None => {}
             }
         }
@@ -161,7 +188,7 @@ impl<'d> Chooser<'d> {
             found = true;
             match &field.barred {
                 Some(reason) => self.leave_out_barred(field, reason)?,
-                None if !self.has(field) => self.chosen.push(field),
+                None if !self.has(field) => self.chosen.push((field, None)),
                 None => {}
             }
         }
@@ -186,10 +213,10 @@ impl<'d> Chooser<'d> {
 
     fn finish(mut self, companions: Vec<String>) -> Result<Selection> {
         let mut fields = Vec::with_capacity(self.chosen.len());
-        for field in std::mem::take(&mut self.chosen) {
+        for (field, part) in std::mem::take(&mut self.chosen) {
             match treatment(field, self.anonymise) {
                 Treatment::Drop => self.leave_out(field, "dropped by its treatment when anonymised".into()),
-                treatment => fields.push(Selected { name: field.name.clone(), treatment }),
+                treatment => fields.push(Selected { name: field.name.clone(), part, treatment }),
             }
         }
         if fields.is_empty() {
@@ -203,7 +230,7 @@ impl<'d> Chooser<'d> {
     }
 
     fn has(&self, field: &Field) -> bool {
-        self.chosen.iter().any(|chosen| chosen.name == field.name)
+        self.chosen.iter().any(|(chosen, _)| chosen.name == field.name)
     }
 
     fn leave_out(&mut self, field: &Field, reason: String) {

@@ -14,6 +14,7 @@ fn field(name: &str, position: i32) -> Field {
         barred: None,
         eligible: true,
         json_text: false,
+        expansion: None,
         ty: Type::plain(25, "text", Class::Text),
     }
 }
@@ -164,4 +165,44 @@ fn what_became_barred_is_not_left_out_silently() {
     dataset.fields.iter_mut().find(|field| field.name == "email").unwrap().eligible = false;
     let selection = select_fields(&dataset, None, None, false).unwrap();
     assert!(selection.left_out.iter().any(|(name, _)| name == "email"));
+}
+
+#[test]
+fn parts_of_documents_are_named_by_path() {
+    let mut dataset = dataset();
+    let document = |name: &str| Field { ty: Type::plain(3802, "jsonb", Class::Jsonb), ..field(name, 4) };
+    dataset.fields.extend([document("more"), document("more.inner")]);
+    let fields = |names: &[&str]| select_fields(&dataset, Some(&some(names)), Some(&some(&["more"])), false);
+    let selection = fields(&["more.a", "id", "more.inner.b", "more.a.b", "more.inner.c d"]).unwrap();
+    let parts: Vec<_> =
+        selection.fields.iter().map(|field| (field.name.as_str(), field.part.as_deref())).collect();
+    assert_eq!(
+        parts[..5],
+        [
+            ("more", Some("a")),
+            ("id", None),
+            ("more.inner", Some("b")),
+            ("more", Some("a.b")),
+            ("more.inner", Some("c d"))
+        ]
+    );
+    assert!(parts[5..].iter().all(|(_, part)| part.is_none()));
+    // A field's own name is no path.
+    assert_eq!(fields(&["more.inner"]).unwrap().fields[0].part, None);
+    for names in [&["more", "more.a"][..], &["more.a", "more"], &["more.a", "more.a"]] {
+        let message = format!("field \"{}\" is named twice in fields", names[1]);
+        refused(fields(names), "22023", &message);
+    }
+    refused(fields(&["more.a..b"]), "22023", "path \"a..b\" has an empty or impossible key");
+    refused(fields(&["email.a"]), "22023", "unknown field \"email.a\" in fields");
+    let many: Vec<String> = (0..=part::MOST).map(|n| format!("more.k{n}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    assert!(fields(&many[1..]).is_ok());
+    refused(fields(&many), "54000", "fields has more than 1000 paths into JSON fields");
+    dataset.fields.retain(|field| field.name != "more.inner");
+    dataset.fields.iter_mut().filter(|field| field.name == "more").for_each(|field| {
+        field.barred = Some("it holds a credential".into());
+    });
+    let error = select_fields(&dataset, Some(&some(&["more.a"])), None, false);
+    refused(error, "42501", "field \"more.a\" is never exported: it holds a credential");
 }

@@ -3,11 +3,16 @@
 pub mod ceiling;
 mod disguise;
 mod escape;
+pub mod expand;
+mod found;
 mod fragments;
+pub mod members;
+mod narrow;
 pub mod part;
 pub mod plan;
 mod scrub;
 pub mod shield;
+mod take;
 mod walk;
 
 pub use escape::storable;

@@ -1,7 +1,8 @@
 //! One dataset's part in an export: found, planned and permitted. The same for the job that is asked for and the one that runs,
 //! for the dataset that was asked for and for those that ride along.
 
-use super::plan::{self, Plan, RowsOf};
+use super::narrow::RowsOf;
+use super::plan::{self, Plan};
 use crate::catalog::load::{self, Loaded};
 use crate::catalog::rights;
 use crate::encode::{self, Format, Options, Order};
@@ -41,12 +42,16 @@ impl Asker<'_> {
 
     /// The same for a dataset that rides along.
     pub fn companion(&self, main: &Part, name: &str) -> Result<Part> {
+        let dataset = &main.loaded.dataset;
+        if !dataset.companions.iter().any(|companion| companion == name) {
+            return Err(Error::invalid(format!(
+                "dataset \"{name}\" is not a companion of dataset \"{}\" any more",
+                dataset.name
+            ))
+            .hint("Ask for it with an export of its own."));
+        }
         let wanted = companions::companion(&main.asked, name)?;
-        let rows_of = wanted.matched.as_deref().map(|field| RowsOf {
-            dataset: &main.loaded.dataset,
-            plan: &main.plan,
-            field,
-        });
+        let rows_of = wanted.matched.as_deref().map(|field| RowsOf { dataset, plan: &main.plan, field });
         let part = self.part(wanted.asked, self.context.of_companion(name), rows_of.as_ref())?;
         match part.plan.companions.first() {
             None => Ok(part),
@@ -69,7 +74,7 @@ impl Asker<'_> {
         rights::check(&loaded, &claim, &uses)?;
         required::filters(dataset, &plan.narrowed)?;
         // JSON places that collide are a mistake of the registration or the selection: an encoder finds them.
-        encode::check(self.format, &plan.columns)?;
+        encode::check(self.format, plan.outline(self.format).columns())?;
         identity::as_requester(self.reader, || params::bind(&plan.params).map(|_| ()))?;
         rights::authorize(dataset, &asked, self.reader)?;
         Ok(Part { loaded, asked, context, plan })

@@ -2,7 +2,6 @@
 
 use super::info;
 use super::produce::Task;
-use crate::decode::Shape;
 use crate::encode::{encoder, Compression, Encoder, Format, Options, Setup, Tally};
 use crate::error::{Error, Kind, Result};
 use crate::job::product::{File, FilePart};
@@ -15,6 +14,7 @@ use crate::room;
 use crate::settings;
 use crate::sink::{Packing, Spool};
 use crate::source::ceiling::Ceiling;
+use crate::source::expand::Layout;
 use crate::source::part::Part;
 use crate::tenant_key;
 use chrono::{DateTime, Datelike, SecondsFormat, Timelike, Utc};
@@ -84,6 +84,19 @@ pub struct Member<'a> {
     pub place: usize,
 }
 
+/// What is written of a dataset, and the secret of its pseudonyms.
+struct Columns {
+    layout: Layout,
+    key: Option<[u8; 32]>,
+}
+
+/// A dataset whose rows are in the file.
+struct Read<'a> {
+    part: &'a Part,
+    layout: Layout,
+    rows: u64,
+}
+
 /// How it ended, if not with an error of the whole job.
 pub enum Made {
     File(Box<File>),
@@ -104,42 +117,50 @@ impl Making<'_> {
         let mut spool = Spool::create(&directory, self.packing())?;
         let title = &first.part.loaded.dataset.title;
         let setup = Setup { title: title.clone(), time_zone: self.task.context.time_zone.clone() };
-        let mut encoder = encoder(self.format, self.options, &first.part.plan.columns, setup)?;
+        let columns = self.columns_of(first.part)?;
+        let mut encoder = encoder(self.format, self.options, columns.layout.columns(), setup)?;
         let mut buffer = Vec::with_capacity(BATCH * 2);
         encoder.begin(&mut buffer)?;
-        let mut read: Vec<(&Part, u64)> = Vec::new();
+        let mut read: Vec<Read<'_>> = Vec::new();
         let mut tallies: Vec<Tally> = Vec::new();
-        for (index, member) in members.iter().enumerate() {
-            let rows = if index == 0 {
-                self.rows_of(*member, 0, encoder.as_mut(), &mut buffer, &mut spool)?
-            } else {
-                let plan = &member.part.plan;
-                // What a companion's source breaks is the companion's failure.
-                let tally = &mut tallies;
-                let before: u64 = read.iter().map(|(_, rows)| rows).sum();
-                let attempt = xact::attempt(|| {
-                    tally.push(encoder.part(
-                        &member.part.loaded.dataset.title,
-                        &plan.columns,
-                        &mut buffer,
-                    )?);
-                    self.rows_of(*member, before, encoder.as_mut(), &mut buffer, &mut spool)
-                });
-                match survivable(attempt)? {
-                    Ok(rows) => rows,
-                    Err(failure) => return Ok(Made::Failed(index, failure)),
-                }
-            };
-            let Some(rows) = rows else { return Ok(Made::Unapproved) };
-            read.push((member.part, rows));
+        let Some(rows) = self.rows_of(*first, &columns, 0, encoder.as_mut(), &mut buffer, &mut spool)? else {
+            return Ok(Made::Unapproved);
+        };
+        read.push(Read { part: first.part, layout: columns.layout, rows });
+        for (index, member) in members.iter().enumerate().skip(1) {
+            let before: u64 = read.iter().map(|read| read.rows).sum();
+            // What a companion's source breaks is the companion's failure.
+            let attempt = xact::attempt(|| {
+                let (part, columns) = (member.part, self.columns_of(member.part)?);
+                let title = &part.loaded.dataset.title;
+                tallies.push(encoder.part(title, columns.layout.columns(), &mut buffer)?);
+                let rows =
+                    self.rows_of(*member, &columns, before, encoder.as_mut(), &mut buffer, &mut spool)?;
+                Ok(rows.map(|rows| Read { part, layout: columns.layout, rows }))
+            });
+            match survivable(attempt)? {
+                Ok(Some(companion)) => read.push(companion),
+                Ok(None) => return Ok(Made::Unapproved),
+                Err(failure) => return Ok(Made::Failed(index, failure)),
+            }
         }
         spool.write_all(&buffer)?;
-        let info = info::of(self.task, &read, failed, self.moment, self.options.reproducible);
+        let told: Vec<(&Part, u64)> = read.iter().map(|read| (read.part, read.rows)).collect();
+        let info = info::of(self.task, &told, failed, self.moment, self.options.reproducible);
         tallies.push(encoder.finish(&info, &mut spool)?);
         let file =
             File { spooled: Some(spool.finish()?), parts: parts(&read, &tallies)?, ..self.empty(title) };
         self.rows += file.rows();
         Ok(Made::File(Box::new(file)))
+    }
+
+    /// What is written of a dataset; where it has a column for each key of its documents, they are looked for.
+    fn columns_of(&self, part: &Part) -> Result<Columns> {
+        let plan = &part.plan;
+        let key =
+            if plan.pseudonymises() { Some(tenant_key::of(part.context.tenant.as_deref())?) } else { None };
+        let layout = identity::as_requester(self.reader, || plan.layout(self.format, key, None))?;
+        Ok(Columns { layout, key })
     }
 
     /// Reads one dataset; the number of rows. None: it was left at the first row that needs approval. So nothing is counted
@@ -148,6 +169,7 @@ impl Making<'_> {
     fn rows_of(
         &self,
         member: Member<'_>,
+        Columns { layout, key }: &Columns,
         before: u64,
         encoder: &mut dyn Encoder,
         buffer: &mut Vec<u8>,
@@ -155,9 +177,7 @@ impl Making<'_> {
     ) -> Result<Option<u64>> {
         let (part, is_main) = (member.part, member.place == 1);
         let plan = &part.plan;
-        let key =
-            if plan.pseudonymises() { Some(tenant_key::of(part.context.tenant.as_deref())?) } else { None };
-        let mut shield = plan.shield(key);
+        let mut shield = plan.shield(*key);
         // The approval is about the dataset that was asked for.
         let ceiling = Ceiling::of(&part.loaded.dataset, is_main && self.task.approved);
         let (mut rows, mut admitted) = (0u64, true);
@@ -170,7 +190,8 @@ impl Making<'_> {
                     admitted = false;
                     return Ok(ControlFlow::Break(()));
                 }
-                shield.apply(cells, &mut |cells| encoder.row(cells, buffer))?;
+                shield
+                    .apply(cells, &mut |cells| layout.row(cells, &mut |cells| encoder.row(cells, buffer)))?;
                 if buffer.len() >= BATCH {
                     spool.write_all(buffer)?;
                     room::reuse(buffer);
@@ -222,10 +243,10 @@ pub fn survivable<T>(attempt: std::result::Result<T, Failure>) -> Result<std::re
 }
 
 /// What is in the file, after a look whether all that was read is. The tallies count from the file's beginning.
-fn parts(read: &[(&Part, u64)], tallies: &[Tally]) -> Result<Vec<FilePart>> {
+fn parts(read: &[Read<'_>], tallies: &[Tally]) -> Result<Vec<FilePart>> {
     let mut before = Tally::default();
     let mut parts = Vec::with_capacity(read.len());
-    for ((part, rows), tally) in read.iter().zip(tallies) {
+    for (Read { part, layout, rows }, tally) in read.iter().zip(tallies) {
         let written = tally.rows - before.rows;
         if written != *rows {
             return Err(Error::new(Kind::Internal, format!("{rows} rows were read and {written} written")));
@@ -236,7 +257,7 @@ fn parts(read: &[(&Part, u64)], tallies: &[Tally]) -> Result<Vec<FilePart>> {
             source: part.loaded.dataset.source,
             fields: plan.columns.iter().map(|column| column.name.clone()).collect(),
             rows: written,
-            shape: Shape::new(&plan.columns, plan.key, tally.sheets - before.sheets),
+            shape: layout.shape(plan.key, tally.sheets - before.sheets),
         });
         before = *tally;
     }

@@ -128,7 +128,7 @@ impl Styles {
             Kind::Int => self.scaled.first(),
             Kind::Float | Kind::Numeric => Some(&self.number),
             Kind::Bool => Some(&self.boolean),
-            Kind::Text | Kind::Json | Kind::List => None,
+            Kind::Text | Kind::Json | Kind::List | Kind::Mixed => None,
         }
     }
 }

@@ -57,6 +57,7 @@ pub fn field(name: &str, type_name: &str) -> Field {
         barred: None,
         eligible: true,
         json_text: false,
+        expansion: None,
         ty: ty(type_name),
     }
 }

@@ -45,6 +45,7 @@ mod synonym;
 mod weigh;
 
 pub use check::{check, comparable};
+pub use names::longest_prefix;
 pub use parse::parse;
 pub use side::as_text;
 pub use sql::{quote_ident, quote_literal, to_sql, Clause, Param, Value};

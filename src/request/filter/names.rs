@@ -119,7 +119,7 @@ fn stand_in<'d>(name: &str, dataset: &'d Dataset) -> Option<(&'d Option<String>,
 
 /// Splits at the last dot before which a field is named: a column name may hold dots itself. Fields are not
 /// looked up once per dot: a name of a megabyte of dots would take as many copies of the list.
-fn longest_prefix<'d, 'n>(name: &'n str, dataset: &'d Dataset) -> Option<(&'d Field, &'n str)> {
+pub fn longest_prefix<'d, 'n>(name: &'n str, dataset: &'d Dataset) -> Option<(&'d Field, &'n str)> {
     dataset
         .fields
         .iter()

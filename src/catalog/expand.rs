@@ -1,0 +1,83 @@
+//! What a DBA says of a field of JSON objects: that csv and xlsx have a column for each key, and for which keys.
+
+use super::register::{may_write, owner_of_dataset, required};
+use super::{field, load};
+use crate::error::{Error, Result};
+use crate::pg::{identity, sql};
+use crate::request::part;
+use serde_json::json;
+use std::collections::HashSet;
+
+const SAVE: &str = "
+UPDATE acct_export.field f SET expand = e.expand, keys = e.keys, labels = e.labels
+  FROM jsonb_to_record($3::jsonb) AS e(expand boolean, keys text[], labels text[])
+ WHERE f.dataset = $1 AND f.field = $2";
+
+/// Arguments of `acct_export_expand` beside the field.
+pub struct Wish {
+    pub keys: Option<Vec<Option<String>>>,
+    pub labels: Option<Vec<Option<String>>>,
+    pub expand: Option<bool>,
+}
+
+/// States the whole of it. 22023 for an unknown dataset or field, one that holds no objects, a path that is none; 42501 for a
+/// caller who does not own the source, a field that never leaves, a key of a secret.
+pub fn set(dataset: Option<&str>, name: Option<&str>, wish: &Wish) -> Result<()> {
+    let dataset = required(dataset, "dataset")?;
+    let name = required(name, "field")?;
+    let loaded = load::load(dataset)?;
+    owner_of_dataset(dataset)?;
+    let known = field::find(&loaded.dataset, name)?;
+    let expand =
+        wish.expand.ok_or_else(|| Error::invalid("expand must not be null").hint("Give true or false."))?;
+    if !expand && (wish.keys.is_some() || wish.labels.is_some()) {
+        return Err(Error::invalid("keys and labels are given for a field that is not expanded")
+            .hint("Leave them out, or leave expand out."));
+    }
+    if let (true, Some(reason)) = (expand, &known.barred) {
+        return Err(Error::denied(format!("field \"{name}\" can never be exported: {reason}")));
+    }
+    if expand && !known.ty.is_document() {
+        return Err(Error::invalid(format!(
+            "field \"{name}\" is of type {}, not json, jsonb or hstore",
+            known.ty.name
+        ))
+        .hint("Only fields of objects can be expanded."));
+    }
+    let keys = wish.keys.as_deref().map(|keys| checked(keys, &|key| loaded.names.is_secret(key)));
+    let keys = keys.transpose()?;
+    labels(wish.labels.as_deref(), keys.as_ref().map(Vec::len))?;
+    may_write()?;
+    let document = json!({ "expand": expand, "keys": keys, "labels": wish.labels }).to_string();
+    identity::as_owner(|| sql::run(SAVE, &[dataset.into(), name.into(), (&document).into()])).map(drop)
+}
+
+fn checked(keys: &[Option<String>], is_secret: &dyn Fn(&str) -> bool) -> Result<Vec<String>> {
+    if keys.is_empty() || keys.len() > part::MOST {
+        return Err(Error::invalid(format!("keys must have 1 to {} elements", part::MOST))
+            .hint("Leave keys out for those that the rows of an export have."));
+    }
+    let (mut paths, mut seen) = (Vec::with_capacity(keys.len()), HashSet::new());
+    for path in keys {
+        let path = path.as_deref().ok_or_else(|| Error::invalid("keys must not contain NULL"))?;
+        part::no_secret(path, &part::keys(path)?, is_secret)?;
+        if !seen.insert(path) {
+            return Err(Error::invalid(format!("path \"{path}\" is named twice in keys"))
+                .hint("Name each path once."));
+        }
+        paths.push(path.to_owned());
+    }
+    Ok(paths)
+}
+
+fn labels(labels: Option<&[Option<String>]>, keys: Option<usize>) -> Result<()> {
+    let Some(labels) = labels else { return Ok(()) };
+    if keys != Some(labels.len()) {
+        return Err(Error::invalid("labels must be as many as keys")
+            .hint("A NULL among the labels stands for the key itself."));
+    }
+    if labels.iter().flatten().any(|label| label.trim().is_empty()) {
+        return Err(Error::invalid("label must not be empty"));
+    }
+    Ok(())
+}
