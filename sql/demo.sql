@@ -570,6 +570,15 @@ JOIN acct_demo.profiles p ON p.tenant_id = a.tenant_id AND p.profile_id = a.prof
 JOIN acct_demo.groups m ON m.tenant_id = a.tenant_id AND m.group_id = a.main_group_id;
 COMMENT ON VIEW acct_demo.administrator_accounts IS 'Administrators as they may be exported';
 
+-- What administrators' workbooks let people choose from.
+CREATE VIEW acct_demo.administrator_profiles WITH (security_invoker = true) AS
+SELECT p.name, p.tenant_id FROM acct_demo.profiles p WHERE p.kind = 'administrator';
+COMMENT ON VIEW acct_demo.administrator_profiles IS 'Profiles that an administrator may have';
+
+CREATE VIEW acct_demo.administrator_tags WITH (security_invoker = true) AS
+SELECT g.name, g.tenant_id FROM acct_demo.groups g WHERE g.kind = 'administrator';
+COMMENT ON VIEW acct_demo.administrator_tags IS 'Groups (tags) that administrators look after';
+
 CREATE VIEW acct_demo.user_subscriptions WITH (security_invoker = true) AS
 SELECT s.subscription_id, u.identifier, s.product, s.seats, s.price, s.currency, s.auto_renew,
        s.starts_on, s.ends_on, s.created_at, s.tenant_id
@@ -657,7 +666,8 @@ GRANT USAGE ON SCHEMA acct_demo TO acct_demo_reader;
 GRANT SELECT ON acct_demo.tenants, acct_demo.profiles, acct_demo.groups, acct_demo.teams, acct_demo.sponsors,
                 acct_demo.locations, acct_demo.identities, acct_demo.subscriptions, acct_demo.state_events,
                 acct_demo.user_groups, acct_demo.administrator_groups, acct_demo.administrator_teams,
-                acct_demo.user_accounts, acct_demo.administrator_accounts, acct_demo.user_subscriptions,
+                acct_demo.user_accounts, acct_demo.administrator_accounts,
+                acct_demo.administrator_profiles, acct_demo.administrator_tags, acct_demo.user_subscriptions,
                 acct_demo.user_state_events, acct_demo.stored_users, acct_demo.user_purchases, acct_demo.directory_users
     TO acct_demo_reader;
 -- Column by column: a reader cannot select a secret even by hand, and a new column stays hidden until granted.
@@ -706,6 +716,12 @@ BEGIN
         tenant_column => 'tenant_id', created_column => 'created_on', updated_column => 'updated_on',
         status_column => 'status', disabled_values => '{Disabled}',
         required_roles => '{view_administrators}', title => 'Administrators');
+    PERFORM acct_export_register(dataset, source, key => key, tenant_column => 'tenant_id',
+        required_roles => '{view_administrators}', title => title)
+    FROM (VALUES
+        ('administrator_profiles', 'acct_demo.administrator_profiles'::regclass, 'name', 'Administrator Profiles'),
+        ('administrator_groups', 'acct_demo.administrator_tags', 'name', 'Administrator Groups'),
+        ('teams', 'acct_demo.teams', 'team_id', 'Teams')) AS d (dataset, source, key, title);
 
     -- The bare table, to see that its secrets are barred without anybody saying so:
     --   SELECT field, barred FROM acct_export_fields WHERE dataset = 'users_raw' AND barred IS NOT NULL;
@@ -745,6 +761,14 @@ BEGIN
         (4, 'profile', 'Profile'), (5, 'main_group', 'Main group'), (6, 'secondary_groups', 'Secondary groups'),
         (7, 'teams', 'Teams'), (8, 'created_on', 'Creation date'), (9, 'updated_on', 'Last update'),
         (10, 'status', 'Status')) AS f (position, field, label);
+    -- Their workbooks list what there is to choose from, and so can be edited and imported again.
+    PERFORM acct_export_set_field(dataset, 'tenant_id', is_default => false),
+            acct_export_set_field(dataset, 'name', label => 'Name', on_anonymise => 'keep')
+       FROM unnest(ARRAY['administrator_profiles', 'administrator_groups', 'teams']) AS dataset;
+    PERFORM acct_export_set_reference('administrators', field, ref_dataset, 'name')
+    FROM (VALUES
+        ('profile', 'administrator_profiles'), ('main_group', 'administrator_groups'),
+        ('secondary_groups', 'administrator_groups'), ('teams', 'teams')) AS r (field, ref_dataset);
     PERFORM acct_export_set_field('administrators', 'administrator_id', "position" => 101, is_default => false);
     PERFORM acct_export_set_field('administrators', 'tenant_id', "position" => 102, is_default => false);
     PERFORM acct_export_set_field('subscriptions', 'tenant_id', is_default => false);

@@ -2,7 +2,7 @@
 //!
 //! The way of an export: `api` decodes the call, `request` and `catalog` check it, `job` queues it, `worker` claims it,
 //! `source` plans the query and shields the values, `encode` makes bytes of the rows, `sink` spools and stores them,
-//! `deliver` hands the file out, `decode` reads files back to compare them, `audit` tells of all of it, `advice` says what
+//! `deliver` hands the file out, `decode` reads files back to compare them, `import` those that were edited, `audit` tells of all of it, `advice` says what
 //! makes it slow. `pg` is the only room that touches the server.
 
 mod advice;
@@ -13,6 +13,7 @@ mod decode;
 mod deliver;
 mod encode;
 mod error;
+mod import;
 mod job;
 mod pg;
 mod request;
@@ -42,6 +43,16 @@ extension_sql_file!(
     "../sql/policy.sql",
     name = "policy",
     requires = ["schema", api::policy::set_policy, api::catalogue::may_know]
+);
+extension_sql_file!(
+    "../sql/reference.sql",
+    name = "reference",
+    requires = [
+        "schema",
+        api::catalogue::acct_export_set_reference,
+        api::catalogue::may_know,
+        api::import::acct_export_check_import
+    ]
 );
 extension_sql_file!("../sql/declare.sql", name = "declare", requires = ["schema", api::declare::declare]);
 extension_sql_file!(

@@ -184,7 +184,10 @@ fn a_dump_keeps_datasets_and_fields() {
         .batch_execute(
             // position is a keyword of SQL, to be quoted as the name of an argument
             "SELECT acct_export_set_field('users', 'email', label => 'E-mail \"address\"', \"position\" => 7,
-                is_default => false, on_anonymise => 'pseudonymise', mask => 'last4', json_path => 'contact.email')",
+                is_default => false, on_anonymise => 'pseudonymise', mask => 'last4', json_path => 'contact.email');
+             CREATE TABLE app.names (name text PRIMARY KEY);
+             SELECT acct_export_register('a_names', 'app.names', 'name');
+             SELECT acct_export_set_reference('users', 'name', 'a_names')",
         )
         .unwrap();
     let before = catalogue(&mut client);
@@ -201,6 +204,8 @@ fn a_dump_keeps_datasets_and_fields() {
 
     let mut restored = shared().connect(&copy, "postgres");
     assert_eq!(catalogue(&mut restored), before);
+    let references = "SELECT dataset || '.' || field || ' ' || ref_dataset || '.' || ref_field FROM acct_export_references";
+    assert_eq!(column(&mut restored, references), ["users.name a_names.name"]);
     // And is alive: what is registered can be changed.
     restored.batch_execute("SELECT acct_export_set_field('users', 'email', label => 'Mail')").unwrap();
 }

@@ -167,3 +167,67 @@ fn no_credential_is_in_the_workbook() {
     let all = String::from_utf8(all).unwrap();
     assert!(all.contains("john.smith@acme.example") && !all.contains("demo-secret"));
 }
+
+/// Sheets of what there is to choose from, and the choices in the columns.
+#[test]
+fn the_workbook_lists_what_the_tenant_has() {
+    let mut client = demo::acme();
+    let bytes = exported(&mut client, "'administrators', 'xlsx'");
+    let mut book = Workbook::open(bytes.clone());
+    let lists = ["Administrator Profiles", "Administrator Groups", "Teams"];
+    assert_eq!(book.sheets(), [&["Administrators"], &lists[..], &["Export info"]].concat());
+    for (sheet, source) in lists.iter().zip([
+        "profiles WHERE kind = 'administrator'",
+        "groups WHERE kind = 'administrator'",
+        "teams",
+    ]) {
+        let rows = book.rows(sheet);
+        let mut listed: Vec<String> = rows[1..].iter().map(|row| row[0].to_string()).collect();
+        let mut wanted = column(&mut client, &format!("SELECT DISTINCT name FROM acct_demo.{source}"));
+        wanted.sort();
+        listed.sort();
+        assert_eq!((rows[0][0].to_string(), listed), ("Name".to_owned(), wanted), "{sheet}");
+    }
+    let mut xml = String::new();
+    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
+    archive.by_name("xl/worksheets/sheet1.xml").unwrap().read_to_string(&mut xml).unwrap();
+    // Profile, Main group, Secondary groups and Teams: columns D to G.
+    for letter in ['D', 'E', 'F', 'G'] {
+        assert!(xml.contains(&format!("sqref=\"{letter}2:{letter}1048576\"")), "{letter}");
+    }
+    assert_eq!(xml.matches("<dataValidation type=\"list\"").count(), 4);
+}
+
+/// An export is imported again as it is; what somebody else's tenant has is found out.
+#[test]
+fn an_edited_workbook_is_checked() {
+    let mut client = demo::acme();
+    let bytes = exported(&mut client, "'administrators', 'xlsx', include_disabled => true");
+    let sql = "SELECT column_name || ': ' || problem FROM acct_export_check_import('administrators', $1)";
+    let check = |client: &mut Client, bytes: &Vec<u8>| -> Vec<String> {
+        client.query(sql, &[bytes]).unwrap().iter().map(|row| row.get(0)).collect()
+    };
+    assert_eq!(check(&mut client, &bytes), Vec::<String>::new());
+    // John Smith's secondary groups stand in his row once.
+    let mut edited = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
+    for index in 0..archive.len() {
+        let (mut part, mut entry) = (Vec::new(), archive.by_index(index).unwrap());
+        entry.read_to_end(&mut part).unwrap();
+        let name = entry.name().unwrap().into_owned();
+        if name == "xl/worksheets/sheet1.xml" {
+            let xml = String::from_utf8(part).unwrap();
+            let at = xml.find("john.smith@acme.example").unwrap();
+            let (before, row) = xml.split_at(at);
+            part = format!("{before}{}", row.replacen("France, Spain", "France, Atlantis", 1)).into_bytes();
+        }
+        edited.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        std::io::Write::write_all(&mut edited, &part).unwrap();
+    }
+    let edited = edited.finish().unwrap().into_inner();
+    let problems = check(&mut client, &edited);
+    assert_eq!(problems.len(), 2, "{problems:?}");
+    assert!(problems.iter().all(|problem| problem.starts_with("Secondary groups: ")), "{problems:?}");
+    assert!(problems.iter().any(|problem| problem.contains("Atlantis")), "{problems:?}");
+    assert!(problems.iter().any(|problem| problem.contains("differs from the database")), "{problems:?}");
+}

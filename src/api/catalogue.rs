@@ -4,7 +4,7 @@ use crate::advice::{self, Advice};
 use crate::catalog::expand::{self, Wish};
 use crate::catalog::field::{self, FieldChange};
 use crate::catalog::register::{self, Registration};
-use crate::catalog::{load, rights};
+use crate::catalog::{load, reference, rights};
 use crate::error::Error;
 use crate::pg::identity;
 use crate::pg::oid::Oid;
@@ -55,6 +55,20 @@ fn acct_export_expand(
     expand: default!(Option<bool>, "true"),
 ) -> std::result::Result<(), Report> {
     Ok(expand::set(dataset, field, &Wish { keys, labels, expand })?)
+}
+
+/// Says that the values of a field are those of a field of another dataset, its key by default; NULL withdraws it.
+///
+/// Errors: 22023 for an unknown dataset or field and for types that hold no names, 42501 for a caller who does not own both
+/// sources and for a field that never leaves or is masked.
+#[pg_extern(volatile, parallel_unsafe)]
+fn acct_export_set_reference(
+    dataset: Option<&str>,
+    field: Option<&str>,
+    ref_dataset: Option<&str>,
+    ref_field: default!(Option<&str>, "NULL"),
+) -> std::result::Result<(), Report> {
+    Ok(reference::set(dataset, field, ref_dataset, ref_field)?)
 }
 
 /// Forgets a dataset; its jobs and files stay until their time.

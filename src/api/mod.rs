@@ -7,6 +7,7 @@ mod deliver;
 mod diff;
 mod filter;
 mod follow;
+mod import;
 mod policy;
 mod preview;
 mod reading;

@@ -71,7 +71,7 @@ impl Lines {
             }
         }
         let layout = reading.layout(format, None)?;
-        let setup = Setup { title: String::new(), time_zone: String::new() };
+        let setup = Setup { title: String::new(), time_zone: String::new(), references: Vec::new() };
         let mut encoder = encoder(format, &reading.options, layout.columns(), setup)?;
         let mut header = Vec::new();
         encoder.begin(&mut header)?;

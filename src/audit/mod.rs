@@ -24,6 +24,7 @@ pub use record::{left, record, record_by, record_cancelled, record_plain};
 
 pub const EXPORTED: &str = "user.bulk_export";
 pub const PREVIEWED: &str = "user.bulk_export.previewed";
+pub const IMPORT_CHECKED: &str = "user.bulk_export.import_checked";
 pub const REQUESTED: &str = "user.bulk_export.requested";
 pub const DENIED: &str = "user.bulk_export.denied";
 pub const APPROVED: &str = "user.bulk_export.approved";

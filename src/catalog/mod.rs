@@ -11,6 +11,7 @@ pub mod load;
 pub mod model;
 pub mod personal;
 pub mod policy;
+pub mod reference;
 pub mod register;
 pub mod rights;
 pub mod secrets;

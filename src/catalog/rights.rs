@@ -176,8 +176,8 @@ SELECT jsonb_build_object('source', (SELECT c.oid::bigint FROM pg_class c WHERE 
   FROM acct_export.dataset d WHERE d.dataset = $1";
 
 /// Whether the caller may read a finished file now: the roles, SELECT on its fields, the dataset's function (42501). Of a
-/// dataset that was unregistered since, SELECT on the relation that it was.
-pub fn at_download(dataset: &str, source: u32, fields: &[String], asked: &Asked) -> Result<()> {
+/// dataset that was unregistered since, SELECT on the relation that it was, where that is known.
+pub fn at_download(dataset: &str, source: Option<u32>, fields: &[String], asked: &Asked) -> Result<()> {
     if asked.all_tenants && !identity::bypasses_row_security(identity::current_user()) {
         return Err(Error::denied("a file of all tenants is for roles that bypass row security")
             .hint("Export your own tenant."));
@@ -185,7 +185,9 @@ pub fn at_download(dataset: &str, source: u32, fields: &[String], asked: &Asked)
     let registered: Option<Registered> = identity::as_owner(|| sql::document(REGISTERED, &[dataset.into()]))?;
     let caller = identity::current_user();
     let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
-    let Some(registered) = registered else { return select_on(dataset, source, caller, &fields) };
+    let Some(registered) = registered else {
+        return source.map_or(Ok(()), |source| select_on(dataset, source, caller, &fields));
+    };
     holds(caller, dataset, &registered.required_roles)?;
     if let Some(source) = registered.source {
         select_on(dataset, source, caller, &fields)?;

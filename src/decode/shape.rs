@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::catalog::reference::Target;
 use crate::encode::{Column, Kind};
 
 /// The columns of a file.
@@ -12,6 +13,9 @@ pub struct Shape {
     pub columns: Vec<ShapeColumn>,
     /// Sheets of a workbook that hold these rows.
     pub sheets: u32,
+    /// The fields of other datasets that a workbook lists, one sheet each, behind its data.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub references: Vec<Target>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +37,6 @@ impl Shape {
             path: column.json_path.clone(),
             of: None,
         });
-        Shape { key, columns: columns.collect(), sheets }
+        Shape { key, columns: columns.collect(), sheets, references: Vec::new() }
     }
 }

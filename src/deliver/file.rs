@@ -9,6 +9,7 @@ use crate::job::{manage, status};
 use crate::pg::{identity, sql, xact};
 use crate::request::companions;
 use crate::sink;
+use crate::source::references;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -82,13 +83,20 @@ pub(super) fn find(job: Option<&str>, file: Option<i32>, way: &str) -> Result<Fi
     Ok(found)
 }
 
-/// The rights on each dataset that is in the file, as they are now.
+/// The rights on each dataset that is in the file, as they are now; and on those whose values are listed beside it.
 fn may_read(part: &FilePart, seen: &manage::Seen) -> Result<()> {
-    if part.dataset == seen.dataset {
-        return rights::at_download(&part.dataset, part.source, &part.fields, &seen.request);
-    }
-    let companion = companions::companion(&seen.request, &part.dataset)?;
-    rights::at_download(&part.dataset, part.source, &part.fields, &companion.asked)
+    let companion;
+    let asked = if part.dataset == seen.dataset {
+        &seen.request
+    } else {
+        companion = companions::companion(&seen.request, &part.dataset)?;
+        &companion.asked
+    };
+    rights::at_download(&part.dataset, Some(part.source), &part.fields, asked)?;
+    part.shape.references.iter().try_for_each(|listed| {
+        let asked = references::request(listed, asked, false);
+        rights::at_download(&listed.dataset, None, std::slice::from_ref(&listed.field), &asked)
+    })
 }
 
 fn state(message: String) -> Error {

@@ -13,7 +13,7 @@ pub fn column(name: &str, label: &str, kind: Kind) -> Column {
 }
 
 pub fn setup() -> Setup {
-    Setup { title: "Users".into(), time_zone: "Europe/Paris".into() }
+    Setup { title: "Users".into(), time_zone: "Europe/Paris".into(), references: Vec::new() }
 }
 
 /// 2026-01-15 10:00 UTC.

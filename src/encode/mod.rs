@@ -104,6 +104,29 @@ pub struct Setup {
     pub title: String,
     /// The zone in which instants are shown, named in the `Export info` sheet.
     pub time_zone: String,
+    /// What referencing columns choose from.
+    pub references: Vec<Reference>,
+}
+
+/// Values that columns choose from: a sheet of its own, to which these columns are bound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    /// Name of the sheet, of any length and content: it is made to fit.
+    pub title: String,
+    /// The header over the values.
+    pub label: String,
+    /// In their order, without twins.
+    pub values: Vec<String>,
+    pub columns: Vec<Choosing>,
+}
+
+/// A column that chooses from a reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Choosing {
+    /// Its place, from 0.
+    pub column: usize,
+    /// A cell holds several values, which no choice of a spreadsheet can check.
+    pub several: bool,
 }
 
 /// What the `Export info` sheet and the document properties say; given at the end, when it is known.

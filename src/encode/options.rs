@@ -81,6 +81,8 @@ pub struct XlsxOptions {
     /// Leaves out the cell references, which are optional (ECMA-376 part 1, 18.3.1.4): smaller and faster, but
     /// some programs cannot read it.
     pub compact: bool,
+    /// Lists what referencing columns choose from, on sheets of their own: the caller's to gather.
+    pub reference_sheets: bool,
 }
 
 impl Default for CsvOptions {
@@ -99,7 +101,7 @@ impl Default for CsvOptions {
 
 impl Default for XlsxOptions {
     fn default() -> Self {
-        XlsxOptions { info_sheet: true, one_workbook: false, compact: false }
+        XlsxOptions { info_sheet: true, one_workbook: false, compact: false, reference_sheets: true }
     }
 }
 
@@ -191,6 +193,7 @@ impl Options {
             "info_sheet" => self.xlsx.info_sheet = boolean(name, value)?,
             "one_workbook" => self.xlsx.one_workbook = boolean(name, value)?,
             "compact" => self.xlsx.compact = boolean(name, value)?,
+            "reference_sheets" => self.xlsx.reference_sheets = boolean(name, value)?,
             "delimiter" => self.csv.delimiter = delimiter(name, value)?,
             "bom" => self.csv.bom = boolean(name, value)?,
             "header" => self.csv.header = boolean(name, value)?,
@@ -235,9 +238,16 @@ impl CsvOptions {
 /// The options that a format has.
 fn known(format: Format) -> &'static [&'static str] {
     match format {
-        Format::Xlsx => {
-            &["order", "reproducible", "companions", "archive", "info_sheet", "one_workbook", "compact"]
-        }
+        Format::Xlsx => &[
+            "order",
+            "reproducible",
+            "companions",
+            "archive",
+            "info_sheet",
+            "one_workbook",
+            "compact",
+            "reference_sheets",
+        ],
         Format::Csv => &[
             "order",
             "reproducible",

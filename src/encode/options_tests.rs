@@ -51,9 +51,10 @@ fn csv_options() {
 #[test]
 fn xlsx_options() {
     let given = json!({"info_sheet": false, "one_workbook": true, "compact": true,
-        "reproducible": true, "order": "key"});
+        "reference_sheets": false, "reproducible": true, "order": "key"});
     let options = Options::parse(Format::Xlsx, &given).unwrap();
-    let wanted = XlsxOptions { info_sheet: false, one_workbook: true, compact: true };
+    let wanted =
+        XlsxOptions { info_sheet: false, one_workbook: true, compact: true, reference_sheets: false };
     assert_eq!((options.order, options.xlsx, options.reproducible), (Some(Order::Key), wanted, true));
 }
 
@@ -73,8 +74,7 @@ fn what_is_reproducible_has_an_order() {
 fn options_of_other_formats_are_unknown() {
     let error = fails(Format::Xlsx, json!({"delimiter": ";"}));
     assert_eq!(error.message, "unknown option \"delimiter\" for format xlsx");
-    let hint =
-        "Options of xlsx: order, reproducible, companions, archive, info_sheet, one_workbook, compact.";
+    let hint = "Options of xlsx: order, reproducible, companions, archive, info_sheet, one_workbook, compact, reference_sheets.";
     assert_eq!(error.hint.as_deref(), Some(hint));
     fails(Format::Xlsx, json!({"compression": "gzip"}));
     fails(Format::Ndjson, json!({"header": true}));

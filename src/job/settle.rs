@@ -93,6 +93,7 @@ fn event(job: &Claimed, product: &Product, files: Vec<Value>) -> Value {
         "fields": own.and_then(|file| file.parts.first()).map(|part| &part.fields), "include": asked.include,
         "anonymise": asked.anonymise, "include_disabled": asked.include_disabled, "all_tenants": asked.all_tenants,
         "options": asked.options, "reason": asked.reason, "approved_by": job.approved_by,
+        "references": own.and_then(|file| file.parts.first()).map(|part| &part.shape.references).filter(|listed| !listed.is_empty()),
         "row_count": product.rows(), "bytes": product.bytes(),
         "sha256": own.and_then(|file| file.spooled.as_ref()).map(|spooled| &spooled.sha256),
         "file": own.map(|file| &file.name), "files": files, "error_code": product.failed.as_ref().map(|failed| &failed.sqlstate),

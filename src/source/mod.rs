@@ -10,6 +10,7 @@ pub mod members;
 mod narrow;
 pub mod part;
 pub mod plan;
+pub mod references;
 mod scrub;
 pub mod shield;
 mod take;

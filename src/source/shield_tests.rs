@@ -140,7 +140,7 @@ fn files() {
         Cell::Text(r#"{"phone":"2","y":null}"#),
     ];
     let file = |format| {
-        let setup = Setup { title: String::new(), time_zone: "UTC".into() };
+        let setup = Setup { title: String::new(), time_zone: "UTC".into(), references: Vec::new() };
         let mut encoder = encoder(format, &Options::default(), &columns, setup).unwrap();
         let mut out = Vec::new();
         encoder.begin(&mut out).unwrap();

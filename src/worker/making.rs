@@ -2,6 +2,7 @@
 
 use super::info;
 use super::produce::Task;
+use super::references::{self, Lists};
 use crate::encode::{encoder, Compression, Encoder, Format, Options, Setup, Tally};
 use crate::error::{Error, Kind, Result};
 use crate::job::product::{File, FilePart};
@@ -16,6 +17,7 @@ use crate::sink::{Packing, Spool};
 use crate::source::ceiling::Ceiling;
 use crate::source::expand::Layout;
 use crate::source::part::Part;
+use crate::source::references::Occasion;
 use crate::tenant_key;
 use chrono::{DateTime, Datelike, SecondsFormat, Timelike, Utc};
 use std::io::Write;
@@ -116,8 +118,13 @@ impl Making<'_> {
         let directory = settings::spool_directory()?;
         let mut spool = Spool::create(&directory, self.packing())?;
         let title = &first.part.loaded.dataset.title;
-        let setup = Setup { title: title.clone(), time_zone: self.task.context.time_zone.clone() };
         let columns = self.columns_of(first.part)?;
+        let lists = self.lists(first.part, &columns.layout)?;
+        let setup = Setup {
+            title: title.clone(),
+            time_zone: self.task.context.time_zone.clone(),
+            references: lists.sheets,
+        };
         let mut encoder = encoder(self.format, self.options, columns.layout.columns(), setup)?;
         let mut buffer = Vec::with_capacity(BATCH * 2);
         encoder.begin(&mut buffer)?;
@@ -146,12 +153,26 @@ impl Making<'_> {
         }
         spool.write_all(&buffer)?;
         let told: Vec<(&Part, u64)> = read.iter().map(|read| (read.part, read.rows)).collect();
-        let info = info::of(self.task, &told, failed, self.moment, self.options.reproducible);
+        let mut info = info::of(self.task, &told, failed, self.moment, self.options.reproducible);
+        info.entries.extend(lists.notes);
         tallies.push(encoder.finish(&info, &mut spool)?);
-        let file =
-            File { spooled: Some(spool.finish()?), parts: parts(&read, &tallies)?, ..self.empty(title) };
+        let mut parts = parts(&read, &tallies)?;
+        if let Some(first) = parts.first_mut() {
+            first.shape.references = lists.targets;
+        }
+        let file = File { spooled: Some(spool.finish()?), parts, ..self.empty(title) };
         self.rows += file.rows();
         Ok(Made::File(Box::new(file)))
+    }
+
+    /// What the columns of a workbook's first dataset refer to.
+    fn lists(&self, part: &Part, layout: &Layout) -> Result<Lists> {
+        if self.format != Format::Xlsx || !self.options.xlsx.reference_sheets {
+            return Ok(Lists::default());
+        }
+        let (asked, context) = (&part.asked, &part.context);
+        let occasion = Occasion { asked, context, reader: self.reader, disabled: false };
+        references::gather(&part.loaded.dataset, layout.columns(), &occasion)
     }
 
     /// What is written of a dataset; where it has a column for each key of its documents, they are looked for.

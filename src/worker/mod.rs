@@ -7,6 +7,7 @@ mod archive;
 mod info;
 mod making;
 mod produce;
+mod references;
 mod run;
 
 pub mod launcher;

@@ -24,6 +24,7 @@ mod fill;
 mod info;
 pub mod markup;
 mod package;
+mod reference;
 mod sheet;
 pub mod shown;
 mod style;
@@ -37,12 +38,15 @@ use std::io::Write;
 
 use super::{Cell, Column, Encoder, Info, Properties, Setup, Tally, XlsxOptions};
 use crate::error::{Error, Kind, Result};
-use fill::{fill, unlike};
+use fill::{fill, unlike, Value};
 use package::Package;
 use style::Styles;
 use table::{Sheet, Table};
 use template::{Frame, Outline, OutlineSheet, Template};
 use text::Counts;
+
+pub use info::NAME as INFO_SHEET;
+pub use sheet::name as sheet_name;
 
 /// Excel's limits ("Excel specifications and limits"): columns of a sheet, and rows under a header.
 const MAX_COLUMNS: usize = 16_384;
@@ -68,6 +72,8 @@ const MAX_SHEET: u64 = u32::MAX as u64 - (64 << 20);
 pub struct Xlsx {
     options: XlsxOptions,
     setup: Setup,
+    /// Names of the sheets of references, which are of the first table.
+    reference_names: Vec<String>,
     styles: Styles,
     /// The tables whose sheets are complete.
     done: Vec<Table>,
@@ -106,6 +112,7 @@ impl Xlsx {
         Ok(Xlsx {
             options: *options,
             table: Table::new(&setup.title, columns, &mut styles, options.compact),
+            reference_names: reference::names(&[&setup.title], &setup.references),
             setup,
             styles,
             done: Vec::new(),
@@ -125,8 +132,10 @@ impl Xlsx {
     fn start_sheet(&mut self) {
         let table = self.done.len();
         let before = self.sheets.iter().filter(|sheet| sheet.table == table).count();
-        let taken =
-            |name: &String| self.sheets.iter().any(|sheet| sheet.name.to_lowercase() == name.to_lowercase());
+        let taken = |name: &String| {
+            let mut others = self.sheets.iter().map(|sheet| &sheet.name).chain(&self.reference_names);
+            others.any(|other| other.to_lowercase() == name.to_lowercase())
+        };
         // At most as many names are taken as there are sheets.
         let mut names = (before + 1..).map(|number| sheet::name(&self.table.title, number));
         let name = names.find(|name| !taken(name)).unwrap_or_default();
@@ -139,7 +148,7 @@ impl Xlsx {
     fn write_row(&mut self, cells: &[Cell<'_>], out: &mut Vec<u8>) -> Result<()> {
         let mut filled = self.sheets.last().ok_or_else(not_begun)?.rows;
         if filled == self.max_rows || self.handed + self.buffer.len() as u64 > self.table.max_bytes {
-            let template = self.template(None, &Properties::default())?;
+            let template = self.template(false, None, &Properties::default())?;
             self.end_sheet(&template, out)?;
             self.start_sheet();
             filled = 0;
@@ -170,20 +179,36 @@ impl Xlsx {
     fn hand_over(&mut self, out: &mut Vec<u8>) -> Result<()> {
         if !self.headed {
             self.table.gauge.close();
-            let template = self.template(None, &Properties::default())?;
+            let template = self.template(false, None, &Properties::default())?;
             self.write_head(&template, None, out)?;
         }
         self.handed += self.buffer.len() as u64;
         self.package.write(&mut self.buffer, out)
     }
 
-    fn template(&self, info: Option<&[info::Line]>, properties: &Properties) -> Result<Template> {
+    /// `whole`: with the sheets behind the data.
+    fn template(
+        &self,
+        whole: bool,
+        info: Option<&[info::Line]>,
+        properties: &Properties,
+    ) -> Result<Template> {
         let sheets = self.sheets.iter().map(|sheet| OutlineSheet {
             name: &sheet.name,
             table: self.done.get(sheet.table).unwrap_or(&self.table),
+            is_first_table: sheet.table == 0,
             rows: sheet.rows,
         });
-        Outline { sheets: sheets.collect(), styles: &self.styles, info, properties }.draw()
+        let outline = Outline {
+            sheets: sheets.collect(),
+            styles: &self.styles,
+            references: &self.setup.references,
+            reference_names: &self.reference_names,
+            whole,
+            info,
+            properties,
+        };
+        outline.draw()
     }
 
     /// Writes what stands before the rows of the current sheet.
@@ -221,10 +246,15 @@ impl Xlsx {
         self.package.close(&mut self.buffer, out)
     }
 
-    /// Writes the info sheet, which has few rows.
-    fn write_info(&mut self, frame: &Frame, lines: &[info::Line], out: &mut Vec<u8>) -> Result<()> {
+    /// Writes a sheet of few rows.
+    fn write_small<'a>(
+        &mut self,
+        frame: &Frame,
+        values: impl IntoIterator<Item = &'a Value>,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
         let mut xml = frame.head.clone().into_bytes();
-        fill(&frame.rows, lines.iter().flatten(), &mut xml)?;
+        fill(&frame.rows, values, &mut xml)?;
         xml.extend_from_slice(frame.tail.as_bytes());
         self.package.open(&frame.name, out);
         self.package.close(&mut xml, out)
@@ -247,7 +277,7 @@ impl Encoder for Xlsx {
     fn part(&mut self, title: &str, columns: &[Column], out: &mut Vec<u8>) -> Result<Tally> {
         check(columns)?;
         let tally = self.tally();
-        let template = self.template(None, &Properties::default())?;
+        let template = self.template(false, None, &Properties::default())?;
         self.end_sheet(&template, out)?;
         let table = Table::new(title, columns, &mut self.styles, self.options.compact);
         self.done.push(std::mem::replace(&mut self.table, table));
@@ -261,11 +291,15 @@ impl Encoder for Xlsx {
         }
         let tally = self.tally();
         let lines = self.options.info_sheet.then(|| info::lines(info, &self.setup, &tally));
-        let template = self.template(lines.as_deref(), &info.properties)?;
+        let template = self.template(true, lines.as_deref(), &info.properties)?;
         let mut last = Vec::new();
         self.end_sheet(&template, &mut last)?;
+        for (frame, index) in template.references.iter().zip(0..) {
+            let lines = self.setup.references.get(index).map(reference::lines).unwrap_or_default();
+            self.write_small(frame, &lines, &mut last)?;
+        }
         if let (Some(frame), Some(lines)) = (&template.info, &lines) {
-            self.write_info(frame, lines, &mut last)?;
+            self.write_small(frame, lines.iter().flatten(), &mut last)?;
         }
         for part in &template.parts {
             self.package.copy(part, &mut last)?;

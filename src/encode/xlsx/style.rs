@@ -22,7 +22,7 @@ pub struct Styles {
     /// By the number of decimal places.
     scaled: Vec<Format>,
     /// Text that stays text when a user edits the cell.
-    text: Format,
+    pub text: Format,
     /// The names in the info sheet.
     pub name: Format,
     /// The values beside them, texts and counts alike.

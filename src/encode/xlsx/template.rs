@@ -14,12 +14,13 @@ use super::caught::{caught, library_error};
 use super::fill::{unlike, Value};
 use super::info;
 use super::package::Part;
+use super::reference;
 use super::sheet;
 use super::style::Styles;
 use super::table::Table;
 use super::text::{clean, Counts};
 use super::zip::Sizes;
-use crate::encode::{Column, Properties};
+use crate::encode::{Column, Properties, Reference};
 use crate::error::{Error, Kind, Result};
 
 /// The row, from 0, in which each format stands once; it is no part of the file.
@@ -30,6 +31,11 @@ pub struct Outline<'a> {
     /// The data sheets.
     pub sheets: Vec<OutlineSheet<'a>>,
     pub styles: &'a Styles,
+    /// What columns of the first table choose from, and the names of these sheets.
+    pub references: &'a [Reference],
+    pub reference_names: &'a [String],
+    /// With the sheets behind the data; they are large to draw and needed but once.
+    pub whole: bool,
     /// The lines of the info sheet; None: there is none.
     pub info: Option<&'a [info::Line]>,
     pub properties: &'a Properties,
@@ -39,6 +45,7 @@ pub struct Outline<'a> {
 pub struct OutlineSheet<'a> {
     pub name: &'a str,
     pub table: &'a Table,
+    pub is_first_table: bool,
     pub rows: u32,
 }
 
@@ -46,6 +53,8 @@ pub struct OutlineSheet<'a> {
 pub struct Template {
     /// The data sheets.
     pub frames: Vec<Frame>,
+    /// The sheets of references, of a whole workbook.
+    pub references: Vec<Frame>,
     /// The info sheet.
     pub info: Option<Frame>,
     /// All other parts.
@@ -71,12 +80,18 @@ impl Outline<'_> {
     pub fn draw(&self) -> Result<Template> {
         let bytes = caught(|| self.workbook())?;
         let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|_| unlike())?;
-        let mut template = Template { frames: Vec::new(), info: None, parts: Vec::new() };
+        let mut template =
+            Template { frames: Vec::new(), references: Vec::new(), info: None, parts: Vec::new() };
         for index in 0..self.sheets.len() {
             template.frames.push(self.frame(&mut archive, index)?);
         }
+        let mut next = self.sheets.len();
+        for _ in self.sheets_of_references() {
+            template.references.push(Frame::read(&mut archive, next)?);
+            next += 1;
+        }
         if self.info.is_some() {
-            template.info = Some(Frame::read(&mut archive, self.sheets.len())?);
+            template.info = Some(Frame::read(&mut archive, next)?);
         }
         for index in 0..archive.len() {
             let mut file = archive.by_index_raw(index).map_err(|_| unlike())?;
@@ -95,6 +110,10 @@ impl Outline<'_> {
         Ok(template)
     }
 
+    fn sheets_of_references(&self) -> impl Iterator<Item = (&Reference, &String)> {
+        self.references.iter().zip(self.reference_names).filter(|_| self.whole)
+    }
+
     /// The package that the library writes.
     fn workbook(&self) -> Result<Vec<u8>> {
         let mut workbook = Workbook::new();
@@ -105,6 +124,14 @@ impl Outline<'_> {
                 sheet.write_blank(STYLES_ROW, column, format).map_err(library_error)?;
             }
             sheet::draw(&mut sheet, outline, self.styles)?;
+            if outline.is_first_table {
+                reference::bind(&mut sheet, self.references, self.reference_names)?;
+            }
+            workbook.push_worksheet(sheet);
+        }
+        for (reference, name) in self.sheets_of_references() {
+            let mut sheet = Worksheet::new();
+            reference::draw(&mut sheet, name, reference, self.styles)?;
             workbook.push_worksheet(sheet);
         }
         if let Some(lines) = self.info {

@@ -1,0 +1,88 @@
+//! Names that the rows of a workbook refer to, and whether they are there.
+
+use super::super::reading::Reading;
+use super::columns::Columns;
+use super::differences::Known;
+use crate::catalog::reference::{Reference, Target};
+use crate::encode::Kind;
+use crate::error::Result;
+use crate::import::compare::{Rule, Value};
+use crate::import::problem::{quoted, Problems};
+use crate::import::several::Names;
+use crate::pg::identity::{self, Reader};
+use crate::pg::wait;
+use crate::request::Asked;
+use crate::source::references::{each, Occasion, Outcome};
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+/// Tells of names that the rows refer to and that are not there.
+pub fn refer(
+    reading: &Reading,
+    asked: &Asked,
+    columns: &Columns<'_>,
+    references: &[Reference],
+    rules: &[Rule],
+    known: &[Known],
+    problems: &mut Problems,
+) -> Result<()> {
+    let mut by_target: HashMap<&Target, Vec<usize>> = HashMap::new();
+    for (place, field) in columns.fields().enumerate() {
+        if let Some(reference) = references.iter().find(|reference| reference.field == field.name) {
+            by_target.entry(&reference.target).or_default().push(place);
+        }
+    }
+    let reader = Reader { role: identity::current_user(), own_session: false, settings: &[] };
+    let occasion = Occasion { asked, context: &reading.context, reader: &reader, disabled: true };
+    for (target, places) in by_target {
+        let several = |place: usize| rules.get(place).is_some_and(|rule| rule.kind == Kind::List);
+        let cells = || {
+            known.iter().flat_map(|row| places.iter().map(move |place| (row, *place))).filter_map(
+                |(row, place)| match row.values.get(place)? {
+                    Some(Value::Text(text)) => Some((row, place, text)),
+                    _ => None,
+                },
+            )
+        };
+        let mut mentioned = Names::default();
+        for (_, place, text) in cells() {
+            wait::interrupted()?;
+            mentioned.mention(text, several(place))?;
+        }
+        if mentioned.is_empty() {
+            continue;
+        }
+        let outcome = each(target, &occasion, &mut |name| {
+            mentioned.found(name);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        match outcome {
+            Outcome::Read(named) => {
+                for (row, place, text) in cells() {
+                    wait::interrupted()?;
+                    for name in mentioned.missing(text, several(place)) {
+                        let problem = format!("{} does not exist in {}", quoted(&name), named.title);
+                        let column = Some(columns.shown(row.sheet, place));
+                        problems.add(Some(row.sheet), Some(row.row), column, problem);
+                    }
+                }
+            }
+            Outcome::Refused(why) => {
+                let mut sheets: Vec<usize> = cells().map(|(row, ..)| row.sheet).collect();
+                sheets.dedup();
+                for (sheet, place) in
+                    sheets.into_iter().flat_map(|sheet| places.iter().map(move |place| (sheet, *place)))
+                {
+                    let column = Some(columns.shown(sheet, place));
+                    problems.add(
+                        Some(sheet),
+                        None,
+                        column,
+                        format!("what it refers to cannot be checked: {why}"),
+                    );
+                }
+            }
+        }
+    }
+    Ok(())
+}

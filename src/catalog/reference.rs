@@ -1,0 +1,109 @@
+//! Fields whose values are those of another dataset: what a DBA says of them, kept beside the fields.
+
+use super::load;
+use super::model::{Class, Field, Treatment, Type};
+use super::register::{may_write, owner_of_dataset, required};
+use crate::error::{Error, Result};
+use crate::pg::{identity, sql};
+use serde::{Deserialize, Serialize};
+
+/// A field of a dataset, by their names.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Target {
+    pub dataset: String,
+    pub field: String,
+}
+
+/// A field and where its values come from.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Reference {
+    pub field: String,
+    pub target: Target,
+    /// Of the other dataset.
+    pub title: String,
+}
+
+const OF_DATASET: &str = "
+SELECT jsonb_build_object('field', r.field, 'target', jsonb_build_object('dataset', r.ref_dataset, 'field', r.ref_field),
+                          'title', d.title)
+  FROM acct_export.reference r JOIN acct_export.dataset d ON d.dataset = r.ref_dataset
+ WHERE r.dataset = $1 ORDER BY r.field";
+
+const SAVE: &str = "
+INSERT INTO acct_export.reference (dataset, field, ref_dataset, ref_field) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (dataset, field) DO UPDATE SET ref_dataset = excluded.ref_dataset, ref_field = excluded.ref_field";
+
+/// The references of a dataset's fields.
+pub fn of(dataset: &str) -> Result<Vec<Reference>> {
+    identity::as_owner(|| sql::documents(OF_DATASET, &[dataset.into()]))
+}
+
+/// `acct_export_set_reference`. 22023 for an unknown dataset or field and for types that hold no names, 42501 for a caller who
+/// does not own both sources and for a field that never leaves or is masked.
+pub fn set(
+    dataset: Option<&str>,
+    field: Option<&str>,
+    ref_dataset: Option<&str>,
+    ref_field: Option<&str>,
+) -> Result<()> {
+    let dataset = required(dataset, "dataset")?;
+    let field = required(field, "field")?;
+    let loaded = load::load(dataset)?;
+    owner_of_dataset(dataset)?;
+    let from = find(&loaded.dataset.fields, dataset, field)?;
+    let Some(ref_dataset) = ref_dataset else {
+        if ref_field.is_some() {
+            return Err(Error::invalid("ref_field is given without ref_dataset")
+                .hint("Leave out both to withdraw the reference."));
+        }
+        may_write()?;
+        let withdraw = "DELETE FROM acct_export.reference WHERE dataset = $1 AND field = $2";
+        return identity::as_owner(|| sql::run(withdraw, &[dataset.into(), field.into()])).map(drop);
+    };
+    let ref_dataset = required(Some(ref_dataset), "ref_dataset")?;
+    // Before anything is said of its fields.
+    owner_of_dataset(ref_dataset)?;
+    let other = load::load(ref_dataset)?.dataset;
+    let to = find(&other.fields, ref_dataset, ref_field.unwrap_or(&other.key))?;
+    let element = from.ty.element.as_deref().unwrap_or(&from.ty);
+    for (field, ty) in [(from, element), (to, &to.ty)] {
+        holds_names(field, ty)?;
+    }
+    if let Some(reason) = barred(to) {
+        return Err(Error::denied(format!("field \"{}\" cannot be referenced: {reason}", to.name)));
+    }
+    may_write()?;
+    let arguments = [dataset.into(), field.into(), ref_dataset.into(), (&to.name).into()];
+    identity::as_owner(|| sql::run(SAVE, &arguments)).map(drop)
+}
+
+/// Why values of a field are not to be listed; None: they may be.
+pub fn barred(field: &Field) -> Option<&str> {
+    match &field.barred {
+        Some(reason) => Some(reason),
+        None if field.mask != Treatment::Keep => Some("its values are masked"),
+        None if field.json_text => Some("it is a text made out of JSON, which may hold a secret"),
+        None if field.ty.oid == 0 => Some("its column is gone"),
+        None => None,
+    }
+}
+
+fn find<'a>(fields: &'a [Field], dataset: &str, name: &str) -> Result<&'a Field> {
+    fields.iter().find(|field| field.name == name).ok_or_else(|| {
+        let known = fields.iter().filter(|field| field.barred.is_none());
+        let names: Vec<&str> = known.map(|field| field.name.as_str()).collect();
+        Error::invalid(format!("unknown field \"{name}\" of dataset \"{dataset}\""))
+            .hint(format!("Known fields: {}.", names.join(", ")))
+    })
+}
+
+fn holds_names(field: &Field, ty: &Type) -> Result<()> {
+    if matches!(ty.class, Class::Text | Class::Enum | Class::Uuid) {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "field \"{}\" is of type {}, whose values are no names",
+        field.name, field.ty.name
+    ))
+    .hint("A reference is from a text, or a list of texts, to a text; uuid and enums are texts here."))
+}

@@ -1,0 +1,50 @@
+//! What the sheet `Export info` says of the export that a workbook was. Anybody can write it: it helps to compare, and grants
+//! nothing.
+
+use super::workbook::{CellAt, Given, Workbook};
+use crate::encode::xlsx::INFO_SHEET;
+use crate::error::Result;
+
+/// Lines that are looked at.
+const MOST: u32 = 1_000;
+
+#[derive(Default)]
+pub struct Info {
+    pub dataset: Option<String>,
+    pub tenant: Option<String>,
+    pub time_zone: Option<String>,
+    /// Names of the fields that were exported.
+    pub fields: Vec<String>,
+    pub is_anonymised: bool,
+}
+
+/// Reads the sheet where there is one.
+pub fn read(workbook: &mut Workbook, sheets: &[String]) -> Result<Info> {
+    let mut info = Info::default();
+    if !sheets.iter().any(|sheet| sheet == INFO_SHEET) {
+        return Ok(info);
+    }
+    let mut name = (0, String::new());
+    workbook.cells(INFO_SHEET, &mut |CellAt { row, column, given }| {
+        match (column, given) {
+            (0, Given::Text(text)) => name = (row, text),
+            (1, Given::Text(value)) if name.0 == row => info.take(&name.1, value),
+            _ => {}
+        }
+        Ok(row < MOST)
+    })?;
+    Ok(info)
+}
+
+impl Info {
+    fn take(&mut self, name: &str, value: String) {
+        match name {
+            "Dataset" => self.dataset = Some(value),
+            "Tenant" => self.tenant = Some(value),
+            "Time zone" => self.time_zone = Some(value),
+            "Fields" => self.fields = value.split(", ").map(str::to_owned).collect(),
+            "Anonymised" => self.is_anonymised = true,
+            _ => {}
+        }
+    }
+}

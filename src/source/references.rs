@@ -1,0 +1,196 @@
+//! Reading the values that a reference points at, for whoever reads the dataset that refers to them.
+//!
+//! What holds: the values are read as an export of their own dataset would be, with all its rights, filters, limits and masks,
+//! in the same snapshot and for the same role, tenant and settings. Who may not have them is told why, and the export of the
+//! referring dataset goes on without.
+
+use super::ceiling::Ceiling;
+use super::plan::{self, Plan};
+use crate::catalog::load::{self, Loaded};
+use crate::catalog::model::{Class, Treatment};
+use crate::catalog::reference::{self, Target};
+use crate::catalog::rights;
+use crate::encode::{plain_text, Cell, Format, Options, Order};
+use crate::error::{Error, Kind, Result};
+use crate::job::context::{Bounds, Context};
+use crate::pg::identity::{self, Reader};
+use crate::pg::{query, wait, xact};
+use crate::request::{required, Asked};
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+/// Values that a sheet lists at most: more are no choice.
+pub const MOST: usize = 10_000;
+
+/// Bytes of all of them.
+const MOST_BYTES: usize = 8 << 20;
+
+/// For whom, and as part of what, values are read.
+pub struct Occasion<'a> {
+    pub asked: &'a Asked,
+    pub context: &'a Context,
+    pub reader: &'a Reader<'a>,
+    /// Also values of rows that are disabled.
+    pub disabled: bool,
+}
+
+/// A dataset and a field of it, as people call them.
+pub struct Named {
+    pub title: String,
+    pub label: String,
+}
+
+/// What became of a reference.
+pub enum Outcome<T> {
+    Read(T),
+    /// Why not, in a sentence's part that quotes no value.
+    Refused(String),
+}
+
+/// The request that reading a reference is, beside the one that it is part of.
+pub fn request(target: &Target, asked: &Asked, disabled: bool) -> Asked {
+    Asked {
+        dataset: target.dataset.clone(),
+        format: Format::Xlsx.as_str().to_owned(),
+        fields: Some(vec![Some(target.field.clone())]),
+        include_disabled: disabled.then_some(true),
+        anonymise: asked.anonymise,
+        all_tenants: asked.all_tenants,
+        ..Asked::default()
+    }
+}
+
+/// The values of a field, sorted, without twins and NULLs.
+pub fn list(target: &Target, occasion: &Occasion<'_>) -> Result<Outcome<(Named, Vec<String>)>> {
+    let mut values = BTreeSet::new();
+    let (mut bytes, mut too_many) = (0, None);
+    let read = each(target, occasion, &mut |value| {
+        if values.contains(value) {
+            return Ok(ControlFlow::Continue(()));
+        }
+        bytes += value.len();
+        if values.len() == MOST {
+            too_many = Some(format!("there are more than {MOST} values to choose from"));
+        } else if bytes > MOST_BYTES {
+            too_many = Some("the values to choose from are too long".to_owned());
+        } else {
+            values.insert(value.to_owned());
+            return Ok(ControlFlow::Continue(()));
+        }
+        Ok(ControlFlow::Break(()))
+    })?;
+    Ok(match (read, too_many) {
+        (Outcome::Refused(why), _) | (_, Some(why)) => Outcome::Refused(why),
+        (Outcome::Read(named), None) => {
+            let mut values: Vec<String> = values.into_iter().collect();
+            // As people look for them; the bytes decide between those that differ in case alone.
+            values.sort_by_cached_key(|value| value.to_lowercase());
+            Outcome::Read((named, values))
+        }
+    })
+}
+
+/// Hands each value to `sink`, in no order and with twins, until it wants no more.
+pub fn each(
+    target: &Target,
+    occasion: &Occasion<'_>,
+    sink: &mut dyn FnMut(&str) -> Result<ControlFlow<()>>,
+) -> Result<Outcome<Named>> {
+    // In a subtransaction: what fails in there does not take the export with it.
+    let error = match xact::attempt(|| read(target, occasion, sink)) {
+        Ok(named) => return Ok(Outcome::Read(named)),
+        Err(failure) => failure.into_error(),
+    };
+    match error.kind {
+        Kind::InvalidParameter
+        | Kind::InsufficientPrivilege
+        | Kind::ProgramLimitExceeded
+        | Kind::SourceFailed => Ok(Outcome::Refused(error.message)),
+        _ => Err(error),
+    }
+}
+
+fn read(
+    target: &Target,
+    occasion: &Occasion<'_>,
+    sink: &mut dyn FnMut(&str) -> Result<ControlFlow<()>>,
+) -> Result<Named> {
+    let loaded = load::load_for_reading(&target.dataset)?;
+    let named = named(&loaded, target, occasion.asked.anonymise)?;
+    let plan = checked_plan(&loaded, target, occasion)?;
+    let ceiling = Ceiling::of(&loaded.dataset, false);
+    let mut shield = plan.shield(None);
+    let mut rows = 0;
+    let mut admitted = true;
+    identity::as_requester(occasion.reader, || {
+        query::for_each_row(&plan.sql, &plan.params, false, &mut |cells| {
+            rows += 1;
+            if !ceiling.admits(rows)? {
+                admitted = false;
+                return Ok(ControlFlow::Break(()));
+            }
+            if rows.is_multiple_of(1024) {
+                wait::interrupted()?;
+            }
+            let mut next = ControlFlow::Continue(());
+            shield.apply(cells, &mut |cells| {
+                if let Some(cell) = cells.first().filter(|cell| !matches!(cell, Cell::Null | Cell::Text("")))
+                {
+                    next = sink(&plain_text(cell)?)?;
+                }
+                Ok(())
+            })?;
+            Ok(next)
+        })
+    })?;
+    if admitted {
+        Ok(named)
+    } else {
+        Err(ceiling.needs_approval())
+    }
+}
+
+/// The names, if the field's values may be listed at all.
+fn named(loaded: &Loaded, target: &Target, anonymise: bool) -> Result<Named> {
+    let dataset = &loaded.dataset;
+    let field = dataset.field(&target.field).ok_or_else(|| {
+        Error::invalid(format!("dataset \"{}\" has no field \"{}\" any more", dataset.name, target.field))
+    })?;
+    if let Some(why) = reference::barred(field) {
+        return Err(Error::denied(format!(
+            "field \"{}\" of dataset \"{}\": {why}",
+            field.name, dataset.name
+        )));
+    }
+    if !matches!(field.ty.class, Class::Text | Class::Enum | Class::Uuid) {
+        return Err(Error::invalid(format!(
+            "field \"{}\" of dataset \"{}\" is of type {} now, whose values are no names",
+            field.name, dataset.name, field.ty.name
+        )));
+    }
+    if anonymise && field.on_anonymise != Treatment::Keep {
+        return Err(Error::denied(format!(
+            "field \"{}\" of dataset \"{}\" is anonymised",
+            field.name, dataset.name
+        )));
+    }
+    Ok(Named { title: dataset.title.clone(), label: field.label.clone() })
+}
+
+/// The query, after all that is asked of an export of this field.
+fn checked_plan(loaded: &Loaded, target: &Target, occasion: &Occasion<'_>) -> Result<Plan> {
+    let asked = request(target, occasion.asked, occasion.disabled);
+    // The period is of the rows that refer to them.
+    let context = Context { bounds: Bounds::default(), ..occasion.context.clone() };
+    let plan = plan::build(loaded, &asked, &context, &Options::default(), Order::None, None)?;
+    let claim = rights::Claim {
+        role: occasion.reader.role,
+        tenant: context.tenant.as_deref(),
+        all_tenants: asked.all_tenants,
+    };
+    let uses: Vec<&str> = plan.uses.iter().map(String::as_str).collect();
+    rights::check(loaded, &claim, &uses)?;
+    required::filters(&loaded.dataset, &plan.narrowed)?;
+    rights::authorize(&loaded.dataset, &asked, occasion.reader)?;
+    Ok(plan)
+}
