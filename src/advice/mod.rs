@@ -9,7 +9,7 @@ mod size;
 mod sort;
 
 use crate::catalog::load::Loaded;
-use crate::catalog::{load, register, rights};
+use crate::catalog::{load, owner, rights};
 use crate::error::{Error, Result};
 use crate::pg::report::{self, Failure};
 use crate::pg::xact;
@@ -37,7 +37,7 @@ pub fn asked_for(dataset: Option<&str>) -> Result<Vec<Advice>> {
         Error::invalid("dataset must not be null or empty").hint("acct_export_datasets lists the datasets.")
     })?;
     // Before anything is said of tables and fields. One that is not there is an error of `load`.
-    if register::owner_of_dataset(dataset).is_err() && !rights::caller_may_know(dataset)? {
+    if owner::owner_of_dataset(dataset).is_err() && !rights::caller_may_know(dataset)? {
         return Err(Error::denied(format!("permission denied for dataset \"{dataset}\""))
             .hint("Advice is for those who may export it and for the owner of its source."));
     }

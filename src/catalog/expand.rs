@@ -1,6 +1,7 @@
 //! What a DBA says of a field of JSON objects: that csv and xlsx have a column for each key, and for which keys.
 
-use super::register::{may_write, owner_of_dataset, required};
+use super::owner::owner_of_dataset;
+use super::register::{may_write, required};
 use super::{field, load};
 use crate::error::{Error, Result};
 use crate::pg::{identity, sql};

@@ -9,6 +9,7 @@ mod key;
 pub mod lineage;
 pub mod load;
 pub mod model;
+pub mod owner;
 pub mod personal;
 pub mod policy;
 pub mod reference;

@@ -3,7 +3,8 @@
 
 use super::load;
 use super::model::{Dataset, Policy, Treatment};
-use super::register::{elements, owner_of_dataset, required};
+use super::owner::owner_of_dataset;
+use super::register::{elements, required};
 use crate::audit::{self, By, Event};
 use crate::error::{Error, Result};
 use crate::pg::{identity, sql, xact};

@@ -2,7 +2,8 @@
 
 use super::load;
 use super::model::{Class, Field, Treatment, Type};
-use super::register::{may_write, owner_of_dataset, required};
+use super::owner::owner_of_dataset;
+use super::register::{may_write, required};
 use crate::error::{Error, Result};
 use crate::pg::{identity, sql};
 use serde::{Deserialize, Serialize};

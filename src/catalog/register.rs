@@ -2,6 +2,7 @@
 
 use super::lineage::{self, Lineage};
 use super::model::{Class, Treatment};
+use super::owner::{owner_of_dataset, owner_only};
 use super::{key, personal, policy};
 use crate::error::{Error, Result};
 use crate::pg::{catalog, identity, sql, types};
@@ -201,42 +202,6 @@ pub fn unregister(dataset: Option<&str>) -> Result<()> {
         sql::run(leave, &[dataset.into()])?;
         sql::run(forget, &[dataset.into()]).map(drop)
     })
-}
-
-/// Whether the dataset exists; 42501 where the caller is not the owner of its source.
-pub fn owner_of_dataset(dataset: &str) -> Result<bool> {
-    let source: Option<(u32, Option<String>)> = identity::as_owner(|| {
-        sql::document(
-            "SELECT jsonb_build_array(source::oid::bigint, (SELECT c.oid::regclass::text FROM pg_class c WHERE c.oid = d.source))
-               FROM acct_export.dataset d WHERE dataset = $1",
-            &[dataset.into()],
-        )
-    })?;
-    match source {
-        None => Ok(false),
-        // The relation is gone, and with it its owner: the name is not free for others to take.
-        Some((_, None)) if identity::is_superuser(identity::current_user()) => Ok(true),
-        Some((_, None)) => {
-            Err(Error::denied(format!("the source of dataset \"{dataset}\" does not exist any more"))
-                .hint("A superuser can register or unregister it."))
-        }
-        Some((source, relation)) => owner_only(source, relation.as_deref().unwrap_or(dataset)).map(|()| true),
-    }
-}
-
-fn owner_only(source: u32, relation: &str) -> Result<()> {
-    let caller = identity::current_user();
-    let owner = identity::as_owner(|| {
-        sql::text(
-            "SELECT 'x' FROM pg_class WHERE oid = $1::oid AND pg_has_role($2::oid, relowner, 'USAGE')",
-            &[i64::from(source).into(), i64::from(caller).into()],
-        )
-    })?;
-    if owner.is_some() || identity::is_superuser(caller) {
-        return Ok(());
-    }
-    Err(Error::denied(format!("must be owner of relation {relation}"))
-        .hint("Its owner or a superuser registers a relation for export."))
 }
 
 fn check_authorize(function: Option<&str>, source: u32) -> Result<()> {

@@ -17,6 +17,7 @@
 //! with the same header; the same input gives the same bytes. What it must not do: let the library's panics
 //! pass, or date the file by the clock.
 
+mod around;
 mod caught;
 mod deflate;
 mod escape;
@@ -38,11 +39,9 @@ use std::io::Write;
 
 use super::{Cell, Column, Encoder, Info, Properties, Setup, Tally, XlsxOptions};
 use crate::error::{Error, Kind, Result};
-use fill::{fill, unlike, Value};
 use package::Package;
 use style::Styles;
 use table::{Sheet, Table};
-use template::{Frame, Outline, OutlineSheet, Template};
 use text::Counts;
 
 pub use info::NAME as INFO_SHEET;
@@ -186,46 +185,6 @@ impl Xlsx {
         self.package.write(&mut self.buffer, out)
     }
 
-    /// `whole`: with the sheets behind the data.
-    fn template(
-        &self,
-        whole: bool,
-        info: Option<&[info::Line]>,
-        properties: &Properties,
-    ) -> Result<Template> {
-        let sheets = self.sheets.iter().map(|sheet| OutlineSheet {
-            name: &sheet.name,
-            table: self.done.get(sheet.table).unwrap_or(&self.table),
-            is_first_table: sheet.table == 0,
-            rows: sheet.rows,
-        });
-        let outline = Outline {
-            sheets: sheets.collect(),
-            styles: &self.styles,
-            references: &self.setup.references,
-            reference_names: &self.reference_names,
-            whole,
-            info,
-            properties,
-        };
-        outline.draw()
-    }
-
-    /// Writes what stands before the rows of the current sheet.
-    fn write_head(&mut self, template: &Template, rows: Option<u32>, out: &mut Vec<u8>) -> Result<()> {
-        let frame = template.frames.last().ok_or_else(unlike)?;
-        self.package.open(&frame.name, out);
-        let range = match (rows, self.table.columns.len().checked_sub(1)) {
-            (Some(rows), Some(last)) => Some(format!("A1:{}{}", markup::letters(last), rows + 1)),
-            _ => None,
-        };
-        let mut head = frame.head_with(range.as_deref())?.into_bytes();
-        fill(&frame.rows, &self.table.labels, &mut head)?;
-        self.handed += head.len() as u64;
-        self.headed = true;
-        self.package.write(&mut head, out)
-    }
-
     fn tally(&self) -> Tally {
         Tally {
             rows: self.rows,
@@ -234,30 +193,6 @@ impl Xlsx {
             replaced_characters: self.counts.replaced_characters,
             guarded_cells: 0,
         }
-    }
-
-    /// Completes the current sheet.
-    fn end_sheet(&mut self, template: &Template, out: &mut Vec<u8>) -> Result<()> {
-        if !self.headed {
-            self.write_head(template, self.sheets.last().map(|sheet| sheet.rows), out)?;
-        }
-        let frame = template.frames.last().ok_or_else(unlike)?;
-        self.buffer.extend_from_slice(frame.tail.as_bytes());
-        self.package.close(&mut self.buffer, out)
-    }
-
-    /// Writes a sheet of few rows.
-    fn write_small<'a>(
-        &mut self,
-        frame: &Frame,
-        values: impl IntoIterator<Item = &'a Value>,
-        out: &mut Vec<u8>,
-    ) -> Result<()> {
-        let mut xml = frame.head.clone().into_bytes();
-        fill(&frame.rows, values, &mut xml)?;
-        xml.extend_from_slice(frame.tail.as_bytes());
-        self.package.open(&frame.name, out);
-        self.package.close(&mut xml, out)
     }
 }
 
