@@ -1,7 +1,7 @@
 -- What \df+ shows of the functions that are generated from Rust; grants.
 COMMENT ON FUNCTION acct_export_start IS 'starts an export in the background; returns the job';
 COMMENT ON FUNCTION acct_export_scim IS 'a SCIM filter string (RFC 7644) as a filter document';
-COMMENT ON FUNCTION acct_export_retry IS 'asks for a failed or cancelled job''s export again; returns the new job';
+COMMENT ON FUNCTION acct_export_retry IS 'asks again for the export of a job that failed, in whole or in part, or was cancelled; returns the new job';
 COMMENT ON FUNCTION acct_export_ndjson IS 'streams an export as NDJSON lines; in a select list nothing is stored';
 COMMENT ON FUNCTION acct_export_preview IS 'what an export would hold: columns, number of rows, five rows masked as they would be, fields left out, whose rows';
 COMMENT ON FUNCTION acct_export_csv IS 'streams an export as CSV lines, header first; in a select list nothing is stored';

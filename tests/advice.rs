@@ -283,3 +283,19 @@ fn advice_is_for_those_who_may_export_and_for_owners() {
         "acct_export_datasets",
     );
 }
+
+/// Rows that a policy keeps apart are one tenant's only where the dataset says so.
+#[test]
+fn a_dataset_without_a_tenant_column_is_told() {
+    let app = TwoTenants::create(shared(), 5);
+    let mut superuser = app.superuser();
+    superuser.batch_execute("SELECT acct_export_register('users', 'app.users', 'id')").unwrap();
+    let told = "dataset \"users\" has no tenant column, though table app.users has row security";
+    assert!(advice(&mut superuser, "users").iter().any(|(advice, _)| advice.starts_with(told)));
+    superuser
+        .batch_execute(
+            "SELECT acct_export_register('users', 'app.users', 'id', tenant_column => 'tenant_id')",
+        )
+        .unwrap();
+    assert!(!advice(&mut superuser, "users").iter().any(|(advice, _)| advice.starts_with(told)));
+}

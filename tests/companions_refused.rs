@@ -32,7 +32,7 @@ fn a_companion_that_fails_leaves_the_other_files() {
     assert_eq!(values(&mut client, &job, 1, "id").len(), 18);
     assert_eq!(values(&mut client, &job, 3, "id").len(), 60);
     let sql = format!("SELECT acct_export_file('{job}', 2)");
-    refused(&mut client, &sql, "55000", "file 2", "acct_export_start");
+    refused(&mut client, &sql, "55000", "file 2", "acct_export_retry");
     let sql = format!(
         "SELECT detail ->> 'error_code' FROM acct_export_audit WHERE job_id = '{job}' AND event = 'user.bulk_export'"
     );

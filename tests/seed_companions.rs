@@ -6,7 +6,7 @@ mod asking;
 mod common;
 mod demo;
 
-use asking::{completed, file, refused, start, status, text, Workbook};
+use asking::{completed, exported, file, refused, start, status, text, Workbook};
 use common::wait_for_job;
 use postgres::Client;
 use serde_json::Value;
@@ -117,4 +117,15 @@ fn a_companion_is_one_of_the_datasets_own() {
         let sql = format!("SELECT acct_export_start('{dataset}', include => '{{{companion}}}')::text");
         refused(&mut client, &sql, "22023", companion, "");
     }
+}
+
+/// What rides along in a workbook is not what is imported.
+#[test]
+fn a_workbook_of_several_datasets_is_checked_for_its_own() {
+    let mut client = demo::acme();
+    let arguments = r#"'users', include => '{subscriptions,state_events}', filter => '{"status": "invited"}', options => '{"one_workbook": true}'"#;
+    let bytes = exported(&mut client, arguments);
+    let sql = "SELECT sheet || ' ' || problem FROM acct_export_check_import('users', $1)";
+    let problems: Vec<String> = client.query(sql, &[&bytes]).unwrap().iter().map(|row| row.get(0)).collect();
+    assert_eq!(problems, Vec::<String>::new());
 }

@@ -7,6 +7,7 @@ mod indexes;
 mod policies;
 mod size;
 mod sort;
+mod tenants;
 
 use crate::catalog::load::Loaded;
 use crate::catalog::{load, owner, rights};
@@ -25,6 +26,7 @@ pub struct Advice {
 pub fn on(loaded: &Loaded) -> Result<Vec<Advice>> {
     xact::with_latest_snapshot(|| {
         let mut found = policies::slow(&loaded.lineage)?;
+        found.extend(tenants::unscoped(loaded)?);
         found.extend(indexes::missing(loaded)?);
         found.extend(quietly(|| sort::spill(loaded))?.flatten());
         Ok(found)

@@ -110,9 +110,10 @@ fn scope(reading: &Reading, asked: &Asked) -> Value {
         .filter(|table| catalog::row_security_active(table.oid, role))
         .map(|table| table.name.as_str())
         .collect();
+    let is_by_tenant = reading.loaded.dataset.tenant_column.is_some();
     json!({
         "role": identity::role_name(role),
-        "tenant": reading.context.tenant.as_ref().filter(|_| !asked.all_tenants),
+        "tenant": reading.context.tenant.as_ref().filter(|_| !asked.all_tenants && is_by_tenant),
         "all_tenants": asked.all_tenants,
         "row_security": guarded,
         "companions": reading.plan.companions,

@@ -136,7 +136,7 @@ fn acct_export_start(
     Ok(start(&asked, None)?)
 }
 
-/// Asks for the request of a failed or cancelled job again; the new job's id. Periods are counted from now.
+/// Asks for the request of a job that failed, in whole or in part, or was cancelled again; the new job's id. Periods are counted from now.
 ///
 /// Errors: P0002 for a job that is not visible, 55000 for one in another state, and those of `acct_export_start`.
 #[pg_extern(volatile, parallel_unsafe)]

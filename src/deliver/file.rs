@@ -74,8 +74,11 @@ pub(super) fn find(job: Option<&str>, file: Option<i32>, way: &str) -> Result<Fi
     denied::watch(attempt, || found.parts.iter().try_for_each(|part| may_read(part, &seen)))?;
     xact::require_write("read an export's file, which is audited,")?;
     if found.status != "stored" {
-        return Err(state(format!("file {number} of export job {job} is {}", found.status))
-            .hint("Ask for it again with acct_export_start."));
+        let message = format!("file {number} of export job {job} is {}", found.status);
+        return Err(state(message).hint(match found.status.as_str() {
+            "failed" => "acct_export_status says why; acct_export_retry asks for all of it again.",
+            _ => "Ask for it again with acct_export_start.",
+        }));
     }
     found.job = job.to_owned();
     found.dataset = seen.dataset;
@@ -112,6 +115,8 @@ fn has_files(job: &str, seen: &manage::Seen) -> Result<()> {
         }
         "failed" | "cancelled" => Err(state(format!("export job {job} is {} and has no file", seen.status))
             .hint("See its error with acct_export_status; acct_export_retry asks again.")),
+        "awaiting_approval" => Err(state(format!("export job {job} is not finished: awaiting_approval"))
+            .hint("Somebody whom the dataset's policy names approves it with acct_export_approve.")),
         other => Err(state(format!("export job {job} is not finished: {other}"))
             .hint("Wait for it with acct_export_wait.")),
     }

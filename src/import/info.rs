@@ -38,11 +38,14 @@ pub fn read(workbook: &mut Workbook, sheets: &[String]) -> Result<Info> {
 
 impl Info {
     fn take(&mut self, name: &str, value: String) {
+        // Of a workbook of several datasets the first is what the others ride along with.
         match name {
-            "Dataset" => self.dataset = Some(value),
-            "Tenant" => self.tenant = Some(value),
-            "Time zone" => self.time_zone = Some(value),
-            "Fields" => self.fields = value.split(", ").map(str::to_owned).collect(),
+            "Dataset" => _ = self.dataset.get_or_insert(value),
+            "Tenant" => _ = self.tenant.get_or_insert(value),
+            "Time zone" => _ = self.time_zone.get_or_insert(value),
+            "Fields" if self.fields.is_empty() => {
+                self.fields = value.split(", ").map(str::to_owned).collect();
+            }
             "Anonymised" => self.is_anonymised = true,
             _ => {}
         }

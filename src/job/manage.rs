@@ -106,7 +106,10 @@ pub fn request_of_ended(job: Option<&str>) -> Result<Asked> {
     if !matches!(seen.status.as_str(), "failed" | "cancelled" | "completed_with_errors") {
         return Err(Error::new(
             Kind::NotInPrerequisiteState,
-            format!("export job {job} is {}, not failed or cancelled", seen.status),
+            format!(
+                "export job {job} is {}, neither failed nor cancelled nor completed with errors",
+                seen.status
+            ),
         )
         .hint("Ask for a new export with acct_export_start."));
     }

@@ -35,6 +35,11 @@ fn misfit(param: &Param, failure: Failure) -> Error {
         Failure::Server(server) if server.sqlstate == "57014" => {
             Error::new(Kind::QueryCanceled, "canceling statement due to user request")
         }
+        Failure::Server(_) if param.operator == "tenant" => Error::invalid(format!(
+            "the tenant that is set is not valid for {}, which is of type {}",
+            param.field, param.type_name
+        ))
+        .hint(format!("SET {} to a tenant's {}.", crate::settings::tenant_setting(), param.field)),
         Failure::Server(_) => Error::invalid(format!(
             "the value given for {} with operator \"{}\" is not valid for type {}",
             param.field, param.operator, param.type_name

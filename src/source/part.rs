@@ -40,8 +40,15 @@ impl Asker<'_> {
         Ok(part)
     }
 
-    /// The same for a dataset that rides along.
+    /// The same for a dataset that rides along, whose errors name it.
     pub fn companion(&self, main: &Part, name: &str) -> Result<Part> {
+        self.riding(main, name).map_err(|error| {
+            let message = format!("companion \"{name}\": {}", error.message);
+            Error { message, ..error }
+        })
+    }
+
+    fn riding(&self, main: &Part, name: &str) -> Result<Part> {
         let dataset = &main.loaded.dataset;
         if !dataset.companions.iter().any(|companion| companion == name) {
             return Err(Error::invalid(format!(
