@@ -2,7 +2,8 @@
 CREATE FUNCTION acct_export_progress_bar(job acct_export_jobs) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT format('[%s%s] %s%%  %s', repeat('#', b.filled), repeat('-', 24 - b.filled), lpad(job.percent::text, 3),
+    -- A title may be older than the rule that it has no control characters.
+    SELECT regexp_replace(format('[%s%s] %s%%  %s', repeat('#', b.filled), repeat('-', 24 - b.filled), lpad(job.percent::text, 3),
         CASE job.status
             WHEN 'queued' THEN 'queued'
             WHEN 'running' THEN
@@ -20,7 +21,7 @@ BEGIN ATOMIC
                         to_char(job.rows_done, 'FM999,999,999,999,990') || ' rows',
                         to_char(job.bytes_done / 1e6, 'FM999,999,990.0') || ' MB',
                         to_char(b.elapsed, 'FM999,990.0') || ' s')
-            ELSE job.message END)
+            ELSE job.message END), '[\u0001-\u001f\u007f-\u009f]', '?', 'g')
       FROM (SELECT least(24, greatest(0, job.percent * 24 / 100)) AS filled,
                    extract(epoch FROM coalesce(job.finished_at, clock_timestamp()) - job.started_at) AS elapsed) b;
 END;
@@ -66,6 +67,8 @@ BEGIN
         COMMIT;
         EXIT WHEN state.finished_at IS NOT NULL OR state.status = 'awaiting_approval';
     END LOOP;
+    state.message := pg_catalog.regexp_replace(state.message, '[\u0001-\u001f\u007f-\u009f]', '?', 'g');
+    state.error := pg_catalog.regexp_replace(state.error, '[\u0001-\u001f\u007f-\u009f]', '?', 'g');
     IF state.status = 'awaiting_approval' THEN -- for hours, perhaps: nothing to wait for here
         RAISE INFO 'export job % waits for the approval of a second person, until %', job, state.expires_at
             USING HINT = pg_catalog.format('SELECT acct_export_approve(%L) approves it, by somebody whom the dataset''s policy names; acct_export_cancel gives it up.', job);

@@ -131,7 +131,8 @@ CREATE INDEX job_active_role ON acct_export.job (requested_by) WHERE status IN (
 CREATE INDEX job_active_tenant ON acct_export.job (dataset COLLATE "C", (coalesce(tenant, '')) COLLATE "C")
     WHERE status IN ('queued', 'running');
 CREATE INDEX job_turns ON acct_export.job (coalesce(tenant, ''), started_at);
-CREATE INDEX job_expiry ON acct_export.job (expires_at) WHERE status IN ('completed', 'completed_with_errors');
+CREATE INDEX job_expiry ON acct_export.job (expires_at)
+    WHERE status IN ('completed', 'completed_with_errors', 'awaiting_approval');
 CREATE INDEX job_newest ON acct_export.job (created_at);
 
 CREATE TABLE acct_export.file (
@@ -144,10 +145,14 @@ CREATE TABLE acct_export.file (
     sha256     text,
     status     text NOT NULL CHECK (status IN ('stored', 'deleted', 'expired', 'failed')),
     parts      jsonb NOT NULL,
+    error      text,
+    error_code text,
     PRIMARY KEY (job, file),
-    CHECK ((status = 'failed') = (sha256 IS NULL))
+    CHECK ((status = 'failed') = (sha256 IS NULL)),
+    CHECK ((status = 'failed') = (error IS NOT NULL AND error_code IS NOT NULL))
 );
 COMMENT ON COLUMN acct_export.file.parts IS 'datasets in the file: their fields, on which who reads it needs SELECT still, their rows, and kinds and places of the columns, by which acct_export_diff reads it back';
+COMMENT ON COLUMN acct_export.file.error IS 'why the file could not be made';
 COMMENT ON TABLE acct_export.file IS 'files of the jobs; their bytes are in acct_export.chunk';
 
 CREATE TABLE acct_export.chunk (

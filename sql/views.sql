@@ -1,5 +1,14 @@
 -- What callers see. The views run with the rights of the extension's owner on its tables, and filter by the caller.
 
+-- What is past its time is over, whether or not it was purged yet.
+CREATE VIEW acct_export.job_now AS
+SELECT job.*,
+       CASE WHEN status IN ('completed', 'completed_with_errors') AND expires_at <= clock_timestamp() THEN 'expired'
+            WHEN status = 'awaiting_approval' AND expires_at <= clock_timestamp() THEN 'failed'
+            ELSE status END AS state
+  FROM acct_export.job;
+COMMENT ON VIEW acct_export.job_now IS 'all jobs with the state that they are in now, which is their status, or what their time being over makes of it';
+
 -- Every job with its progress, for all; nobody but the functions of the extension can read it.
 CREATE VIEW acct_export.job_status AS
 SELECT j.id AS job_id, j.dataset, j.format, j.state AS status,
@@ -32,19 +41,22 @@ SELECT j.id AS job_id, j.dataset, j.format, j.state AS status,
                 WHEN 'reading' THEN CASE WHEN p.part > 1 THEN 'Downloading ' || lower(j.titles[p.part]) ELSE 'Preparing user export' END
                 ELSE 'Preparing user export' END
             ELSE 'Preparing user export' END AS message,
-       j.error, j.error_code, j.attempts, j.requested_role AS requested_by, j.actor, j.tenant,
-       j.created_at, j.started_at, j.finished_at, j.expires_at, j.as_of,
+       coalesce(j.error, u.error) AS error, coalesce(j.error_code, u.error_code) AS error_code, j.attempts,
+       j.requested_role AS requested_by, j.actor, j.tenant,
+       j.created_at, j.started_at, coalesce(j.finished_at, u.finished_at) AS finished_at, j.expires_at, j.as_of,
        coalesce(f.files, '[]') AS files,
        j.requested_by AS requested_oid
-  FROM (SELECT job.*, -- a file whose time is over is gone, whether or not it was purged yet
-               CASE WHEN status IN ('completed', 'completed_with_errors') AND expires_at <= clock_timestamp() THEN 'expired'
-                    ELSE status END AS state
-          FROM acct_export.job) j
+  FROM acct_export.job_now j
+  -- What acct_export_purge records of it.
+  LEFT JOIN LATERAL (SELECT 'nobody approved the export within acct_export.retention' AS error, '42501' AS error_code,
+                            j.expires_at AS finished_at) u ON j.status = 'awaiting_approval' AND j.state = 'failed'
   LEFT JOIN LATERAL acct_export.worker_progress(j.worker_pid) p ON j.status = 'running'
   CROSS JOIN LATERAL (SELECT extract(epoch FROM clock_timestamp() - j.started_at) AS elapsed) s
   CROSS JOIN LATERAL (
        SELECT count(*), jsonb_agg(jsonb_build_object('file', file, 'name', name, 'media_type', media_type, 'rows', rows,
-                  'bytes', bytes, 'sha256', sha256, 'status', file.status) ORDER BY file) AS files
+                  'bytes', bytes, 'sha256', sha256, 'status', file.status)
+                  || CASE file.status WHEN 'failed' THEN jsonb_build_object('error', file.error, 'error_code', file.error_code)
+                     ELSE '{}' END ORDER BY file) AS files
          FROM acct_export.file WHERE file.job = j.id) f;
 COMMENT ON VIEW acct_export.job_status IS 'all jobs with their progress; see acct_export_jobs';
 

@@ -241,6 +241,9 @@ fn policies_of_companions_hold() {
 fn people_in_psql_are_warned() {
     let app = Companions::create();
     let login = &app.0.login;
+    // A title that is older than the rule that it has no control characters.
+    let title = r"UPDATE acct_export.dataset SET title = E'Odd\x1b shares' WHERE dataset = 'breaking'";
+    app.0.superuser().batch_execute(title).unwrap();
     let script = format!(
         "SET app.tenant_id = '{}'; CALL acct_export_run('users', 'csv', include => '{{breaking}}');",
         app.0.tenants[0]
@@ -249,7 +252,8 @@ fn people_in_psql_are_warned() {
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{told}");
     assert!(
-        told.contains("WARNING:  22012: ") && told.contains("Odd shares export failed: the other files"),
+        told.contains("WARNING:  22012: ") && told.contains("Odd? shares export failed: the other files"),
         "{told}"
     );
+    assert!(!told.contains('\u{1b}'), "{told}");
 }

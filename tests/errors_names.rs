@@ -87,3 +87,38 @@ fn odd_names_of_schemas_tables_columns_and_roles() {
     superuser.batch_execute("RESET ROLE").unwrap();
     alive(&app);
 }
+
+/// What people read on a terminal says nothing to the terminal.
+#[test]
+fn titles_labels_and_groups_have_no_control_characters() {
+    let app = with_canary(1);
+    let mut superuser = app.superuser();
+    let odd = r"E'\x1b]0;pwned\x07\r\nlog: line'";
+    for sql in [
+        format!("SELECT acct_export_register('odd', 'app.users', 'id', tenant_column => 'tenant_id', title => {odd})"),
+        format!("SELECT acct_export_set_field('users', 'email', label => {odd})"),
+        format!("SELECT acct_export_set_field('users', 'email', in_group => {odd})"),
+        format!("SELECT acct_export_expand('users', 'custom', keys => '{{a}}', labels => ARRAY[{odd}])"),
+    ] {
+        let error = refusal(&mut superuser, &sql);
+        assert_eq!(error.sqlstate, "22023", "{sql}: {error:?}");
+        assert!(error.message.contains("control characters"), "{sql}: {error:?}");
+    }
+    // A comment with such characters is no label.
+    superuser
+        .batch_execute(&format!(
+            "CREATE TABLE app.noted (id int PRIMARY KEY, note text); COMMENT ON COLUMN app.noted.note IS {odd};
+             SELECT acct_export_register('noted', 'app.noted', 'id')"
+        ))
+        .unwrap();
+    let labels =
+        column(&mut superuser, "SELECT label FROM acct_export_fields WHERE dataset = 'noted' ORDER BY 1");
+    assert_eq!(labels, ["id", "note"]);
+    // Nor do those that were there before.
+    let bar = format!(
+        "SELECT acct_export_progress_bar(jsonb_populate_record(NULL::acct_export_jobs,
+            jsonb_build_object('status', 'failed', 'percent', 0, 'message', {odd})))"
+    );
+    let bar = column(&mut superuser, &bar);
+    assert!(bar[0].contains("pwned") && !bar[0].chars().any(char::is_control), "{bar:?}");
+}

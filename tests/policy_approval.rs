@@ -9,6 +9,7 @@ use approval::{approve, failure, state, Approval};
 use asking::{column, completed, file, refusal, refused, start, status, text, wait_for_status, Gate};
 use common::{shared, unique, wait_for_job, wait_until};
 use postgres::fallible_iterator::FallibleIterator;
+use postgres::Client;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -181,6 +182,79 @@ fn nobody_approves_in_time() {
     assert_eq!(column(&mut superuser, events), ["user.bulk_export.failed"]);
     // The way is free for another.
     scene.waiting();
+}
+
+/// Over is over, whether or not somebody has purged: shown so, waited for no longer, and not in the way of another.
+#[test]
+fn a_job_past_its_time_is_over_by_itself() {
+    let cluster = asking::pausable();
+    let scene = Approval::above(cluster, 0);
+    let (mut requester, mut approver) = (scene.requester(), scene.approver());
+    let mut superuser = scene.app.superuser();
+    let job = scene.waiting();
+    let workers = |client: &mut Client, number: &str| {
+        cluster.set("acct_export.max_workers", number);
+        wait_until(Duration::from_secs(20), "the reload has come", || {
+            text(client, "SHOW acct_export.max_workers").as_deref() == Some(number)
+        });
+    };
+    let over = |superuser: &mut Client, job: &str| {
+        let sql = format!(
+            "UPDATE acct_export.job SET status = 'awaiting_approval', expires_at = clock_timestamp() WHERE id = '{job}'"
+        );
+        superuser.batch_execute(&sql).unwrap();
+    };
+    // No worker keeps house meanwhile.
+    workers(&mut requester, "0");
+    over(&mut superuser, &job);
+    for sql in [
+        format!("SELECT * FROM acct_export_status('{job}')"),
+        format!("SELECT * FROM acct_export_jobs WHERE job_id = '{job}'"),
+        format!("SELECT * FROM acct_export_wait('{job}', '20 seconds')"),
+    ] {
+        let row = requester.query_one(&sql, &[]).unwrap();
+        let (error, code) = failure(&row);
+        assert!(code == "42501" && error.contains("acct_export.retention"), "{sql}: {error}");
+        assert_eq!(row.get::<_, String>("message"), "Export failed. Please try again.");
+        assert!(row.get::<_, Option<std::time::SystemTime>>("finished_at").is_some());
+    }
+    assert_eq!(column(&mut approver, "SELECT job_id::text FROM acct_export_jobs"), Vec::<String>::new());
+    let cancelled = format!("SELECT acct_export_cancel('{job}')::text");
+    assert_eq!(text(&mut requester, &cancelled).as_deref(), Some("false"));
+    // Nor does it count among the active ones.
+    let one = format!("ALTER ROLE {} SET acct_export.max_active_per_role = 1", scene.app.login);
+    superuser.batch_execute(&one).unwrap();
+    let mut requester = scene.requester();
+    let again = text(&mut requester, &format!("SELECT acct_export_retry('{job}')::text")).unwrap();
+    let recorded = format!(
+        "SELECT concat_ws(' ', status, error_code, finished_at = expires_at) FROM acct_export.job WHERE id = '{job}'"
+    );
+    assert_eq!(text(&mut superuser, &recorded).as_deref(), Some("failed 42501 t"));
+    over(&mut superuser, &again);
+    let last = start(&mut requester, "'users', 'csv'");
+    assert_ne!(last, again);
+    let events =
+        format!("SELECT event FROM acct_export_audit WHERE job_id = '{again}' ORDER BY id DESC LIMIT 1");
+    assert_eq!(column(&mut superuser, &events), ["user.bulk_export.failed"]);
+    // Who looks has it recorded.
+    workers(&mut requester, "2");
+    wait_for_status(&mut requester, &last, "awaiting_approval");
+    over(&mut superuser, &last);
+    wait_until(Duration::from_secs(20), "housekeeping has recorded it", || {
+        state(&mut requester, &last);
+        let sql = format!("SELECT status FROM acct_export.job WHERE id = '{last}'");
+        text(&mut superuser, &sql).as_deref() == Some("failed")
+    });
+}
+
+#[test]
+fn a_note_is_no_book() {
+    let scene = Approval::above(shared(), 0);
+    let job = scene.waiting();
+    let approve = |length: usize| format!("SELECT acct_export_approve('{job}', repeat('é', {length}))");
+    let mut approver = scene.approver();
+    refused(&mut approver, &approve(1001), "22023", "note", "1000");
+    approver.batch_execute(&approve(1000)).unwrap();
 }
 
 #[test]

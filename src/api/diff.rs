@@ -1,13 +1,10 @@
 //! What `acct_export_diff` (sql/diff.sql) is made of.
 
+use super::follow::text;
 use crate::deliver::diff::{self, Compared};
 use crate::pg::report::Report;
 use pgrx::datum::Uuid;
 use pgrx::prelude::*;
-
-fn text(job: Option<Uuid>) -> Option<String> {
-    job.map(|job| job.to_string())
-}
 
 /// The rows of two exports' files, those of the first before those of the second.
 ///

@@ -9,7 +9,7 @@ use pgrx::datum::{Interval, JsonB, Uuid};
 use pgrx::prelude::*;
 use std::time::Duration;
 
-fn text(job: Option<Uuid>) -> Option<String> {
+pub(super) fn text(job: Option<Uuid>) -> Option<String> {
     job.map(|job| job.to_string())
 }
 

@@ -1,5 +1,6 @@
 //! Policies of datasets, and the approvals that they ask for.
 
+use super::follow::text;
 use crate::catalog::policy::{self, Given};
 use crate::error::Error;
 use crate::job::approve;
@@ -7,10 +8,6 @@ use crate::pg::report::Report;
 use crate::worker::wake;
 use pgrx::datum::{JsonB, Uuid};
 use pgrx::prelude::*;
-
-fn text(job: Option<Uuid>) -> Option<String> {
-    job.map(|job| job.to_string())
-}
 
 /// Behind `acct_export_set_policy`, whose arguments but the first come as one document.
 #[pg_extern(schema = "acct_export", volatile, parallel_unsafe)]

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::pg::argument::Jsonb;
 use crate::pg::report::Report;
 use crate::pg::{catalog, identity, query};
-use crate::request::Asked;
+use crate::request::{shown, Asked};
 use crate::source::ceiling::Ceiling;
 use crate::source::storable;
 use pgrx::datum::{Date, JsonB, TimestampWithTimeZone};
@@ -64,7 +64,7 @@ impl Preview {
 fn counts(options: &Map<String, Value>) -> Result<bool> {
     let hint = "Options of a preview: count, true or false.";
     if let Some(name) = options.keys().find(|name| *name != "count") {
-        return Err(Error::invalid(format!("unknown option \"{name}\" of a preview")).hint(hint));
+        return Err(Error::invalid(format!("unknown option {} of a preview", shown(name))).hint(hint));
     }
     match options.get("count") {
         None => Ok(false),

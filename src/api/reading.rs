@@ -1,9 +1,8 @@
 //! A request that is read in the caller's own session: what the streams and the preview share.
 
-use super::start::check;
+use super::start::{check, Checked};
 use crate::audit::denied::{self, Attempt};
 use crate::audit::{self, By, Event};
-use crate::catalog::load;
 use crate::catalog::load::Loaded;
 use crate::encode::{Format, Options, Order};
 use crate::error::Result;
@@ -13,7 +12,8 @@ use crate::pg::report;
 use crate::pg::stream::Stream;
 use crate::request::Asked;
 use crate::source::expand::Layout;
-use crate::source::plan::{self, Plan};
+use crate::source::part::Part;
+use crate::source::plan::Plan;
 use crate::source::shield::Shield;
 use crate::tenant_key;
 use serde_json::{json, Value};
@@ -28,12 +28,10 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// Checks everything that `acct_export_start` checks.
+    /// Checks everything that `acct_export_start` checks, of what is locked and read then.
     pub fn of(asked: &Asked, format: Format) -> Result<Reading> {
-        let context = check(asked, format, Order::None)?.context;
-        let options = plan::options(asked, format)?;
-        let loaded = load::load_for_reading(&asked.dataset)?;
-        let plan = plan::build(&loaded, asked, &context, &options, Order::None, None)?;
+        let Checked { main, options, .. } = check(asked, format, Order::None, true)?;
+        let Part { context, loaded, plan, .. } = main;
         let key = if plan.pseudonymises() { Some(tenant_key::of(context.tenant.as_deref())?) } else { None };
         Ok(Reading { context, loaded, options, plan, key })
     }

@@ -1,8 +1,8 @@
 //! `acct_export_start` and its request, which the streaming twins share.
 
 use crate::audit::denied::{self, Attempt};
-use crate::catalog::model::Policy;
-use crate::encode::{Format, Order};
+use crate::catalog::{load, rights};
+use crate::encode::{Format, Options, Order};
 use crate::error::{Error, Kind, Result};
 use crate::job::context::Context;
 use crate::job::{create, manage};
@@ -12,7 +12,7 @@ use crate::pg::identity::{self, Reader};
 use crate::pg::report::Report;
 use crate::request::{filter, Asked};
 use crate::settings;
-use crate::source::part::Asker;
+use crate::source::part::{Asker, Part};
 use crate::source::plan;
 use crate::worker;
 use pgrx::datum::{Date, TimestampWithTimeZone, Uuid};
@@ -166,9 +166,11 @@ fn queue(asked: &Asked) -> Result<Uuid> {
         return Err(Error::new(Kind::FeatureNotSupported, "this version sends no mail")
             .hint("Leave notify_email out and LISTEN acct_export, or use acct_export_wait."));
     }
-    let checked = check(asked, format, Order::Key)?;
+    let Checked { main, titles, .. } = check(asked, format, Order::Key, false)?;
+    let Part { loaded, context, plan, .. } = main;
+    let context = Context { included: plan.companions, ..context };
     identity::as_owner(settings::intervals)?;
-    let job = create::create(asked, &checked.context, &checked.policy, &checked.titles)?;
+    let job = create::create(asked, &context, &loaded.dataset.policy, &titles)?;
     if settings::runs_in_background() {
         worker::wake::at_commit();
     } else {
@@ -177,31 +179,34 @@ fn queue(asked: &Asked) -> Result<Uuid> {
     uuid(&job)
 }
 
-/// A request that may become a job.
+/// A request that may become a job, or be read.
 pub(super) struct Checked {
-    pub context: Context,
-    pub policy: Policy,
+    pub main: Part,
+    pub options: Options,
     /// Of the dataset and of those that ride along.
     pub titles: Vec<String>,
 }
 
-/// Everything that can be wrong with a request is found here, before there is a job.
-pub(super) fn check(asked: &Asked, format: Format, order: Order) -> Result<Checked> {
+/// Everything that can be wrong with a request is found here, before there is a job. `held`: it is read now, so what the rows come
+/// from is locked.
+pub(super) fn check(asked: &Asked, format: Format, order: Order, held: bool) -> Result<Checked> {
     if !catalog::database_is_utf8() {
         return Err(Error::new(Kind::FeatureNotSupported, "exports need a database with encoding UTF8"));
     }
     let options = plan::options(asked, format)?;
     let context = Context::capture(asked)?;
     let reader = Reader { role: identity::current_user(), own_session: false, settings: &[] };
-    let asker = Asker { context: &context, format, options: &options, order, reader: &reader, held: false };
+    if held {
+        // Nothing is locked for one who may not ask for it.
+        rights::may_ask(&load::load(&asked.dataset)?.dataset, reader.role)?;
+    }
+    let asker = Asker { context: &context, format, options: &options, order, reader: &reader, held };
     let main = asker.main(asked)?;
     let mut titles = vec![main.loaded.dataset.title.clone()];
     for name in &main.plan.companions {
         titles.push(asker.companion(&main, name)?.loaded.dataset.title);
     }
-    let policy = main.loaded.dataset.policy.clone();
-    let context = Context { included: main.plan.companions, ..context.clone() };
-    Ok(Checked { context, policy, titles })
+    Ok(Checked { main, options, titles })
 }
 
 pub(super) fn uuid(text: &str) -> Result<Uuid> {

@@ -1,7 +1,8 @@
 //! What a DBA says of a field of JSON objects: that csv and xlsx have a column for each key, and for which keys.
 
+use super::given::{required, shown_text};
 use super::owner::owner_of_dataset;
-use super::register::{may_write, required};
+use super::register::may_write;
 use super::{field, load};
 use crate::error::{Error, Result};
 use crate::pg::{identity, sql};
@@ -77,8 +78,5 @@ fn labels(labels: Option<&[Option<String>]>, keys: Option<usize>) -> Result<()> 
         return Err(Error::invalid("labels must be as many as keys")
             .hint("A NULL among the labels stands for the key itself."));
     }
-    if labels.iter().flatten().any(|label| label.trim().is_empty()) {
-        return Err(Error::invalid("label must not be empty"));
-    }
-    Ok(())
+    labels.iter().flatten().try_for_each(|label| shown_text(Some(label), "label"))
 }

@@ -1,9 +1,10 @@
 //! What a DBA says of a single field: its label, place, group and masks.
 
+use super::given::{required, shown_text};
 use super::load;
 use super::model::{Dataset, Field};
 use super::owner::owner_of_dataset;
-use super::register::{may_write, required};
+use super::register::may_write;
 use crate::error::{Error, Result};
 use crate::pg::{identity, sql};
 
@@ -48,9 +49,9 @@ pub fn set_field(dataset: Option<&str>, field: Option<&str>, change: &FieldChang
     }
     one_of(change.on_anonymise, "on_anonymise", &["keep", "redact", "pseudonymise", "last4", "drop"])?;
     one_of(change.mask, "mask", &["none", "last4", "redact"])?;
-    if change.label.is_some_and(|label| label.trim().is_empty()) {
-        return Err(Error::invalid("label must not be empty"));
-    }
+    shown_text(change.label, "label")?;
+    // An empty one takes the field out of its group.
+    shown_text(change.in_group.filter(|group| !group.is_empty()), "in_group")?;
     if change.position.is_some_and(|position| position < 1) {
         return Err(Error::invalid("position must be at least 1"));
     }

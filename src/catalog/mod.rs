@@ -5,6 +5,7 @@ pub mod declare;
 pub mod declared;
 pub mod expand;
 pub mod field;
+mod given;
 mod key;
 pub mod lineage;
 pub mod load;

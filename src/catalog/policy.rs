@@ -1,10 +1,10 @@
 //! What a DBA asks of the exports of a dataset beside rights: approval, filters, limits. Kept in the dataset's row, so that it
 //! stays when the dataset is registered anew and goes with it.
 
+use super::given::{elements, required};
 use super::load;
 use super::model::{Dataset, Policy, Treatment};
 use super::owner::owner_of_dataset;
-use super::register::{elements, required};
 use crate::audit::{self, By, Event};
 use crate::error::{Error, Result};
 use crate::pg::{identity, sql, xact};

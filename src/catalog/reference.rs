@@ -1,9 +1,10 @@
 //! Fields whose values are those of another dataset: what a DBA says of them, kept beside the fields.
 
+use super::given::required;
 use super::load;
 use super::model::{Class, Field, Treatment, Type};
 use super::owner::owner_of_dataset;
-use super::register::{may_write, required};
+use super::register::may_write;
 use crate::error::{Error, Result};
 use crate::pg::{identity, sql};
 use serde::{Deserialize, Serialize};

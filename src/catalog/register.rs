@@ -1,5 +1,6 @@
 //! Registration: what a DBA says of a relation, checked against the server's catalogue before it is kept.
 
+use super::given::{elements, null, required, shown_text};
 use super::lineage::{self, Lineage};
 use super::model::{Class, Treatment};
 use super::owner::{owner_of_dataset, owner_only};
@@ -163,10 +164,7 @@ pub fn register(given: &Registration) -> Result<()> {
     if !key::is_proven(&lineage, key, given.tenant_column.as_deref())? {
         key::look_for_twins(source, key, given.tenant_column.as_deref())?;
     }
-    if given.title.as_deref().is_some_and(|title| title.trim().is_empty()) {
-        return Err(Error::invalid("title must not be empty"));
-    }
-
+    shown_text(given.title.as_deref(), "title")?;
     let record = serde_json::json!({
         "dataset": dataset, "title": given.title, "source": source, "key": key, "tenant_column": given.tenant_column,
         "created_column": given.created_column, "updated_column": given.updated_column,
@@ -238,7 +236,10 @@ fn no_foreign_table(lineage: &Lineage, dataset: &str) -> Result<()> {
 
 fn new_field<'a>(column: &'a Column, key: &str, lineage: &Lineage) -> NewField<'a> {
     let eligible = lineage.bars(&column.name).is_none();
-    let label = column.comment.as_deref().filter(|text| text.chars().count() <= 63 && !text.contains('\n'));
+    let label = column
+        .comment
+        .as_deref()
+        .filter(|text| text.chars().count() <= 63 && shown_text(Some(text), "label").is_ok());
     NewField {
         field: &column.name,
         label: label.unwrap_or(&column.name).to_owned(),
@@ -255,21 +256,6 @@ fn find<'a>(columns: &'a [Column], name: &str, what: &str, relation: &str) -> Re
         Error::invalid(format!("{what} \"{name}\" is not a column of {relation}"))
             .hint(format!("Its columns: {}.", names.join(", ")))
     })
-}
-
-pub(super) fn elements(list: &Option<Vec<Option<String>>>, what: &str) -> Result<Vec<String>> {
-    let certain = |element: &Option<String>| {
-        element.clone().ok_or_else(|| Error::invalid(format!("{what} must not contain NULL")))
-    };
-    list.iter().flatten().map(certain).collect()
-}
-
-pub(super) fn required<'a>(value: Option<&'a str>, name: &str) -> Result<&'a str> {
-    value.filter(|value| !value.is_empty()).ok_or_else(|| null(name))
-}
-
-fn null(name: &str) -> Error {
-    Error::invalid(format!("{name} must not be null or empty"))
 }
 
 pub(super) fn may_write() -> Result<()> {

@@ -108,11 +108,9 @@ fn state(message: String) -> Error {
 
 fn has_files(job: &str, seen: &manage::Seen) -> Result<()> {
     match seen.status.as_str() {
-        "completed" | "completed_with_errors" if !seen.is_over => Ok(()),
-        "expired" | "completed" | "completed_with_errors" => {
-            Err(state(format!("the file of export job {job} has expired or was deleted"))
-                .hint("Ask for it again with acct_export_start."))
-        }
+        "completed" | "completed_with_errors" => Ok(()),
+        "expired" => Err(state(format!("the file of export job {job} has expired or was deleted"))
+            .hint("Ask for it again with acct_export_start.")),
         "failed" | "cancelled" => Err(state(format!("export job {job} is {} and has no file", seen.status))
             .hint("See its error with acct_export_status; acct_export_retry asks again.")),
         "awaiting_approval" => Err(state(format!("export job {job} is not finished: awaiting_approval"))

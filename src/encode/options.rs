@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::Format;
 use crate::error::{Error, Result};
+use crate::request::shown;
 
 /// Options of an export, with the defaults where the caller gave none.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -136,7 +137,8 @@ impl Options {
         for (name, value) in given {
             if !known(format).contains(&name.as_str()) {
                 return Err(Error::invalid(format!(
-                    "unknown option \"{name}\" for format {}",
+                    "unknown option {} for format {}",
+                    shown(name),
                     format.as_str()
                 ))
                 .hint(format!(

@@ -76,6 +76,7 @@ fn options_of_other_formats_are_unknown() {
     assert_eq!(error.message, "unknown option \"delimiter\" for format xlsx");
     let hint = "Options of xlsx: order, reproducible, companions, archive, info_sheet, one_workbook, compact, reference_sheets.";
     assert_eq!(error.hint.as_deref(), Some(hint));
+    assert!(fails(Format::Xlsx, json!({ "x".repeat(100_000): 1 })).message.len() < 200);
     fails(Format::Xlsx, json!({"compression": "gzip"}));
     fails(Format::Ndjson, json!({"header": true}));
     fails(Format::Json, json!({"Order": "key"}));

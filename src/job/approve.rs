@@ -40,6 +40,9 @@ UPDATE acct_export.job SET status = 'queued', approved_by = $2::jsonb, expires_a
  WHERE id = $1::uuid AND status = 'awaiting_approval' AND expires_at > clock_timestamp()
 RETURNING to_jsonb(id)";
 
+/// Characters.
+const LONGEST_NOTE: usize = 1000;
+
 fn look(job: &str) -> Result<Option<Job>> {
     xact::with_latest_snapshot(|| identity::as_owner(|| sql::document(LOOK, &[job.into()])))
 }
@@ -96,9 +99,14 @@ pub fn may_approve(job: &str) -> Result<bool> {
 }
 
 /// `acct_export_approve`. P0002 for a job that the caller neither sees nor may approve, 42501 for one who is no approver or asked
-/// for it, 55000 for a job in another state, 53400 while as many are active as the policy allows.
+/// for it, 55000 for a job in another state, 53400 while as many are active as the policy allows, 22023 for a note of more than
+/// `LONGEST_NOTE`.
 pub fn approve(job: Option<&str>, note: Option<&str>) -> Result<()> {
     let job = given(job)?;
+    if note.is_some_and(|note| note.chars().nth(LONGEST_NOTE).is_some()) {
+        return Err(Error::invalid("the note is too long")
+            .hint(format!("The audit trail keeps it for good: give at most {LONGEST_NOTE} characters.")));
+    }
     let found = look(job)?.ok_or_else(|| not_found(job))?;
     let attempt = || Attempt {
         action: "approve",

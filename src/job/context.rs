@@ -2,6 +2,7 @@
 
 use crate::catalog::model::Class;
 use crate::error::{Error, Result};
+use crate::pg::report::{catching, Failure};
 use crate::pg::{guc, sql};
 use crate::request::{companions, Asked};
 use crate::settings;
@@ -107,6 +108,21 @@ impl Resolved {
     }
 }
 
+/// Of texts that somebody typed: ISO 8601 whatever the session's DateStyle, and the one that does not fit is named.
+fn of_companion(asked: &Asked) -> Result<Bounds> {
+    let scope = guc::Scope::open();
+    scope.set("datestyle", "ISO, YMD", guc::Rights::Superuser);
+    for (key, alone) in companions::dates(asked) {
+        catching(|| Resolved::of(&alone)).map_err(|failure| match failure {
+            Failure::Server(error) if error.sqlstate.starts_with("22") => {
+                companions::wrong(&asked.dataset, Some(key), "a date like 2025-01-31")
+            }
+            failure => failure.into_error(),
+        })?;
+    }
+    Ok(Resolved::of(asked)?.bounds)
+}
+
 impl Context {
     /// The same for a companion.
     pub fn of_companion(&self, name: &str) -> Context {
@@ -119,7 +135,7 @@ impl Context {
         let resolved = Resolved::of(asked)?;
         let mut companions = BTreeMap::new();
         for name in companions::described(asked)? {
-            let bounds = Resolved::of(&companions::companion(asked, &name)?.asked)?.bounds;
+            let bounds = of_companion(&companions::companion(asked, &name)?.asked)?;
             companions.insert(name, bounds);
         }
         let mut settings = Vec::new();

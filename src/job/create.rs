@@ -23,8 +23,8 @@ const TWIN: &str = "
 SELECT id::text FROM acct_export.job
  WHERE fingerprint = $1 AND status IN ('awaiting_approval', 'queued', 'running')";
 
-/// Inserts the job; its id. `titles`: of the dataset and its companions. 55006 with the twin's id in DETAIL where the same request is active, 53400 where there are as many
-/// as there may be.
+/// Inserts the job; its id. `titles`: of the dataset and its companions. 55006 with the twin's id in DETAIL where the same request
+/// is active, 53400 where there are as many as there may be.
 pub fn create(asked: &Asked, context: &Context, policy: &Policy, titles: &[String]) -> Result<String> {
     xact::require_write("start an export")?;
     let role = identity::current_user();
@@ -42,6 +42,8 @@ pub fn create(asked: &Asked, context: &Context, policy: &Policy, titles: &[Strin
             .hint("Wait until that session commits, and follow its job."));
     }
     let outcome = identity::as_owner(|| {
+        // What is past its time is neither a twin nor counted.
+        super::manage::end_unapproved()?;
         // A twin may end between the two statements; then the second try finds its place free.
         for _ in 0..10 {
             let job: Option<String> = sql::change(

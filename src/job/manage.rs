@@ -14,20 +14,18 @@ use serde_json::{json, Value};
 /// A job as far as managing it needs.
 #[derive(Debug, Deserialize)]
 pub struct Seen {
+    /// Its state now.
     pub status: String,
     pub dataset: String,
     pub requested_by: u32,
     pub tenant: Option<String>,
     pub request: Asked,
-    /// The time of its files is over, whether or not they were purged yet.
-    pub is_over: bool,
 }
 
 const SEEN: &str = "
-SELECT jsonb_build_object('status', status, 'dataset', dataset, 'requested_by', requested_by::bigint, 'tenant', tenant,
-                          'request', request,
-                          'is_over', coalesce(expires_at <= clock_timestamp(), false))
-  FROM acct_export.job WHERE id = $1::uuid";
+SELECT jsonb_build_object('status', state, 'dataset', dataset, 'requested_by', requested_by::bigint, 'tenant', tenant,
+                          'request', request)
+  FROM acct_export.job_now WHERE id = $1::uuid";
 
 impl Seen {
     fn is_visible(&self) -> bool {
@@ -63,7 +61,7 @@ const CANCEL: &str = "
 UPDATE acct_export.job
    SET cancel_requested = true, cancelled_by = $2::jsonb, status = CASE status WHEN 'running' THEN 'running' ELSE 'cancelled' END,
        finished_at = CASE status WHEN 'running' THEN NULL ELSE clock_timestamp() END, expires_at = NULL
- WHERE id = $1::uuid AND status IN ('queued', 'running', 'awaiting_approval')
+ WHERE id = $1::uuid AND status IN ('queued', 'running', 'awaiting_approval') AND coalesce(expires_at > clock_timestamp(), true)
 RETURNING jsonb_build_array(status, worker_pid)";
 
 /// `acct_export_cancel`: whether there was something to cancel. A running job is signalled when this transaction commits,
@@ -150,13 +148,15 @@ const FORGET: &str = "
 DELETE FROM acct_export.job
  WHERE status IN ('expired', 'failed', 'cancelled') AND finished_at < clock_timestamp() - $1::interval";
 
-/// What nobody has approved in the time that files are kept. `expires_at` stays, to tell when that was.
+/// What nobody has approved in the time that files are kept, as it is shown already. `expires_at` stays, to tell when that was.
 const UNAPPROVED: &str = "
-UPDATE acct_export.job
-   SET status = 'failed', finished_at = clock_timestamp(), error = $1, error_code = '42501'
- WHERE id = (SELECT id FROM acct_export.job WHERE status = 'awaiting_approval' AND expires_at <= clock_timestamp()
-              LIMIT 1 FOR UPDATE SKIP LOCKED)
-RETURNING to_jsonb(id)";
+UPDATE acct_export.job j
+   SET status = s.status, finished_at = s.finished_at, error = s.error, error_code = s.error_code
+  FROM acct_export.job_status s
+ WHERE s.job_id = j.id AND s.status = 'failed'
+   AND j.id = (SELECT id FROM acct_export.job WHERE status = 'awaiting_approval' AND expires_at <= clock_timestamp()
+                LIMIT 1 FOR UPDATE SKIP LOCKED)
+RETURNING jsonb_build_array(j.id, j.error_code)";
 
 /// `acct_export_purge` and housekeeping: files past their time, jobs that nobody approved, records past theirs. The number of
 /// files. As the owner.
@@ -171,12 +171,26 @@ pub fn purge() -> Result<i64> {
         purged += files.unwrap_or(0);
         wait::check_interrupts();
     }
-    let why = "nobody approved the export within acct_export.retention";
-    while let Some(job) = sql::change::<String>(UNAPPROVED, &[why.into()])? {
-        audit::record(audit::FAILED, &job, json!({ "code": "42501" }))?;
+    end_unapproved()?;
+    sql::run(FORGET, &[(&intervals.history).into()])?;
+    Ok(purged)
+}
+
+/// Whether there are jobs that nobody has approved in time. Mostly there are none, and this costs less than to end them.
+pub(super) fn has_unapproved() -> Result<bool> {
+    let due = "SELECT 'x' FROM acct_export.job WHERE status = 'awaiting_approval' AND expires_at <= clock_timestamp() LIMIT 1";
+    Ok(sql::text(due, &[])?.is_some())
+}
+
+/// Records the end of jobs that nobody has approved in time. As the owner.
+pub(super) fn end_unapproved() -> Result<()> {
+    if !has_unapproved()? {
+        return Ok(());
+    }
+    while let Some((job, code)) = sql::change::<(String, String)>(UNAPPROVED, &[])? {
+        audit::record(audit::FAILED, &job, json!({ "code": code }))?;
         notify(&job, "failed")?;
         wait::check_interrupts();
     }
-    sql::run(FORGET, &[(&intervals.history).into()])?;
-    Ok(purged)
+    Ok(())
 }

@@ -24,43 +24,9 @@ pub mod queue;
 pub mod settle;
 pub mod status;
 
+pub use crate::pg::progress::Stage;
+
 use crate::pg::lock::Lock;
-
-/// What a running job is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    Preparing,
-    Reading,
-    Storing,
-}
-
-impl Stage {
-    /// As it stands in the progress counters.
-    pub fn number(self) -> i64 {
-        match self {
-            Stage::Preparing => 0,
-            Stage::Reading => 1,
-            Stage::Storing => 2,
-        }
-    }
-
-    pub fn from_number(number: i64) -> Stage {
-        match number {
-            1 => Stage::Reading,
-            2 => Stage::Storing,
-            _ => Stage::Preparing,
-        }
-    }
-
-    /// As `acct_export_status` shows it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Stage::Preparing => "preparing",
-            Stage::Reading => "reading",
-            Stage::Storing => "storing",
-        }
-    }
-}
 
 /// The lock that a job's worker holds, from the text of its id.
 pub fn lock_of(job: &str) -> Lock {

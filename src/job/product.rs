@@ -30,7 +30,16 @@ pub struct File {
     pub media_type: &'static str,
     /// None: it could not be made.
     pub spooled: Option<Spooled>,
+    /// Why it could not.
+    pub failed: Option<Reason>,
     pub parts: Vec<FilePart>,
+}
+
+/// Why something could not be exported: what may be kept of an error.
+#[derive(Debug, Clone)]
+pub struct Reason {
+    pub message: String,
+    pub sqlstate: String,
 }
 
 /// Rows of one dataset in a file: what reading it later asks rights for, and how it is read back.
@@ -48,8 +57,7 @@ pub struct FilePart {
 pub struct Failed {
     /// Which one: the dataset itself is 1.
     pub place: usize,
-    pub message: String,
-    pub sqlstate: String,
+    pub reason: Reason,
 }
 
 impl File {

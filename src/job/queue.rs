@@ -106,13 +106,14 @@ pub fn has_work() -> Result<bool> {
     Ok(sql::change::<String>(free, &[])?.is_some())
 }
 
-/// Whether a worker may be missing: a queued job, or one that lost its worker. Reads only.
+/// Whether a worker may be missing: a queued job, one that lost its worker, one that is past its time. Reads only.
 pub fn is_waiting() -> Result<bool> {
     let active: Vec<(String, String)> = sql::documents(
         "SELECT jsonb_build_array(id, status) FROM acct_export.job WHERE status IN ('queued', 'running') LIMIT 1000",
         &[],
     )?;
-    Ok(active.iter().any(|(job, status)| status == "queued" || !lock_of(job).is_held_elsewhere()))
+    let missing = active.iter().any(|(job, status)| status == "queued" || !lock_of(job).is_held_elsewhere());
+    Ok(missing || super::manage::has_unapproved()?)
 }
 
 const CRASHED: &str = "

@@ -14,8 +14,8 @@ const LOCK: &str = "
 SELECT jsonb_build_array(status, cancel_requested, attempts) FROM acct_export.job WHERE id = $1::uuid FOR UPDATE";
 
 const FILE: &str = "
-INSERT INTO acct_export.file (job, file, name, media_type, rows, bytes, sha256, status, parts)
-VALUES ($1::uuid, $2, $3, $4, $5, $6, $7, $8, $9::jsonb)";
+INSERT INTO acct_export.file (job, file, name, media_type, rows, bytes, sha256, status, parts, error, error_code)
+VALUES ($1::uuid, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10, $11)";
 
 const COMPLETE: &str = "
 UPDATE acct_export.job
@@ -33,6 +33,8 @@ pub fn complete(job: &Claimed, product: &mut Product, intervals: &Intervals) -> 
         told.push(json!({
             "file": number, "name": file.name, "rows": file.rows(), "bytes": file.spooled.as_ref().map(|spooled| spooled.bytes),
             "sha256": file.spooled.as_ref().map(|spooled| &spooled.sha256),
+            "error": file.failed.as_ref().map(|reason| &reason.message),
+            "error_code": file.failed.as_ref().map(|reason| &reason.sqlstate),
             "parts": file.parts.iter().map(|part| json!({ "dataset": part.dataset, "fields": part.fields, "rows": part.rows }))
                 .collect::<Vec<_>>(),
         }));
@@ -53,8 +55,8 @@ pub fn complete(job: &Claimed, product: &mut Product, intervals: &Intervals) -> 
             rows.into(),
             (bytes as i64).into(),
             Arg::Int(failed.map(|failed| failed.place as i64)),
-            failed.map(|failed| failed.message.as_str()).into(),
-            failed.map(|failed| failed.sqlstate.as_str()).into(),
+            failed.map(|failed| failed.reason.message.as_str()).into(),
+            failed.map(|failed| failed.reason.sqlstate.as_str()).into(),
         ],
     )?;
     audit::record(audit::EXPORTED, &job.id, event(job, product, told))?;
@@ -75,6 +77,8 @@ fn store(job: &Claimed, number: i64, file: &mut File, progress: &mut table::Prog
             spooled.map(|spooled| spooled.sha256.as_str()).into(),
             if spooled.is_some() { "stored" } else { "failed" }.into(),
             (&json!(file.parts).to_string()).into(),
+            file.failed.as_ref().map(|reason| reason.message.as_str()).into(),
+            file.failed.as_ref().map(|reason| reason.sqlstate.as_str()).into(),
         ],
     )?;
     match &mut file.spooled {
@@ -83,7 +87,8 @@ fn store(job: &Claimed, number: i64, file: &mut File, progress: &mut table::Prog
     }
 }
 
-/// What the audit trail keeps of a finished export: `fields`, `sha256` and `file` are those of the dataset's own file.
+/// What the audit trail keeps of a finished export: `fields` are those of the dataset itself, `sha256` and `file` those of the file
+/// that it is in.
 fn event(job: &Claimed, product: &Product, files: Vec<Value>) -> Value {
     let asked = &job.request;
     let own = product.files.first();
@@ -96,7 +101,7 @@ fn event(job: &Claimed, product: &Product, files: Vec<Value>) -> Value {
         "references": own.and_then(|file| file.parts.first()).map(|part| &part.shape.references).filter(|listed| !listed.is_empty()),
         "row_count": product.rows(), "bytes": product.bytes(),
         "sha256": own.and_then(|file| file.spooled.as_ref()).map(|spooled| &spooled.sha256),
-        "file": own.map(|file| &file.name), "files": files, "error_code": product.failed.as_ref().map(|failed| &failed.sqlstate),
+        "file": own.map(|file| &file.name), "files": files, "error_code": product.failed.as_ref().map(|failed| &failed.reason.sqlstate),
     })
 }
 

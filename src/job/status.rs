@@ -65,7 +65,7 @@ fn is_own_unfinished(job: &str) -> Result<bool> {
     Ok(own.is_some())
 }
 
-/// Waits until the job ended or the time is up, then gives its document. 55000 for a job that this transaction itself has
+/// Waits until the job ended or the time is up, then gives its document; one that awaits approval has not ended. 55000 for a job that this transaction itself has
 /// asked for: it cannot begin before the commit.
 pub fn wait_for_end(job: Option<&str>, limit: Duration) -> Result<Value> {
     let job = given(job)?;

@@ -3,7 +3,6 @@
 //! They fill pg_stat_progress_copy (commands/progress.h); the stage stands in a parameter that this view does not show.
 
 use crate::error::Result;
-use crate::job::Stage;
 use pgrx::pg_sys;
 
 /// The last of the 20 parameters.
@@ -12,6 +11,42 @@ const STAGE: i32 = pg_sys::PGSTAT_NUM_PROGRESS_PARAM as i32 - 1;
 const PART: i32 = STAGE - 2;
 /// Estimated number of rows.
 const ROWS_TOTAL: i32 = STAGE - 1;
+
+/// What a running job is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    Preparing,
+    Reading,
+    Storing,
+}
+
+impl Stage {
+    /// As it stands in the progress counters.
+    pub fn number(self) -> i64 {
+        match self {
+            Stage::Preparing => 0,
+            Stage::Reading => 1,
+            Stage::Storing => 2,
+        }
+    }
+
+    pub fn from_number(number: i64) -> Stage {
+        match number {
+            1 => Stage::Reading,
+            2 => Stage::Storing,
+            _ => Stage::Preparing,
+        }
+    }
+
+    /// As `acct_export_status` shows it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Stage::Preparing => "preparing",
+            Stage::Reading => "reading",
+            Stage::Storing => "storing",
+        }
+    }
+}
 
 pub fn start(source: u32) {
     // SAFETY: each call writes this backend's status entry.

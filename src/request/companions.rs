@@ -1,7 +1,7 @@
 //! What is asked of companions, the datasets that ride along as further files: `options.companions`, by their names.
 //!
 //! A companion is an export of its own dataset: anonymised, of all tenants and with options as the main one, and with a
-//! selection of its own. What says nothing about it is not inherited: a filter is about the fields of one dataset.
+//! selection of its own, never the main one's: a filter is about the fields of one dataset.
 
 use serde_json::{Map, Value};
 
@@ -117,6 +117,19 @@ pub fn companion(asked: &Asked, name: &str) -> Result<Companion> {
     Ok(companion)
 }
 
+/// The dates of a companion's request: requests of each alone, by its key.
+pub fn dates(asked: &Asked) -> impl Iterator<Item = (&'static str, Asked)> {
+    let (since, start_date, end_date) =
+        (asked.since.clone(), asked.start_date.clone(), asked.end_date.clone());
+    [
+        ("since", since.is_some(), Asked { since, ..Asked::default() }),
+        ("start_date", start_date.is_some(), Asked { start_date, ..Asked::default() }),
+        ("end_date", end_date.is_some(), Asked { end_date, ..Asked::default() }),
+    ]
+    .into_iter()
+    .filter_map(|(key, is_given, alone)| is_given.then_some((key, alone)))
+}
+
 fn selections(asked: &Asked) -> Result<Option<&Map<String, Value>>> {
     match asked.options.get(OPTION) {
         None => Ok(None),
@@ -139,7 +152,8 @@ fn texts(value: &Value) -> Option<Option<Vec<Option<String>>>> {
     }
 }
 
-fn wrong(name: &str, key: Option<&str>, wanted: &str) -> Error {
+/// 22023 for a selection of companion `name`, or one `key` of it, that is of another kind than `wanted`.
+pub fn wrong(name: &str, key: Option<&str>, wanted: &str) -> Error {
     let key = key.map(|key| format!(" {}", shown(key))).unwrap_or_default();
     Error::invalid(format!("selection{key} of companion {} must be {wanted}", shown(name))).hint(KNOWN_HINT)
 }

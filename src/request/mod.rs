@@ -18,5 +18,6 @@ pub mod selection;
 mod listing;
 
 pub use asked::Asked;
+pub use listing::shown;
 pub use name::{file_stem, slug, Stamp};
 pub use selection::select_fields;

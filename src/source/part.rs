@@ -18,6 +18,8 @@ pub struct Part {
     pub asked: Asked,
     pub context: Context,
     pub plan: Plan,
+    /// Of a companion that has no rows but those of what is exported: the dataset and its own field.
+    pub matched: Option<(String, String)>,
 }
 
 /// Who asks for parts, and how they are written.
@@ -84,6 +86,7 @@ impl Asker<'_> {
         encode::check(self.format, plan.outline(self.format).columns())?;
         identity::as_requester(self.reader, || params::bind(&plan.params).map(|_| ()))?;
         rights::authorize(dataset, &asked, self.reader)?;
-        Ok(Part { loaded, asked, context, plan })
+        let matched = rows_of.map(|rows| (rows.dataset.name.clone(), rows.field.to_owned()));
+        Ok(Part { loaded, asked, context, plan, matched })
     }
 }

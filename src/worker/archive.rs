@@ -30,13 +30,11 @@ pub fn archive(
         let Some(mut spooled) = file.spooled else { continue };
         // Workbooks are compressed themselves, but of what is stored as it is a reader of streams does not find the end.
         let level = if file.ending == "xlsx" { 1 } else { 6 };
-        let mut options = SimpleFileOptions::default()
+        let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Deflated)
             .compression_level(Some(level))
-            .large_file(spooled.bytes >= u64::from(u32::MAX));
-        if !reproducible {
-            options = options.last_modified_time(date(&moment));
-        }
+            .large_file(spooled.bytes >= LARGE)
+            .last_modified_time(if reproducible { zip::DateTime::default() } else { date(&moment) });
         zip.start_file(format!("{}.{}", file.stem, file.ending), options).map_err(failed)?;
         while spooled.next(&mut chunk)?.is_some() {
             chunks += 1;
@@ -56,10 +54,14 @@ pub fn archive(
         ending: ENDING.to_owned(),
         media_type: ARCHIVE_TYPE,
         spooled: Some(spool.finish()?),
+        failed: None,
         parts,
     }];
     Ok(())
 }
+
+/// From so many bytes on a file gets fields of 64 bits: what cannot be compressed grows, and may not grow over 4 GiB without.
+const LARGE: u64 = 0xf000_0000;
 
 /// Chunks of 1 MiB between two looks whether the job was cancelled.
 const CHECKED: u64 = 16;

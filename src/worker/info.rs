@@ -57,6 +57,8 @@ impl Told {
         let (asked, bounds) = (&part.asked, &part.context.bounds);
         self.add("Dataset", Some(asked.dataset.clone()));
         self.add("Rows", Some(rows.to_string()));
+        let rows_of = part.matched.as_ref();
+        self.add("Rows of", rows_of.map(|(dataset, field)| format!("the exported {dataset}, by {field}")));
         let fields: Vec<&str> = part.plan.columns.iter().map(|column| column.name.as_str()).collect();
         self.add("Fields", Some(fields.join(", ")));
         self.add("Period", asked.period.clone());

@@ -5,7 +5,7 @@ use super::produce::Task;
 use super::references::{self, Lists};
 use crate::encode::{encoder, Compression, Encoder, Format, Options, Setup, Tally};
 use crate::error::{Error, Kind, Result};
-use crate::job::product::{File, FilePart};
+use crate::job::product::{File, FilePart, Reason};
 use crate::job::Stage;
 use crate::pg::identity::{self, Reader};
 use crate::pg::report::Failure;
@@ -160,7 +160,7 @@ impl Making<'_> {
         if let Some(first) = parts.first_mut() {
             first.shape.references = lists.targets;
         }
-        let file = File { spooled: Some(spool.finish()?), parts, ..self.empty(title) };
+        let file = File { spooled: Some(spool.finish()?), parts, ..self.empty(title, None) };
         self.rows += file.rows();
         Ok(Made::File(Box::new(file)))
     }
@@ -241,8 +241,8 @@ impl Making<'_> {
         }
     }
 
-    /// A file of this title without anything in it.
-    pub fn empty(&self, title: &str) -> File {
+    /// A file of this title without anything in it; why it has nothing.
+    pub fn empty(&self, title: &str, failed: Option<Reason>) -> File {
         let packed = self.options.compression.is_some();
         File {
             stem: slug(title, LONGEST_STEM),
@@ -250,6 +250,7 @@ impl Making<'_> {
             name: String::new(),
             media_type: if packed { "application/gzip" } else { self.format.media_type() },
             spooled: None,
+            failed,
             parts: Vec::new(),
         }
     }

@@ -4,12 +4,12 @@ use super::making::{survivable, Made, Making, Member, Moment};
 use crate::encode::{Format, Order};
 use crate::error::{Error, Kind, Result};
 use crate::job::context::Context;
-use crate::job::product::{Failed, File, Product};
+use crate::job::product::{Failed, File, Product, Reason};
 use crate::job::Stage;
 use crate::pg::identity::{self, Reader};
-use crate::pg::report::Failure;
+use crate::pg::report::{self, Failure};
 use crate::pg::{progress, query, xact};
-use crate::request::Asked;
+use crate::request::{shown, Asked};
 use crate::source::part::{Asker, Part};
 use crate::source::plan;
 
@@ -106,16 +106,13 @@ impl Files<'_> {
         for (place, companion) in (2..).zip(companions) {
             let made = match companion {
                 Err(failure) => Err(failure.clone()),
-                Ok(part) => {
-                    let making = &mut self.making;
-                    survivable(xact::attempt(|| making.file(&[Member { part, place }], &[])))?
-                }
+                Ok(part) => self.alone(Member { part, place })?,
             };
             match made {
                 Ok(Made::File(file)) => self.made.push(*file),
                 Ok(Made::Failed(_, failure)) | Err(failure) => {
-                    self.note(place, &failure);
-                    self.made.push(self.making.empty(self.title(place)));
+                    let reason = self.note(place, &failure);
+                    self.made.push(self.making.empty(self.title(place), Some(reason)));
                 }
                 Ok(Made::Unapproved) => {
                     return Err(Error::new(Kind::Internal, "a companion awaits approval by itself"));
@@ -125,15 +122,21 @@ impl Files<'_> {
         Ok(true)
     }
 
+    /// A companion in a file of its own.
+    fn alone(&mut self, member: Member<'_>) -> Result<std::result::Result<Made, Failure>> {
+        let making = &mut self.making;
+        survivable(xact::attempt(|| making.file(&[member], &[])))
+    }
+
     /// All in one file. One that fails half-way would leave its rows in it: the file is made again without it, of the same
-    /// snapshot.
+    /// snapshot. Before that those after it are tried, so that the dataset itself is read twice and no more.
     fn one_workbook(&mut self, main: &Part, companions: Companions<'_>) -> Result<bool> {
         let mut members = vec![Member { part: main, place: 1 }];
         let mut left_out = Vec::new();
         for (place, companion) in (2..).zip(companions) {
             match companion {
                 Ok(part) => members.push(Member { part, place }),
-                Err(failure) => left_out.push(self.note(place, failure)),
+                Err(failure) => self.leave_out(place, failure, &mut left_out),
             }
         }
         loop {
@@ -144,21 +147,39 @@ impl Files<'_> {
                 }
                 Made::Unapproved => return Ok(false),
                 Made::Failed(index, failure) => {
-                    let gone = members.remove(index);
-                    left_out.push(self.note(gone.place, &failure));
+                    let later = members.split_off(index + 1);
+                    if let Some(gone) = members.pop() {
+                        self.leave_out(gone.place, &failure, &mut left_out);
+                    }
+                    for member in later {
+                        match self.alone(member)? {
+                            Ok(_) => members.push(member),
+                            Err(failure) => self.leave_out(member.place, &failure, &mut left_out),
+                        }
+                        self.making.rows = 0; // of no file that is kept
+                    }
                 }
             }
         }
     }
 
-    /// Remembers the first failure; title and reason.
-    fn note(&mut self, place: usize, failure: &Failure) -> (String, String) {
+    /// Tells of a failure, and remembers the first.
+    fn note(&mut self, place: usize, failure: &Failure) -> Reason {
         let (message, sqlstate) = failure.described();
+        let (job, title) = (self.making.task.job, shown(self.title(place)));
+        report::log(&format!("companion {title} of export {job} did not complete: {message} ({sqlstate})"));
+        let reason = Reason { message, sqlstate };
         let earlier = self.failed.as_ref().map_or(usize::MAX, |failed| failed.place);
         if place < earlier {
-            self.failed = Some(Failed { place, message: message.clone(), sqlstate });
+            self.failed = Some(Failed { place, reason: reason.clone() });
         }
-        (self.title(place).to_owned(), message)
+        reason
+    }
+
+    /// The same of one that the file has to do without: its title and why.
+    fn leave_out(&mut self, place: usize, failure: &Failure, left_out: &mut Vec<(String, String)>) {
+        let reason = self.note(place, failure);
+        left_out.push((self.title(place).to_owned(), reason.message));
     }
 
     fn title(&self, place: usize) -> &str {
