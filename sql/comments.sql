@@ -29,6 +29,66 @@ COMMENT ON FUNCTION acct_export.declare IS 'behind acct_export_exempt_column and
 COMMENT ON FUNCTION acct_export.may_know IS 'whether the caller may know of a dataset';
 COMMENT ON FUNCTION acct_export.field_state IS 'type and bar of each field of a dataset';
 
+-- Columns of the views that people look at (\d+).
+COMMENT ON COLUMN acct_export_jobs.job_id IS 'the job, as acct_export_start returned it';
+COMMENT ON COLUMN acct_export_jobs.dataset IS 'dataset that was asked for';
+COMMENT ON COLUMN acct_export_jobs.format IS 'xlsx, csv, ndjson or json';
+COMMENT ON COLUMN acct_export_jobs.status IS 'queued, running, completed, completed_with_errors, failed, cancelled, expired or awaiting_approval';
+COMMENT ON COLUMN acct_export_jobs.stage IS 'while it runs: preparing, reading or storing';
+COMMENT ON COLUMN acct_export_jobs.percent IS '0 to 100, while it reads by the planner''s estimate';
+COMMENT ON COLUMN acct_export_jobs.rows_done IS 'rows so far, of all files';
+COMMENT ON COLUMN acct_export_jobs.rows_total IS 'rows in all; while it runs estimated';
+COMMENT ON COLUMN acct_export_jobs.bytes_done IS 'bytes stored so far';
+COMMENT ON COLUMN acct_export_jobs.bytes_total IS 'bytes of all files, once they are known';
+COMMENT ON COLUMN acct_export_jobs.seconds_left IS 'estimate at the pace so far';
+COMMENT ON COLUMN acct_export_jobs.message IS 'a sentence for people';
+COMMENT ON COLUMN acct_export_jobs.error IS 'why it failed, or the first companion that did; never a value of a row';
+COMMENT ON COLUMN acct_export_jobs.error_code IS 'SQLSTATE of the error';
+COMMENT ON COLUMN acct_export_jobs.attempts IS 'how often it was begun';
+COMMENT ON COLUMN acct_export_jobs.requested_by IS 'role that asked';
+COMMENT ON COLUMN acct_export_jobs.actor IS 'acting user by acct_export.actor_setting';
+COMMENT ON COLUMN acct_export_jobs.tenant IS 'tenant by acct_export.tenant_setting';
+COMMENT ON COLUMN acct_export_jobs.created_at IS 'when it was asked for';
+COMMENT ON COLUMN acct_export_jobs.started_at IS 'when a worker last began it';
+COMMENT ON COLUMN acct_export_jobs.finished_at IS 'when it ended';
+COMMENT ON COLUMN acct_export_jobs.expires_at IS 'when its files are deleted; while it awaits approval, until when';
+COMMENT ON COLUMN acct_export_jobs.as_of IS 'moment of the snapshot that all files are of';
+COMMENT ON COLUMN acct_export_jobs.files IS 'number, name, media type, rows, bytes, SHA-256 and status of each file; error where it failed';
+COMMENT ON COLUMN acct_export_datasets.dataset IS 'name that requesters use';
+COMMENT ON COLUMN acct_export_datasets.title IS 'sheet name, and what file names begin with';
+COMMENT ON COLUMN acct_export_datasets.source IS 'relation that is read';
+COMMENT ON COLUMN acct_export_datasets.key IS 'column that orders and identifies the rows';
+COMMENT ON COLUMN acct_export_datasets.tenant_column IS 'column of the tenant; NULL: not exported by tenant';
+COMMENT ON COLUMN acct_export_datasets.created_column IS 'what a period and since select on';
+COMMENT ON COLUMN acct_export_datasets.updated_column IS 'when a row was changed last';
+COMMENT ON COLUMN acct_export_datasets.formats IS 'formats of exports';
+COMMENT ON COLUMN acct_export_datasets.required_roles IS 'the requester has to be a member of all of them';
+COMMENT ON COLUMN acct_export_datasets.companions IS 'datasets that may ride along (include)';
+COMMENT ON COLUMN acct_export_fields.dataset IS 'dataset of the field';
+COMMENT ON COLUMN acct_export_fields.field IS 'name, which is that of the column';
+COMMENT ON COLUMN acct_export_fields.label IS 'header in xlsx and csv';
+COMMENT ON COLUMN acct_export_fields."position" IS 'place among the fields';
+COMMENT ON COLUMN acct_export_fields.type IS 'type of the column; NULL: it is gone';
+COMMENT ON COLUMN acct_export_fields.is_default IS 'part of an export that names no fields';
+COMMENT ON COLUMN acct_export_fields.in_group IS 'field group that adds it (include)';
+COMMENT ON COLUMN acct_export_fields.on_anonymise IS 'keep, redact, pseudonymise, last4 or drop, when anonymised';
+COMMENT ON COLUMN acct_export_fields.mask IS 'none, last4 or redact, whoever asks';
+COMMENT ON COLUMN acct_export_fields.json_path IS 'place in a JSON or NDJSON row';
+COMMENT ON COLUMN acct_export_fields.barred IS 'why the field never leaves; NULL: it may';
+COMMENT ON COLUMN acct_export_fields.expand IS 'a column for each key in csv and xlsx (acct_export_expand)';
+COMMENT ON COLUMN acct_export_fields.keys IS 'the keys that become columns; NULL: those that the rows have';
+COMMENT ON COLUMN acct_export_fields.labels IS 'headers of these columns';
+COMMENT ON COLUMN acct_export_audit.id IS 'number of the event';
+COMMENT ON COLUMN acct_export_audit.at IS 'when';
+COMMENT ON COLUMN acct_export_audit.event IS 'user.bulk_export when an export was made; .requested, .denied, .failed, .cancelled, .downloaded, .deleted, .purged and others';
+COMMENT ON COLUMN acct_export_audit.job_id IS 'job, where there is one';
+COMMENT ON COLUMN acct_export_audit.actor IS 'acting user';
+COMMENT ON COLUMN acct_export_audit.role IS 'role that acted';
+COMMENT ON COLUMN acct_export_audit.tenant IS 'tenant that was set';
+COMMENT ON COLUMN acct_export_audit.dataset IS 'dataset, where there is one';
+COMMENT ON COLUMN acct_export_audit.detail IS 'what matters of the event';
+COMMENT ON COLUMN acct_export_audit.hash IS 'hash of the event and of the one before it';
+
 -- Purging early deletes nothing that is not over, but it is the DBA's to run; the launcher and the workers do it anyway.
 REVOKE ALL ON FUNCTION acct_export_purge() FROM PUBLIC;
 

@@ -46,9 +46,17 @@ pub fn asked_for(dataset: Option<&str>) -> Result<Vec<Advice>> {
     on(&load::load(dataset)?)
 }
 
-/// Warns of what is found on a dataset that was just registered.
+/// Tells of a dataset that was just registered which fields never leave, and warns of what is found.
 pub fn warn_of(dataset: &str) -> Result<()> {
-    quietly(|| xact::with_latest_snapshot(|| load::load(dataset)))?.map_or(Ok(()), |loaded| warn(&loaded))
+    let Some(loaded) = quietly(|| xact::with_latest_snapshot(|| load::load(dataset)))? else { return Ok(()) };
+    let barred = loaded.dataset.fields.iter().filter(|field| field.barred.is_some());
+    let barred: Vec<&str> = barred.map(|field| field.name.as_str()).collect();
+    if !barred.is_empty() {
+        let message =
+            format!("fields of dataset \"{dataset}\" that are never exported: {}", barred.join(", "));
+        report::notice(message, "acct_export_fields.barred says why.");
+    }
+    warn(&loaded)
 }
 
 /// Warns of what is found; that nothing can be found is no reason to refuse anything.

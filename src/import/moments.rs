@@ -16,6 +16,7 @@ pub fn day(given: &Given, serial: &dyn Fn(f64) -> f64) -> std::result::Result<Va
     match given {
         Given::Number(number) => match serial(*number) {
             day if day.fract() == 0.0 && SERIALS.contains(&day) => Ok(Value::Number(day)),
+            day if SERIALS.contains(&day) => Err("has a time of day, and the field is a date".to_owned()),
             _ => wrong(),
         },
         Given::Text(text) => {

@@ -157,6 +157,12 @@ pub fn warn(message: String, hint: String) {
     report.set_hint(hint).report(pgrx::PgLogLevel::WARNING);
 }
 
+/// Tells the client of what it may want to know: NOTICE, SQLSTATE 00000.
+pub fn notice(message: String, hint: &str) {
+    let report = ErrorReport::new(Code::ERRCODE_SUCCESSFUL_COMPLETION, message, "pg_acctexport");
+    report.set_hint(hint).report(pgrx::PgLogLevel::NOTICE);
+}
+
 /// Writes one line into the server's log, and not to a client that asked for LOG lines. Never give it a value from a table.
 ///
 /// A cancel request that waits goes on waiting. The server would act on it here (errfinish, elog.c), in the midst of whatever the

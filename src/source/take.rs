@@ -46,7 +46,7 @@ impl Take {
         let written = match (selected.part.as_deref(), &field.expansion) {
             (Some(named), _) => {
                 let path = part::keys(named)?;
-                part::no_secret(named, &path, is_secret)?;
+                part::no_secret(&format!("{}.{named}", field.name), &path, is_secret)?;
                 let known = declared.iter().find(|key| key.path == named);
                 Written::Named(Part { path, label: known.and_then(|key| key.label.clone()) })
             }

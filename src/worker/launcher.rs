@@ -8,6 +8,9 @@ use std::time::Duration;
 /// Between two rounds; also the longest that a crashed job waits.
 const ROUND: Duration = Duration::from_secs(60);
 
+/// Between the workers of two databases: a server with many has processes left for those who ask for exports meanwhile.
+const APART: Duration = Duration::from_millis(20);
+
 /// The life of the launcher. A reload starts a round at once, so that a raised `max_workers` resumes the queue.
 pub fn launch() {
     loop {
@@ -15,6 +18,7 @@ pub fn launch() {
             xact::transaction(xact::Mode::OneSnapshot, || Ok(catalog::databases())).unwrap_or_default()
         {
             worker::start_worker(database);
+            wait::pause(APART);
         }
         wait::pause(ROUND);
         worker::reload_if_asked();

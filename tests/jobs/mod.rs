@@ -138,7 +138,9 @@ pub fn wait_until_held(superuser: &mut Client, job: &str, phase: Phase) -> i32 {
             .query_opt(
                 "SELECT a.pid FROM acct_export.job AS j JOIN pg_stat_activity AS a ON a.pid = j.worker_pid
                  JOIN acct_export.job_status AS s ON s.job_id = j.id
-                 WHERE j.id = $1::text::uuid AND s.stage = $2 AND a.wait_event_type = 'Lock'",
+                 WHERE j.id = $1::text::uuid AND s.stage = $2 AND a.wait_event_type = 'Lock'
+                   -- As whoever follows a job: starts the worker that found no free process at the commit.
+                   AND (SELECT acct_export.wake())",
                 &[&job, &phase.stage()],
             )
             .unwrap()

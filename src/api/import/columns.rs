@@ -107,6 +107,11 @@ impl<'a> Columns<'a> {
         self.compared.iter().filter_map(|index| fields.get(*index))
     }
 
+    /// Whether a sheet has the column of a place.
+    pub fn has(&self, sheet: usize, place: usize) -> bool {
+        self.headers.contains_key(&(sheet, place))
+    }
+
     pub fn width(&self) -> usize {
         self.compared.len()
     }

@@ -126,7 +126,8 @@ fn read(
             row.cells.into_iter().zip(rules).enumerate().map(&mut read_cell).collect();
         let place = Some(columns.shown(row.sheet, KEY));
         let Some(key) = values.first().cloned().flatten() else {
-            if !has_key {
+            // Where the whole column is missing that was told once.
+            if !has_key && columns.has(row.sheet, KEY) {
                 problems.add(Some(row.sheet), Some(row.row), place, "is empty: the row cannot be found");
             }
             continue;

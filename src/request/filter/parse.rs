@@ -135,6 +135,7 @@ impl Parser {
                     );
                     return Err(Error::invalid(message).hint("Write {\"any\": {\"key\": value}}."));
                 }
+                only_keys(name, value)?;
                 let inner = Box::new(self.inner("any", value)?);
                 self.leaf(name, Operator::Any, word, Operand::Element(inner), ci)
             }
@@ -167,6 +168,23 @@ impl Parser {
         within_conditions(self.conditions)?;
         Ok(Node::Leaf(Condition { name: name.into(), operator, word, operand, ci }))
     }
+}
+
+/// Refuses operators where the keys of an element belong: they would be looked for as keys, and found in no list of plain values.
+fn only_keys(name: &str, value: &Value) -> Result<()> {
+    let mut keys =
+        value.as_object().into_iter().flat_map(|element| element.keys()).filter(|key| *key != "ci");
+    let Some(first) = keys.next().filter(|first| Operator::parse(first).is_some()) else { return Ok(()) };
+    if !keys.all(|key| Operator::parse(key).is_some()) {
+        return Ok(());
+    }
+    let message = format!(
+        "operator any of field {} in the filter needs keys of an element, not operator {first}",
+        shown(name)
+    );
+    Err(Error::invalid(message).hint(
+        "Of a list of plain values one is asked for without any: {\"field.path\": {\"eq\": value}} holds where one element does.",
+    ))
 }
 
 fn known() -> String {

@@ -181,3 +181,14 @@ fn depth_beyond_any_parser() {
     assert_eq!(parse(&deep).unwrap_err().kind.sqlstate(), "54000");
     std::mem::forget(deep);
 }
+
+#[test]
+fn operators_are_no_keys_of_an_element() {
+    for element in [json!({ "eq": "de" }), json!({ "sw": "d", "ci": true }), json!({ "ge": 1, "lt": 3 })] {
+        let error = parse(&json!({ "attributes.languages": { "any": element } })).unwrap_err();
+        assert_eq!(error.kind.sqlstate(), "22023", "{element}");
+        assert!(error.message.contains("needs keys of an element"), "{}", error.message);
+    }
+    // Beside a key they are keys themselves.
+    assert!(parse(&json!({ "attributes.languages": { "any": { "in": "x", "type": "y" } } })).is_ok());
+}
