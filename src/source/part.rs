@@ -72,9 +72,27 @@ impl Asker<'_> {
     }
 
     fn part(&self, asked: Asked, context: Context, rows_of: Option<&RowsOf<'_>>) -> Result<Part> {
+        self.admit(self.load(&asked.dataset)?, asked, context, rows_of)
+    }
+
+    /// Finds a dataset; nothing of it is permitted by that.
+    pub fn load(&self, dataset: &str) -> Result<Loaded> {
+        if self.held {
+            load::load_for_reading(dataset)
+        } else {
+            load::load(dataset)
+        }
+    }
+
+    /// The request's plan, if everything permits it.
+    pub fn admit(
+        &self,
+        loaded: Loaded,
+        asked: Asked,
+        context: Context,
+        rows_of: Option<&RowsOf<'_>>,
+    ) -> Result<Part> {
         let role = self.reader.role;
-        let loaded =
-            if self.held { load::load_for_reading(&asked.dataset) } else { load::load(&asked.dataset) }?;
         let dataset = &loaded.dataset;
         rights::may_ask(dataset, role)?;
         let plan = plan::build(&loaded, &asked, &context, self.options, self.order, rows_of)?;

@@ -5,17 +5,16 @@
 //! referring dataset goes on without.
 
 use super::ceiling::Ceiling;
-use super::plan::{self, Plan};
-use crate::catalog::load::{self, Loaded};
+use super::part::{Asker, Part};
+use crate::catalog::load::Loaded;
 use crate::catalog::model::{Class, Treatment};
 use crate::catalog::reference::{self, Target};
-use crate::catalog::rights;
 use crate::encode::{plain_text, Cell, Format, Options, Order};
 use crate::error::{Error, Kind, Result};
 use crate::job::context::{Bounds, Context};
 use crate::pg::identity::{self, Reader};
 use crate::pg::{query, wait, xact};
-use crate::request::{required, Asked};
+use crate::request::Asked;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
@@ -115,9 +114,20 @@ fn read(
     occasion: &Occasion<'_>,
     sink: &mut dyn FnMut(&str) -> Result<ControlFlow<()>>,
 ) -> Result<Named> {
-    let loaded = load::load_for_reading(&target.dataset)?;
+    let asked = request(target, occasion.asked, occasion.disabled);
+    // Period and companions are of the rows that refer to them.
+    let context = Context { bounds: Bounds::default(), included: Vec::new(), ..occasion.context.clone() };
+    let asker = Asker {
+        context: &context,
+        format: Format::Xlsx,
+        options: &Options::default(),
+        order: Order::None,
+        reader: occasion.reader,
+        held: true,
+    };
+    let loaded = asker.load(&target.dataset)?;
     let named = named(&loaded, target, occasion.asked.anonymise)?;
-    let plan = checked_plan(&loaded, target, occasion)?;
+    let Part { loaded, plan, .. } = asker.admit(loaded, asked, context.clone(), None)?;
     let ceiling = Ceiling::of(&loaded.dataset, false);
     let mut shield = plan.shield(None);
     let mut rows = 0;
@@ -175,22 +185,4 @@ fn named(loaded: &Loaded, target: &Target, anonymise: bool) -> Result<Named> {
         )));
     }
     Ok(Named { title: dataset.title.clone(), label: field.label.clone() })
-}
-
-/// The query, after all that is asked of an export of this field.
-fn checked_plan(loaded: &Loaded, target: &Target, occasion: &Occasion<'_>) -> Result<Plan> {
-    let asked = request(target, occasion.asked, occasion.disabled);
-    // The period is of the rows that refer to them.
-    let context = Context { bounds: Bounds::default(), ..occasion.context.clone() };
-    let plan = plan::build(loaded, &asked, &context, &Options::default(), Order::None, None)?;
-    let claim = rights::Claim {
-        role: occasion.reader.role,
-        tenant: context.tenant.as_deref(),
-        all_tenants: asked.all_tenants,
-    };
-    let uses: Vec<&str> = plan.uses.iter().map(String::as_str).collect();
-    rights::check(loaded, &claim, &uses)?;
-    required::filters(&loaded.dataset, &plan.narrowed)?;
-    rights::authorize(&loaded.dataset, &asked, occasion.reader)?;
-    Ok(plan)
 }
