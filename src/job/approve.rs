@@ -15,6 +15,7 @@ use serde_json::json;
 /// A job as far as approving it needs.
 #[derive(Debug, Deserialize)]
 struct Job {
+    /// Its state now: one past its time awaits nothing any more.
     status: String,
     dataset: String,
     requested_by: u32,
@@ -25,14 +26,13 @@ struct Job {
     /// Of the dataset as it is now; empty where it needs no approval any more, or is none.
     approver_roles: Vec<String>,
     max_active: Option<u64>,
-    is_over: bool,
 }
 
 const LOOK: &str = "
-SELECT jsonb_build_object('status', j.status, 'dataset', j.dataset, 'requested_by', j.requested_by::bigint,
+SELECT jsonb_build_object('status', j.state, 'dataset', j.dataset, 'requested_by', j.requested_by::bigint,
            'requested_login', j.requested_login::bigint, 'requested_role', j.requested_role, 'actor', j.actor, 'tenant', j.tenant,
-           'approver_roles', coalesce(d.approver_roles, '{}'), 'max_active', d.max_active, 'is_over', coalesce(j.expires_at <= clock_timestamp(), false))
-  FROM acct_export.job j LEFT JOIN acct_export.dataset d ON d.dataset = j.dataset
+           'approver_roles', coalesce(d.approver_roles, '{}'), 'max_active', d.max_active)
+  FROM acct_export.job_now j LEFT JOIN acct_export.dataset d ON d.dataset = j.dataset
  WHERE j.id = $1::uuid";
 
 const APPROVE: &str = "
@@ -48,6 +48,10 @@ fn look(job: &str) -> Result<Option<Job>> {
 }
 
 impl Job {
+    fn awaits(&self) -> bool {
+        self.status == "awaiting_approval"
+    }
+
     /// Whether the caller is one of those who approve exports of the dataset and tenant.
     fn is_approvers(&self) -> bool {
         let caller = identity::current_user();
@@ -92,9 +96,16 @@ impl Job {
     }
 }
 
+/// 55000.
+fn awaits_nothing(job: &str, found: &Job) -> Error {
+    let message = format!("export job {job} is {} and does not await approval", found.status);
+    Error::new(Kind::NotInPrerequisiteState, message)
+        .hint("acct_export_jobs lists the jobs that await yours.")
+}
+
 /// Whether the caller may approve a job, and it waits for that.
 pub fn may_approve(job: &str) -> Result<bool> {
-    let waiting = look(job)?.filter(|job| job.status == "awaiting_approval" && !job.is_over);
+    let waiting = look(job)?.filter(|job| job.awaits());
     Ok(waiting.is_some_and(|waiting| waiting.check(job, &By::caller()).is_ok()))
 }
 
@@ -119,20 +130,17 @@ pub fn approve(job: Option<&str>, note: Option<&str>) -> Result<()> {
         denied::hidden(attempt(), &error);
         return Err(error);
     }
+    if !found.awaits() {
+        return Err(awaits_nothing(job, &found));
+    }
     let by = By::caller();
     denied::watch(attempt, || found.check(job, &by))?;
     xact::require_write("approve an export")?;
     let approved: Option<String> =
         identity::as_owner(|| sql::change(APPROVE, &[job.into(), (&json!(by).to_string()).into()]))?;
     if approved.is_none() {
-        let now = look(job)?.map_or(found.status.clone(), |now| now.status);
-        let error = |message| Error::new(Kind::NotInPrerequisiteState, message);
-        return Err(if now == "awaiting_approval" {
-            error(format!("the time to approve export job {job} is over")).hint("Let it be asked for again.")
-        } else {
-            error(format!("export job {job} is {now} and does not await approval"))
-                .hint("acct_export_jobs lists the jobs that await yours.")
-        });
+        // Meanwhile somebody else was faster, or its time is over.
+        return Err(awaits_nothing(job, &look(job)?.unwrap_or(found)));
     }
     let detail =
         json!({ "note": note, "requested_by": found.requested_role, "requesting_actor": found.actor });
