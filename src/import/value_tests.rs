@@ -3,8 +3,9 @@ use super::headers::{data_sheets, matched, Match};
 use super::problem::{quoted, Problems};
 use super::several::{as_list, Names};
 use super::workbook::Given;
-use crate::catalog::model::{Class, Field, Treatment, Type};
+use crate::catalog::model::{Class, Field, Type};
 use crate::encode::{Cell, Kind};
+use crate::request::filter::fixture;
 
 fn rule(kind: Kind, name: &str, class: Class) -> Rule {
     let labels = vec!["low".to_owned(), "high".to_owned()];
@@ -149,21 +150,7 @@ fn later_and_keys() {
 }
 
 fn field(name: &str, label: &str) -> Field {
-    Field {
-        name: name.into(),
-        label: label.into(),
-        position: 0,
-        is_default: true,
-        in_group: None,
-        on_anonymise: Treatment::Keep,
-        mask: Treatment::Keep,
-        json_path: None,
-        barred: None,
-        eligible: true,
-        json_text: false,
-        expansion: None,
-        ty: Type::plain(25, "text", Class::Text),
-    }
+    Field { label: label.into(), ..fixture::field(name, "text") }
 }
 
 fn header(texts: &[&str]) -> Vec<(u32, String)> {

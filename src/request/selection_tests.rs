@@ -1,22 +1,9 @@
 use super::*;
-use crate::catalog::model::{Class, Policy, Type};
+use crate::catalog::model::Policy;
+use crate::request::filter::fixture;
 
 fn field(name: &str, position: i32) -> Field {
-    Field {
-        name: name.into(),
-        label: name.into(),
-        position,
-        is_default: true,
-        in_group: None,
-        on_anonymise: Treatment::Keep,
-        mask: Treatment::Keep,
-        json_path: None,
-        barred: None,
-        eligible: true,
-        json_text: false,
-        expansion: None,
-        ty: Type::plain(25, "text", Class::Text),
-    }
+    Field { position, ..fixture::field(name, "text") }
 }
 
 fn dataset() -> Dataset {
@@ -170,7 +157,7 @@ fn what_became_barred_is_not_left_out_silently() {
 #[test]
 fn parts_of_documents_are_named_by_path() {
     let mut dataset = dataset();
-    let document = |name: &str| Field { ty: Type::plain(3802, "jsonb", Class::Jsonb), ..field(name, 4) };
+    let document = |name: &str| Field { ty: fixture::ty("jsonb"), ..field(name, 4) };
     dataset.fields.extend([document("more"), document("more.inner")]);
     let fields = |names: &[&str]| select_fields(&dataset, Some(&some(names)), Some(&some(&["more"])), false);
     let selection = fields(&["more.a", "id", "more.inner.b", "more.a.b", "more.inner.c d"]).unwrap();

@@ -1,4 +1,4 @@
-//! A dataset with a field of every class, for the tests of this room.
+//! A dataset with a field of every class, for tests.
 
 use crate::catalog::model::{Class, Dataset, Field, Policy, Treatment, Type};
 

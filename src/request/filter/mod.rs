@@ -73,6 +73,6 @@ pub fn compile(
 }
 
 #[cfg(test)]
-pub(super) mod fixture;
+pub(crate) mod fixture;
 #[cfg(test)]
 mod properties;
