@@ -17,14 +17,17 @@ export PGRX_PG_CONFIG_PATH := $(PG_CONFIG)
 export CARGO_PGRX_DISABLE_GC_SECTIONS_WORKAROUND := 1
 build test: export PGRX_BUILD_FLAGS := --test *
 
-FEATURES := --no-default-features --features pg$(PG)
+comma := ,
+# What talks to other servers; empty: none of it is built.
+EXTRAS    ?= s3,smtp,webhook
+FEATURES  := --no-default-features --features pg$(PG)$(if $(EXTRAS),$(comma)$(EXTRAS))
 # Tests wait more than they compute.
 export RUST_TEST_THREADS ?= 4
 
-.PHONY: help setup build install install-tree demo demo-stop test lint bench bench-scale bench-profile clean
+.PHONY: help setup build install install-tree demo demo-stop test lint bench bench-scale bench-s3 bench-profile clean
 
 help:           ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 22
 
 setup:          ## install what is missing (Debian packages, cargo-pgrx)
 	@scripts/setup
@@ -50,20 +53,26 @@ test: build     ## unit tests, then integration tests on real servers (T=install
 	tree=$$(scripts/server-tree); ACCTEXPORT_SERVER_TREE=$$tree \
 		cargo test --profile $(PROFILE) $(FEATURES) --no-fail-fast --test '$(T)'
 
-lint: setup     ## rustfmt and clippy, warnings denied
+lint: setup     ## rustfmt and clippy, warnings denied; with and without what talks to other servers
 	cargo fmt --check
 	cargo clippy --profile $(PROFILE) $(FEATURES) --all-targets -- -D warnings
+	cargo clippy --profile $(PROFILE) --no-default-features --features pg$(PG) --lib -- -D warnings
+	@! cargo tree --no-default-features --features pg$(PG) --edges normal --prefix none | \
+		grep -E '^(tokio|rustls|ring|hyper|reqwest|lettre|object_store) ' || { echo 'the build without them has network code'; false; }
 
-bench bench-scale bench-profile: PROFILE := release
+bench bench-scale bench-s3 bench-profile: PROFILE := release
 bench: build    ## measure a release build side by side with what one would take instead (20 minutes)
 	@benches/run
 
 bench-scale: build ## time per row and memory, from 100,000 rows to 10,000,000
 	@benches/run scale
 
+bench-s3: build ## upload to an S3 server, beside the AWS CLI and rclone
+	@benches/run s3
+
 bench-profile: build ## where the processor's time goes, by perf
 	@benches/run profiled
 
 clean: demo-stop ## remove what was built, and what servers left behind
-	@rm -rf '$(TARGET)'/{debug,release,package,bench-*} demo-output
+	@rm -rf '$(TARGET)'/{debug,release,package,remote,bench-*} demo-output
 	@bash -c '. scripts/common.sh && rm -rf "$$(work_dir)"'

@@ -9,10 +9,11 @@ from typing import Callable, Optional
 
 @dataclass
 class Peak:
-    """Bytes: all that is resident; the same without shared buffers; what is anonymous (heap and stack). Seconds of the
-    processor, which tell more than the clock where others use the machine."""
+    """Bytes: all that is resident, at most when looked at and at most ever; without shared buffers; what is anonymous (heap
+    and stack). Seconds of the processor, which tell more than the clock where others use the machine."""
 
     resident: int = 0
+    high: int = 0
     own: int = 0
     anonymous: int = 0
     processor: float = 0.0
@@ -48,8 +49,8 @@ class Sampler:
         try:
             with open(f"/proc/{pid}/status") as status:
                 lines = dict(line.split(":", 1) for line in status)
-            resident, shared, anonymous = (
-                int(lines[name].split()[0]) * 1024 for name in ("VmRSS", "RssShmem", "RssAnon")
+            resident, high, shared, anonymous = (
+                int(lines[name].split()[0]) * 1024 for name in ("VmRSS", "VmHWM", "RssShmem", "RssAnon")
             )
             with open(f"/proc/{pid}/stat") as stat:  # the name in parentheses may have blanks
                 ticks = sum(int(word) for word in stat.read().rsplit(")", 1)[1].split()[11:13])
@@ -59,5 +60,6 @@ class Sampler:
         self._before = ticks if self._before is None else self._before
         peak.processor = (ticks - self._before) / os.sysconf("SC_CLK_TCK")
         peak.resident = max(peak.resident, resident)
+        peak.high = max(peak.high, high)
         peak.own = max(peak.own, resident - shared)
         peak.anonymous = max(peak.anonymous, anonymous)

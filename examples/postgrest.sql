@@ -3,13 +3,14 @@
 --     POST /rpc/user_export_jobs   {"format": "xlsx", "period": "last_month"}   202, the job, and its Location
 --     GET  /rpc/user_export_job?job=…                                           200, the job with its progress
 --     POST /rpc/user_export_file   {"job": "…"}                                 200, the file
+--     POST /rpc/user_export_url    {"job": "…"}                                 200, where to download it: of a file in a bucket
 --
 -- In postgrest.conf:
 --
 --     db-schemas     = "account_api"
 --     db-pre-request = "account_api.enter"
 --
--- The file is taken by POST: PostgREST runs a GET in a read-only transaction, and each download is written into the audit trail.
+-- File and URL are taken by POST: PostgREST runs a GET in a read-only transaction, and each download is written into the audit trail.
 -- Roles that may use it: GRANT USAGE ON SCHEMA account_api TO …; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA account_api TO …;
 CREATE SCHEMA account_api;
 COMMENT ON SCHEMA account_api IS 'account exports over HTTP: what PostgREST exposes';
@@ -40,7 +41,7 @@ COMMENT ON FUNCTION account_api.http(text) IS 'the SQLSTATE by which PostgREST a
 CREATE FUNCTION account_api.user_export_jobs(
     format text DEFAULT 'xlsx', period text DEFAULT NULL, start_date date DEFAULT NULL, end_date date DEFAULT NULL,
     filter jsonb DEFAULT NULL, fields text[] DEFAULT NULL, include text[] DEFAULT NULL, anonymise boolean DEFAULT false,
-    reason text DEFAULT NULL, options jsonb DEFAULT '{}'
+    destination text DEFAULT NULL, reason text DEFAULT NULL, options jsonb DEFAULT '{}'
 ) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -48,7 +49,7 @@ DECLARE
     told text; detail text; hint text;
 BEGIN
     job := public.acct_export_start('users', format, period, start_date, end_date, filter => filter, fields => fields,
-                                    include => include, anonymise => anonymise, reason => reason, options => options);
+                                    include => include, anonymise => anonymise, destination => destination, reason => reason, options => options);
     PERFORM pg_catalog.set_config('response.status', '202', true),
             pg_catalog.set_config('response.headers', pg_catalog.json_build_array(
                 pg_catalog.json_build_object('Location', '/rpc/user_export_job?job=' || job))::text, true);
@@ -102,5 +103,20 @@ EXCEPTION WHEN SQLSTATE 'P0002' OR SQLSTATE '55000' OR SQLSTATE '54000' THEN
 END
 $$;
 COMMENT ON FUNCTION account_api.user_export_file(uuid, integer) IS 'POST: the file of an export';
+
+CREATE FUNCTION account_api.user_export_url(job uuid, file integer DEFAULT 1) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    told text; hint text;
+BEGIN
+    PERFORM pg_catalog.set_config('response.headers', '[{"Cache-Control": "no-store"}]', true);
+    RETURN public.acct_export_job(job)
+           || pg_catalog.jsonb_build_object('download_url', public.acct_export_url(job, file, '10 minutes'));
+EXCEPTION WHEN SQLSTATE 'P0002' OR SQLSTATE '55000' THEN
+    GET STACKED DIAGNOSTICS told = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
+    RAISE EXCEPTION USING ERRCODE = account_api.http(SQLSTATE), MESSAGE = told, HINT = hint;
+END
+$$;
+COMMENT ON FUNCTION account_api.user_export_url(uuid, integer) IS 'POST: an export with a URL by which its file is downloaded within ten minutes';
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA account_api FROM PUBLIC;

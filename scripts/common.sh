@@ -40,3 +40,42 @@ work_dir() {
     done
     die "no directory for temporary files that $server_account can enter: set TMPDIR"
 }
+
+# unpack DIR PACKAGE...: what these Debian packages and the libraries that this machine lacks have in them, below DIR;
+# nothing is installed and no service starts. Done once, by whatever user.
+unpack() {
+    local dir=$1; shift
+    mkdir -p "$dir"
+    exec {unpacking}>"$dir.lock"
+    flock "$unpacking"
+    if [[ $(cat "$dir/unpacked" 2>/dev/null) != "$*" ]]; then
+        local work
+        work=$(mktemp -d "$dir/new.XXXXXX")
+        # Lists of one's own where the machine's are missing or too old.
+        (download "$work" "$@") || {
+            mkdir -p "$work/lists/partial"
+            apt-get -q -o APT::Sandbox::User=root -o "Dir::State::lists=$work/lists" update >&2 &&
+                (download "$work" -o "Dir::State::lists=$work/lists" "$@")
+        } || die "apt-get could not download: $*"
+        local package
+        for package in "$work"/*.deb; do
+            dpkg -x "$package" "$dir"
+        done
+        # Nothing is to run as root that a package wants to.
+        chmod -R u-s,g-s "$dir"
+        rm -rf "$work"
+        printf '%s\n' "$*" >"$dir/unpacked"
+    fi
+    exec {unpacking}>&-
+}
+
+# download DIR [OPTION...] PACKAGE...: the packages, and the missing ones among the libraries that they depend on.
+download() {
+    local apt=(apt-get -q -o APT::Sandbox::User=root) missing
+    cd "$1" || return
+    shift
+    missing=$("${apt[@]}" -o Debug::NoLocking=1 install -s --no-install-recommends "$@" 2>/dev/null |
+        awk '$1 == "Inst" && $2 ~ /^lib/ && $3 !~ /^\[/ { print $2 }') || return
+    # shellcheck disable=SC2086
+    "${apt[@]}" download "$@" $missing >&2
+}

@@ -12,6 +12,7 @@ COMMENT ON FUNCTION acct_export_delete IS 'deletes an export job''s files before
 COMMENT ON FUNCTION acct_export_purge IS 'deletes files and job records whose time is over; returns the number of files';
 COMMENT ON FUNCTION acct_export_file IS 'an export''s file as one bytea';
 COMMENT ON FUNCTION acct_export_chunks IS 'an export''s file in chunks of 1 MiB';
+COMMENT ON FUNCTION acct_export_url IS 'a presigned URL of an export''s file that is in a bucket, for those without the database';
 COMMENT ON FUNCTION acct_export_large_object IS 'an export''s file as a large object of the caller''s, for \lo_export';
 COMMENT ON FUNCTION acct_export_audit_remove IS 'for superusers: removes the events of the audit trail before a moment, and tells why';
 COMMENT ON FUNCTION acct_export_set_field IS 'changes how a field of a dataset is labelled, ordered, grouped and masked';

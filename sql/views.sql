@@ -53,11 +53,16 @@ SELECT j.id AS job_id, j.dataset, j.format, j.state AS status,
   LEFT JOIN LATERAL acct_export.worker_progress(j.worker_pid) p ON j.status = 'running'
   CROSS JOIN LATERAL (SELECT extract(epoch FROM clock_timestamp() - j.started_at) AS elapsed) s
   CROSS JOIN LATERAL (
-       SELECT count(*), jsonb_agg(jsonb_build_object('file', file, 'name', name, 'media_type', media_type, 'rows', rows,
+       SELECT count(*), jsonb_agg(jsonb_build_object('file', file.file, 'name', name, 'media_type', media_type, 'rows', rows,
                   'bytes', bytes, 'sha256', sha256, 'status', file.status)
                   || CASE file.status WHEN 'failed' THEN jsonb_build_object('error', file.error, 'error_code', file.error_code)
-                     ELSE '{}' END ORDER BY file) AS files
-         FROM acct_export.file WHERE file.job = j.id) f;
+                     ELSE '{}' END
+                  || coalesce(o.place, '{}') ORDER BY file.file) AS files
+         FROM acct_export.file
+         LEFT JOIN LATERAL (SELECT jsonb_build_object('destination', o.server_name, 'object', o.uri) AS place
+                              FROM acct_export.object o
+                             WHERE o.job = file.job AND o.file = file.file AND o.status = 'stored') o ON true
+        WHERE file.job = j.id) f;
 COMMENT ON VIEW acct_export.job_status IS 'all jobs with their progress; see acct_export_jobs';
 
 CREATE VIEW acct_export_jobs WITH (security_barrier) AS

@@ -33,6 +33,24 @@ pub enum Kind {
     ConfigurationLimitExceeded,
     /// 57014: stopped by a cancel request.
     QueryCanceled,
+    /// 42809: something else than what is asked for.
+    WrongObjectType,
+    /// HV00D: an option of a server or user mapping that is none.
+    FdwInvalidOptionName,
+    /// HV00J: an option of a server or user mapping that is missing.
+    FdwOptionNotFound,
+    /// HV00N: another server cannot be reached.
+    FdwUnreachable,
+    /// HV000: another server refused, or did not do what it said.
+    FdwError,
+    /// 28000: another server refused the credentials.
+    InvalidAuthorization,
+    /// 58P01: a file, an object or its bucket is not there.
+    UndefinedFile,
+    /// 58P02: a file or object is there already.
+    DuplicateFile,
+    /// XX001: a file is not what was stored.
+    DataCorrupted,
     /// 58030: the spool could not be written or read.
     Io,
     /// 53200: a value too large for the memory there is.
@@ -59,6 +77,15 @@ impl Kind {
             Kind::DiskFull => "53100",
             Kind::ConfigurationLimitExceeded => "53400",
             Kind::QueryCanceled => "57014",
+            Kind::WrongObjectType => "42809",
+            Kind::FdwInvalidOptionName => "HV00D",
+            Kind::FdwOptionNotFound => "HV00J",
+            Kind::FdwUnreachable => "HV00N",
+            Kind::FdwError => "HV000",
+            Kind::InvalidAuthorization => "28000",
+            Kind::UndefinedFile => "58P01",
+            Kind::DuplicateFile => "58P02",
+            Kind::DataCorrupted => "XX001",
             Kind::Io => "58030",
             Kind::OutOfMemory => "53200",
             Kind::SourceFailed => "38000",

@@ -2,8 +2,8 @@
 //!
 //! The way of an export: `api` decodes the call, `request` and `catalog` check it, `job` queues it, `worker` claims it,
 //! `source` plans the query and shields the values, `encode` makes bytes of the rows, `sink` spools and stores them,
-//! `deliver` hands the file out, `decode` reads files back to compare them, `import` those that were edited, `audit` tells of all of it, `advice` says what
-//! makes it slow. `pg` is the only room that touches the server.
+//! `deliver` hands the file out, `decode` reads files back to compare them, `import` those that were edited, `audit` tells of all of it, `notice` tells of
+//! the outcome, `advice` says what makes it slow. `pg` is the only room that touches the server.
 
 mod advice;
 mod api;
@@ -11,16 +11,29 @@ mod audit;
 mod catalog;
 mod decode;
 mod deliver;
+// A smaller build has less to reach.
+#[cfg_attr(not(all(feature = "s3", feature = "smtp", feature = "webhook")), allow(unused))]
+mod destination;
 mod encode;
 mod error;
 mod import;
 mod job;
+#[cfg(any(feature = "s3", feature = "smtp", feature = "webhook"))]
+mod network;
+// A smaller build has less to tell by.
+#[cfg_attr(not(all(feature = "smtp", feature = "webhook")), allow(unused))]
+mod notice;
 mod pg;
 mod request;
 mod room;
 mod settings;
 mod sink;
 mod source;
+#[cfg(feature = "s3")]
+mod store;
+#[cfg(not(feature = "s3"))]
+#[path = "store/absent.rs"]
+mod store;
 mod tenant_key;
 mod worker;
 
@@ -33,6 +46,7 @@ pgrx::pg_module_magic!(name, version);
 mod acct_export {}
 
 extension_sql_file!("../sql/schema.sql", name = "schema", bootstrap);
+extension_sql_file!("../sql/object.sql", name = "object", requires = ["schema"]);
 extension_sql_file!("../sql/audit.sql", name = "audit", requires = ["schema"]);
 extension_sql_file!(
     "../sql/register.sql",
@@ -54,12 +68,31 @@ extension_sql_file!(
         api::import::acct_export_check_import
     ]
 );
+extension_sql_file!(
+    "../sql/destination.sql",
+    name = "destination",
+    requires = [
+        "schema",
+        api::destination::s3_validator,
+        api::destination::gcs_validator,
+        api::destination::azure_validator,
+        api::destination::smtp_validator,
+        api::destination::webhook_validator
+    ]
+);
+extension_sql_file!("../sql/outbox.sql", name = "outbox", requires = ["schema", api::follow::visible]);
+extension_sql_file!(
+    "../sql/template.sql",
+    name = "template",
+    requires = ["schema", api::notice::acct_export_set_template, api::notice::built_in_templates]
+);
 extension_sql_file!("../sql/declare.sql", name = "declare", requires = ["schema", api::declare::declare]);
 extension_sql_file!(
     "../sql/views.sql",
     name = "views",
     requires = [
         "schema",
+        "object",
         api::follow::visible,
         api::follow::wake,
         api::follow::worker_progress,

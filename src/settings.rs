@@ -24,6 +24,8 @@ static JOB_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(0);
 static MAX_ROWS: GucSetting<i32> = GucSetting::<i32>::new(0);
 static SPOOL_DIRECTORY: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 
+static MAIL_SERVER: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+
 /// Defines all settings; called once when the library is loaded.
 pub fn define() {
     let flags = GucFlags::default();
@@ -65,6 +67,12 @@ pub fn define() {
         c"Directory of the temporary files of running exports.",
         c"Empty: base/pgsql_tmp in the data directory. The files have no name and vanish with their process.",
         &SPOOL_DIRECTORY,
+    );
+    text(
+        c"acct_export.mail_server",
+        c"Name of the foreign server by which the mails of exports go.",
+        c"Needed where a requester may use several servers of acct_export_smtp; workers read it, so set it for the database.",
+        &MAIL_SERVER,
     );
     GucRegistry::define_bool_guc(
         c"acct_export.async",
@@ -147,6 +155,11 @@ pub fn captured_settings() -> Vec<String> {
     names.sort_unstable();
     names.dedup();
     names
+}
+
+/// Empty: none is named.
+pub fn mail_server() -> String {
+    string(&MAIL_SERVER)
 }
 
 pub fn runs_in_background() -> bool {

@@ -5,55 +5,11 @@ mod asking;
 mod common;
 mod jobs;
 
-use std::path::Path;
-use std::process::Command;
-
 use asking::{completed, exported, start, text};
-use common::{done, shared, unique, wait_for_job, wait_until};
-use jobs::{assert_nothing, assert_tidy, LIMIT};
+use common::{shared, unique, wait_for_job};
+use jobs::disk::Disk;
+use jobs::{assert_nothing, assert_tidy};
 use postgres::Client;
-use tempfile::TempDir;
-
-/// A file system of so many megabytes in memory, as long as it lives.
-struct Disk(TempDir);
-
-impl Disk {
-    /// None: who runs the tests may not mount.
-    fn mount(megabytes: u32) -> Option<Disk> {
-        let place = tempfile::tempdir().unwrap();
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={megabytes}m,mode=1777"), "tmpfs"])
-            .arg(place.path())
-            .output();
-        mounted.is_ok_and(|mounted| mounted.status.success()).then(|| Disk(place))
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn grow(&self, megabytes: u32) {
-        let size = format!("remount,size={megabytes}m");
-        done(Command::new("mount").args(["-o", &size]).arg(self.path()));
-    }
-
-    /// Waits until no file takes a block, not even one without a name.
-    #[track_caller]
-    fn is_empty(&self) {
-        wait_until(LIMIT, "the disk is empty", || {
-            let output = done(Command::new("stat").args(["-f", "-c", "%b %f"]).arg(self.path()));
-            let blocks = String::from_utf8(output.stdout).unwrap();
-            blocks.trim().split_once(' ').is_some_and(|(all, free)| all == free)
-        });
-        assert_eq!(std::fs::read_dir(self.path()).unwrap().count(), 0);
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.path()).output();
-    }
-}
 
 /// Dataset `noise`: 10,000 rows of 320 bytes that no packing halves; superuser and requester.
 fn noise() -> (String, Client, Client) {

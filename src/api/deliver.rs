@@ -2,7 +2,7 @@
 
 use crate::deliver::{self, Chunks};
 use crate::pg::report::Report;
-use pgrx::datum::Uuid;
+use pgrx::datum::{Interval, Uuid};
 use pgrx::prelude::*;
 
 use crate::pg::oid::Oid;
@@ -37,4 +37,16 @@ fn acct_export_chunks(
 #[pg_extern(volatile, parallel_unsafe)]
 fn acct_export_large_object(job: Option<Uuid>, file: default!(Option<i32>, "1")) -> Result<Oid, Report> {
     Ok(deliver::large_object(text(job).as_deref(), file).map(Oid::from)?)
+}
+
+/// A presigned URL of a file that was exported to a destination.
+///
+/// Errors: as `acct_export_chunks`; 22023 for a time under a second or over 7 days; 55000 for a file in the job table.
+#[pg_extern(volatile, parallel_unsafe)]
+fn acct_export_url(
+    job: Option<Uuid>,
+    file: default!(Option<i32>, "1"),
+    valid_for: default!(Option<Interval>, "'10 minutes'"),
+) -> Result<String, Report> {
+    Ok(deliver::url(text(job).as_deref(), file, valid_for.map(|time| time.as_micros()))?)
 }

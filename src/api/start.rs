@@ -2,10 +2,12 @@
 
 use crate::audit::denied::{self, Attempt};
 use crate::catalog::{load, rights};
+use crate::destination;
 use crate::encode::{Format, Options, Order};
 use crate::error::{Error, Kind, Result};
 use crate::job::context::Context;
 use crate::job::{create, manage};
+use crate::notice;
 use crate::pg::argument::Jsonb;
 use crate::pg::catalog;
 use crate::pg::identity::{self, Reader};
@@ -159,13 +161,16 @@ fn start(asked: &Asked, retried: Option<&str>) -> Result<Uuid> {
 fn queue(asked: &Asked) -> Result<Uuid> {
     let format = Format::parse(&asked.format)?;
     if let Some(destination) = &asked.destination {
-        return Err(Error::invalid(format!("destination \"{destination}\" does not exist"))
-            .hint("This version stores files in the job table: leave destination out."));
+        destination::for_files(destination, identity::current_user())?;
+        if !settings::runs_in_background() {
+            return Err(Error::new(
+                Kind::FeatureNotSupported,
+                "exports to a destination run in the background only, and acct_export.async is off",
+            )
+            .hint("Leave destination out, or have acct_export.async turned on."));
+        }
     }
-    if asked.notify_email.is_some() {
-        return Err(Error::new(Kind::FeatureNotSupported, "this version sends no mail")
-            .hint("Leave notify_email out and LISTEN acct_export, or use acct_export_wait."));
-    }
+    notice::check(asked)?;
     let Checked { main, titles, .. } = check(asked, format, Order::Key, false)?;
     let Part { loaded, context, plan, .. } = main;
     let context = Context { included: plan.companions, ..context };

@@ -35,4 +35,5 @@ pub const DELETED: &str = "user.bulk_export.deleted";
 pub const PURGED: &str = "user.bulk_export.purged";
 pub const DECLARED: &str = "user.bulk_export.declared";
 pub const POLICY_SET: &str = "user.bulk_export.policy_set";
+pub const TEMPLATE_SET: &str = "user.bulk_export.template_set";
 pub const REMOVED: &str = "user.bulk_export.audit_removed";

@@ -1,5 +1,6 @@
 //! Finding a file that may be read.
 
+use super::place::{self, Object};
 use crate::audit::denied::{self, Attempt};
 use crate::audit::{self, By, Event};
 use crate::catalog::rights;
@@ -8,13 +9,14 @@ use crate::error::{Error, Kind, Result};
 use crate::job::{manage, status};
 use crate::pg::{identity, sql, xact};
 use crate::request::companions;
-use crate::sink;
+use crate::sink::CHUNK;
 use crate::source::references;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{json, Value};
+use sha2::{Digest, Sha256};
 
 /// A stored file.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub struct File {
     #[serde(skip)]
     pub job: String,
@@ -26,6 +28,9 @@ pub struct File {
     pub bytes: i64,
     pub chunks: i64,
     status: String,
+    sha256: Option<String>,
+    /// None: it is in the job table.
+    pub(super) object: Option<Object>,
     pub media_type: String,
     pub parts: Vec<FilePart>,
 }
@@ -44,12 +49,15 @@ const LARGEST_BYTEA: i64 = 512 * 1024 * 1024;
 
 const FILE: &str = "
 SELECT jsonb_build_object('file', f.file, 'bytes', f.bytes, 'status', f.status, 'media_type', f.media_type,
-           'parts', f.parts, 'chunks', (SELECT count(*) FROM acct_export.chunk c WHERE c.job = f.job AND c.file = f.file))
-  FROM acct_export.file f WHERE f.job = $1::uuid AND f.file = $2";
-
-/// A chunk after the size of its content, in four bytes, if it is packed; after zeros if it is not.
-const CHUNK: &str = "
-SELECT int4send(coalesce(unpacked, 0)) || data FROM acct_export.chunk WHERE job = $1::uuid AND file = $2 AND chunk = $3";
+           'parts', f.parts, 'sha256', f.sha256, 'object', o.object,
+           'chunks', CASE WHEN o.object IS NOT NULL THEN greatest((f.bytes + $3 - 1) / $3, 1)
+                     ELSE (SELECT count(*) FROM acct_export.chunk c WHERE c.job = f.job AND c.file = f.file) END)
+  FROM acct_export.file f
+  LEFT JOIN LATERAL (
+       SELECT jsonb_build_object('server', server::bigint, 'server_name', server_name, 'bucket', bucket, 'key', key,
+                  'e_tag', e_tag, 'requested_by', requested_by::bigint) AS object
+         FROM acct_export.object o WHERE o.job = f.job AND o.file = f.file AND o.status = 'stored') o ON true
+ WHERE f.job = $1::uuid AND f.file = $2";
 
 /// Checks that the caller may read the file now, and writes the audit event. P0002 for a job that is not visible, 55000
 /// for one without a file (yet, or any more), 42501 where the caller has lost a right, 25006 where nothing can be written.
@@ -67,11 +75,10 @@ pub(super) fn find(job: Option<&str>, file: Option<i32>, way: &str) -> Result<Fi
     let seen = manage::find_for(job, action, detail.clone())?;
     has_files(job, &seen)?;
     let attempt = || Attempt { action, dataset: &seen.dataset, job: Some(job), detail };
-    let found: Option<File> = identity::as_owner(|| sql::document(FILE, &[job.into(), number.into()]))?;
-    let mut found = found.ok_or_else(|| {
+    let found = load(job, number, &seen)?.ok_or_else(|| {
         Error::invalid(format!("export job {job} has no file {number}")).hint("Files count from 1.")
     })?;
-    denied::watch(attempt, || found.parts.iter().try_for_each(|part| may_read(part, &seen)))?;
+    denied::watch(attempt, || permitted(&found, &seen))?;
     xact::require_write("read an export's file, which is audited,")?;
     if found.status != "stored" {
         let message = format!("file {number} of export job {job} is {}", found.status);
@@ -80,10 +87,25 @@ pub(super) fn find(job: Option<&str>, file: Option<i32>, way: &str) -> Result<Fi
             _ => "Ask for it again with acct_export_start.",
         }));
     }
-    found.job = job.to_owned();
-    found.dataset = seen.dataset;
-    found.tenant = seen.tenant;
     Ok(found)
+}
+
+/// A file, whoever asks. None: there is none of this number.
+pub(super) fn load(job: &str, number: i64, seen: &manage::Seen) -> Result<Option<File>> {
+    let args = [job.into(), number.into(), (CHUNK as i64).into()];
+    let found: Option<File> = identity::as_owner(|| sql::document(FILE, &args))?;
+    Ok(found.map(|file| File {
+        job: job.to_owned(),
+        dataset: seen.dataset.clone(),
+        tenant: seen.tenant.clone(),
+        ..file
+    }))
+}
+
+/// Whether the current user may read it now.
+pub(super) fn permitted(file: &File, seen: &manage::Seen) -> Result<()> {
+    file.parts.iter().try_for_each(|part| may_read(part, seen))?;
+    file.object.as_ref().map_or(Ok(()), Object::may_be_reached)
 }
 
 /// The rights on each dataset that is in the file, as they are now; and on those whose values are listed beside it.
@@ -141,13 +163,25 @@ pub fn whole(job: Option<&str>, number: Option<i32>) -> Result<Vec<u8>> {
     for chunk in 1..=file.chunks {
         bytes.extend(file.chunk(chunk)?);
     }
+    if !file.is_as_stored(&bytes) {
+        return Err(Error::new(Kind::DataCorrupted, "the object in the store is not what was stored")
+            .hint("Ask for the export again."));
+    }
     Ok(bytes)
 }
 
 impl File {
     /// The event, before the first byte.
     pub(super) fn tell(&self, way: &str) -> Result<()> {
-        let detail = json!({ "file": self.file, "bytes": self.bytes, "way": way });
+        self.tell_more(way, json!({}))
+    }
+
+    /// The same with more of it.
+    pub(super) fn tell_more(&self, way: &str, more: Value) -> Result<()> {
+        let mut detail = json!({ "file": self.file, "bytes": self.bytes, "way": way });
+        if let (Value::Object(detail), Value::Object(more)) = (&mut detail, more) {
+            detail.extend(more);
+        }
         let mut event = Event::new(audit::DOWNLOADED, By::caller(), detail);
         event.job = Some(self.job.clone());
         event.dataset = Some(self.dataset.clone());
@@ -157,25 +191,12 @@ impl File {
 
     /// One chunk, from 1.
     pub fn chunk(&self, number: i64) -> Result<Vec<u8>> {
-        let stored =
-            identity::as_owner(|| sql::bytes(CHUNK, &[(&self.job).into(), self.file.into(), number.into()]))?;
-        let stored = stored.ok_or_else(|| {
-            Error::new(
-                Kind::NotInPrerequisiteState,
-                format!("the file of export job {} was deleted meanwhile", self.job),
-            )
-            .hint("Ask for it again with acct_export_start.")
-        })?;
-        let broken = || {
-            Error::new(
-                Kind::Internal,
-                format!("chunk {number} of export job {} cannot be unpacked", self.job),
-            )
-        };
-        let (content, data) = stored.split_first_chunk::<4>().ok_or_else(broken)?;
-        match u32::from_be_bytes(*content) {
-            0 => Ok(data.to_vec()),
-            content => sink::unpacked(data, content as usize).ok_or_else(broken),
-        }
+        place::chunk(&self.job, self.file, number, self.bytes, self.object.as_ref())
+    }
+
+    /// Whether these bytes, all of it, are what was stored. Of a bucket somebody else has the keys too.
+    fn is_as_stored(&self, bytes: &[u8]) -> bool {
+        let sha256 = || Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        self.object.is_none() || self.sha256.as_ref().is_some_and(|stored| *stored == sha256())
     }
 }

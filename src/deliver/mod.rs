@@ -5,7 +5,10 @@ mod content;
 pub mod diff;
 mod file;
 mod large_object;
+mod place;
+mod url;
 
 pub use chunks::Chunks;
 pub use file::{open, whole};
 pub use large_object::large_object;
+pub use url::{tickets, url, Ticket};

@@ -1,7 +1,7 @@
 //! What a caller does with a job: cancel, retry, delete its file; and what time does: purge.
 
-use super::approve;
 use super::status::{given, not_found, notify};
+use super::{approve, object};
 use crate::audit::denied::{self, Attempt};
 use crate::audit::{self, By};
 use crate::error::{Error, Kind, Result};
@@ -33,7 +33,8 @@ impl Seen {
     }
 }
 
-fn look(job: &str) -> Result<Option<Seen>> {
+/// A job, whoever asks.
+pub fn look(job: &str) -> Result<Option<Seen>> {
     identity::as_owner(|| sql::document(SEEN, &[job.into()]))
 }
 
@@ -133,6 +134,7 @@ pub fn delete(job: Option<&str>) -> Result<bool> {
         if files.unwrap_or(0) == 0 {
             return Ok(false);
         }
+        object::doom_stored(job)?;
         audit::record_by(audit::DELETED, job, &by, json!({ "files": files }))?;
         notify(job, "expired")?;
         Ok(true)
@@ -166,6 +168,7 @@ pub fn purge() -> Result<i64> {
     // One row a time: `change` gives the first, and each is gone from the next look.
     while let Some(job) = sql::change::<String>(EXPIRED, &[])? {
         let files: Option<i64> = sql::change(REMOVE, &[(&job).into(), "expired".into()])?;
+        object::doom_stored(&job)?;
         audit::record(audit::PURGED, &job, json!({ "files": files }))?;
         notify(&job, "expired")?;
         purged += files.unwrap_or(0);
@@ -173,6 +176,7 @@ pub fn purge() -> Result<i64> {
     }
     end_unapproved()?;
     sql::run(FORGET, &[(&intervals.history).into()])?;
+    super::outbox::forget(&intervals.history)?;
     Ok(purged)
 }
 

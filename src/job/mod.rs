@@ -19,6 +19,8 @@ pub mod approve;
 pub mod context;
 pub mod create;
 pub mod manage;
+pub mod object;
+pub mod outbox;
 pub mod product;
 pub mod queue;
 pub mod settle;

@@ -140,6 +140,7 @@ pub fn recover() -> Result<()> {
             sql::change(CRASHED, &[(&job).into(), settings::max_attempts().into()])?;
         lock.release();
         if let Some((status, attempts)) = outcome {
+            super::object::doom_begun(&job)?;
             match status.as_str() {
                 "failed" => audit::record(
                     audit::FAILED,

@@ -1,5 +1,6 @@
 //! The end of a job: the files, the state, the audit event and the notification in one commit.
 
+use super::object;
 use super::product::{File, Product};
 use super::queue::Claimed;
 use super::status::notify;
@@ -24,8 +25,21 @@ UPDATE acct_export.job
        rows_done = $6, bytes_done = $7, failed_part = $8::integer, error = $9, error_code = $10, worker_pid = NULL
  WHERE id = $1::uuid";
 
-/// Stores the files and completes the job; 57014 if somebody asked to cancel it meanwhile. As the owner.
-pub fn complete(job: &Claimed, product: &mut Product, intervals: &Intervals) -> Result<()> {
+/// A file that is in a bucket.
+pub struct Placed {
+    /// Of its row in acct_export.object.
+    pub id: i64,
+    pub e_tag: String,
+}
+
+/// Stores the files and completes the job; 57014 if somebody asked to cancel it meanwhile. `placed`: what became of the
+/// files if they are in a bucket. As the owner.
+pub fn complete(
+    job: &Claimed,
+    product: &mut Product,
+    placed: Option<&[Option<Placed>]>,
+    intervals: &Intervals,
+) -> Result<()> {
     let (rows, bytes) = (product.rows() as i64, product.bytes());
     let mut stored = table::Progress { done: 0, total: bytes };
     let mut told = Vec::new();
@@ -38,7 +52,15 @@ pub fn complete(job: &Claimed, product: &mut Product, intervals: &Intervals) -> 
             "parts": file.parts.iter().map(|part| json!({ "dataset": part.dataset, "fields": part.fields, "rows": part.rows }))
                 .collect::<Vec<_>>(),
         }));
-        store(job, number, file, &mut stored)?;
+        insert(job, number, file)?;
+        match (placed, &mut file.spooled) {
+            (None, Some(spooled)) => table::store(&job.id, number, spooled, &mut stored)?,
+            (Some(placed), Some(_)) => match placed.get(number as usize - 1) {
+                Some(Some(placed)) => object::stored(placed.id, &placed.e_tag)?,
+                _ => return Err(Error::new(Kind::Internal, "a file was not stored")),
+            },
+            (_, None) => {}
+        }
     }
     // The row is locked last and briefly: a cancel waits for nothing but this commit.
     still_ours(job)?;
@@ -63,7 +85,7 @@ pub fn complete(job: &Claimed, product: &mut Product, intervals: &Intervals) -> 
     notify(&job.id, status)
 }
 
-fn store(job: &Claimed, number: i64, file: &mut File, progress: &mut table::Progress) -> Result<()> {
+fn insert(job: &Claimed, number: i64, file: &File) -> Result<()> {
     let spooled = file.spooled.as_ref();
     sql::run(
         FILE,
@@ -81,10 +103,7 @@ fn store(job: &Claimed, number: i64, file: &mut File, progress: &mut table::Prog
             file.failed.as_ref().map(|reason| reason.sqlstate.as_str()).into(),
         ],
     )?;
-    match &mut file.spooled {
-        Some(spooled) => table::store(&job.id, number, spooled, progress),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 /// What the audit trail keeps of a finished export: `fields` are those of the dataset itself, `sha256` and `file` those of the file
@@ -97,7 +116,7 @@ fn event(job: &Claimed, product: &Product, files: Vec<Value>) -> Value {
         "end_date": asked.end_date, "since": asked.since,
         "fields": own.and_then(|file| file.parts.first()).map(|part| &part.fields), "include": asked.include,
         "anonymise": asked.anonymise, "include_disabled": asked.include_disabled, "all_tenants": asked.all_tenants,
-        "options": asked.options, "reason": asked.reason, "approved_by": job.approved_by,
+        "options": asked.options, "destination": asked.destination, "reason": asked.reason, "approved_by": job.approved_by,
         "references": own.and_then(|file| file.parts.first()).map(|part| &part.shape.references).filter(|listed| !listed.is_empty()),
         "row_count": product.rows(), "bytes": product.bytes(),
         "sha256": own.and_then(|file| file.spooled.as_ref()).map(|spooled| &spooled.sha256),
@@ -164,6 +183,7 @@ pub fn fail(claimed: &Claimed, message: &str, sqlstate: &str, stopped: bool) -> 
         Some(_) => {}
         None => return Ok(!is_running(claimed)?),
     }
+    object::doom_begun(job)?;
     notify(job, status.as_deref().unwrap_or_default())?;
     Ok(true)
 }

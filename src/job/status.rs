@@ -93,8 +93,12 @@ pub fn wait_for_end(job: Option<&str>, limit: Duration) -> Result<Value> {
     }
 }
 
-/// Tells listeners of channel `acct_export`: the job's id and status, and nothing else.
+/// Tells of a change, at its commit: listeners of channel `acct_export` get the job's id and status, and nothing else; mails and
+/// webhooks go out afterwards. As the owner.
 pub fn notify(job: &str, status: &str) -> Result<()> {
+    if super::outbox::fill(job, status)? {
+        crate::worker::wake::sender_at_commit();
+    }
     let payload = json!({ "job": job, "status": status }).to_string();
     sql::run("SELECT pg_notify('acct_export', $1)", &[(&payload).into()])?;
     Ok(())

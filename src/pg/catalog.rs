@@ -61,6 +61,18 @@ pub fn database_is_utf8() -> bool {
     unsafe { pg_sys::GetDatabaseEncoding() == pg_sys::pg_enc::PG_UTF8 as i32 }
 }
 
+/// Name of the database of this process.
+pub fn database_name() -> String {
+    // SAFETY: within a transaction; NULL or a palloc'd name.
+    unsafe {
+        let name = pg_sys::get_database_name(pg_sys::MyDatabaseId);
+        if name.is_null() {
+            return String::new();
+        }
+        CStr::from_ptr(name).to_string_lossy().into_owned()
+    }
+}
+
 /// The data directory, from which the default place of spool files follows.
 pub fn data_directory() -> String {
     // SAFETY: set once at start, NUL-terminated.

@@ -74,6 +74,26 @@ impl Drop for Scope {
     }
 }
 
+/// Keeps the text of the statement that is about to fail out of the server's log: it may hold a secret. Neither as what was being run nor
+/// as the context that a function in PL/pgSQL adds. Undone by the abort that the error brings.
+pub fn hide_failing_statement() {
+    for (name, value) in [(c"log_min_error_statement", c"panic"), (c"log_error_verbosity", c"terse")] {
+        // SAFETY: constants, copied by the callee; GUC_ACTION_LOCAL is undone with the (sub)transaction.
+        unsafe {
+            pg_sys::set_config_option(
+                name.as_ptr(),
+                value.as_ptr(),
+                pg_sys::GucContext::PGC_SUSET,
+                pg_sys::GucSource::PGC_S_SESSION,
+                pg_sys::GucAction::GUC_ACTION_LOCAL,
+                true,
+                0,
+                false,
+            );
+        }
+    }
+}
+
 /// Sets for the rest of this process, a worker's.
 pub fn set_for_process(name: &str, value: &str) {
     let (Ok(name), Ok(value)) = (CString::new(name), CString::new(value)) else { return };

@@ -5,6 +5,8 @@
 //! holds them, by a function that a source calls: `is_held` tells, and a job's lock is held by the reading transaction as well. They
 //! appear in pg_locks.
 
+use super::sql;
+use crate::error::Result;
 use pgrx::pg_sys;
 
 /// What is locked.
@@ -16,6 +18,8 @@ pub enum Lock {
     Slot(u32),
     /// A request that is just being inserted, by its fingerprint.
     Twin(u64),
+    /// The process that sends messages.
+    Sender,
     /// The end of the audit chain, for the time of one commit.
     Chain,
 }
@@ -26,6 +30,7 @@ impl Lock {
             Lock::Job(id) => ((id >> 32) as u32, id as u32, 0x4a4f),
             Lock::Slot(slot) => (0, slot, 0x534c),
             Lock::Twin(print) => ((print >> 32) as u32, print as u32, 0x5457),
+            Lock::Sender => (0, 0, 0x5345),
             Lock::Chain => (0, 0, 0x4348),
         };
         pg_sys::LOCKTAG {
@@ -90,6 +95,16 @@ impl Lock {
                 return holder.procNumber == (*process).vxid.procNumber;
             })
         }
+    }
+
+    /// The process whose session holds it.
+    pub fn holder(self) -> Result<Option<i32>> {
+        let tag = self.tag();
+        let held = "SELECT to_jsonb(pid) FROM pg_locks
+                     WHERE locktype = 'advisory' AND database = $1::oid AND classid = $2::oid AND objid = $3::oid
+                       AND objsubid = $4 AND granted";
+        let fields = [tag.locktag_field1, tag.locktag_field2, tag.locktag_field3, tag.locktag_field4.into()];
+        sql::document(held, &fields.map(|field| i64::from(field).into()))
     }
 
     pub fn release(self) {

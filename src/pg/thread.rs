@@ -7,8 +7,8 @@
 use std::io;
 use std::thread::{Builder, JoinHandle};
 
-/// Bytes of stack: what runs there compresses buffers and calls little.
-const STACK: usize = 512 * 1024;
+/// Bytes of stack, of which those are used that are needed: TLS and SMTP go deeper than what compresses buffers.
+const STACK: usize = 2 * 1024 * 1024;
 
 /// Starts a thread that never sees a signal.
 pub fn spawn<T, F>(name: &str, work: F) -> io::Result<JoinHandle<T>>

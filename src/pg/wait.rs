@@ -39,6 +39,18 @@ pub fn for_latch(time: Duration) {
     }
 }
 
+/// Ends the wait of another process for its latch, if it is there.
+pub fn wake(pid: i32) {
+    // SAFETY: a look-up by pid; the latch lies in shared memory. One that another process has got by then is set once for
+    // nothing, which every wait expects.
+    unsafe {
+        let process = pg_sys::BackendPidGetProc(pid);
+        if !process.is_null() {
+            pg_sys::SetLatch(&mut (*process).procLatch);
+        }
+    }
+}
+
 /// Cancels the current work of a backend, as pg_cancel_backend does; false: there is no such backend.
 pub fn cancel_backend(pid: i32) -> bool {
     // SAFETY: a look-up by pid; the signal is the one that every backend handles. A pid that was taken over by

@@ -45,6 +45,18 @@ pub fn start_worker(database: u32) -> bool {
     unsafe { pg_sys::RegisterDynamicBackgroundWorker(&mut worker, std::ptr::null_mut()) }
 }
 
+/// Starts the sender of a database, as `start_worker`.
+pub fn start_sender(database: u32) -> bool {
+    let mut worker = definition(
+        "pg_acctexport sender",
+        "acct_export_sender_main",
+        pg_sys::BGW_NEVER_RESTART,
+        database.into(),
+    );
+    // SAFETY: the definition is complete and copied by the callee.
+    unsafe { pg_sys::RegisterDynamicBackgroundWorker(&mut worker, std::ptr::null_mut()) }
+}
+
 /// Starts a witness of this database, which takes a note (pg/note.rs); false: no place is free. This process's latch is set
 /// when it begins and when it ends. As `start_worker`, for commit and abort hooks too.
 pub fn start_witness(note: u32) -> bool {
@@ -67,6 +79,15 @@ pub fn register_launcher() {
 pub fn preloading() -> bool {
     // SAFETY: reads a backend variable.
     unsafe { pg_sys::process_shared_preload_libraries_in_progress }
+}
+
+/// Whether the library is in `shared_preload_libraries`, so that the launcher is there.
+pub fn is_preloaded() -> bool {
+    let libraries = super::guc::get("shared_preload_libraries").unwrap_or_default();
+    libraries.split(',').any(|library| {
+        let name = library.trim().trim_matches('"');
+        name == "pg_acctexport" || name.ends_with("/pg_acctexport")
+    })
 }
 
 /// Oid of the database of this backend.
@@ -156,6 +177,14 @@ pub fn report_activity(text: Option<&str>) {
 pub extern "C-unwind" fn acct_export_worker_main(argument: pg_sys::Datum) {
     begin(argument.value() as u32);
     crate::worker::work();
+}
+
+/// Entry of a sender: `argument` is the oid of its database.
+#[no_mangle]
+#[pg_guard]
+pub extern "C-unwind" fn acct_export_sender_main(argument: pg_sys::Datum) {
+    begin(argument.value() as u32);
+    crate::worker::sender::work();
 }
 
 /// Entry of a witness: `argument` is the handle of its note and the oid of its database. No SQL function: only who can run

@@ -6,4 +6,4 @@ mod spool;
 pub mod table;
 
 pub use packed::{unpacked, Packing, CHUNK};
-pub use spool::{Spool, Spooled};
+pub use spool::{Reader, Spool, Spooled};

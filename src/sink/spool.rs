@@ -6,10 +6,11 @@
 
 use super::line::Line;
 use super::packed::{Packing, Writer, Written, CHUNK};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::pg::{catalog, wait};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 /// A spool that is written.
@@ -95,5 +96,29 @@ impl Spooled {
         buffer.resize(frame.stored, 0);
         self.file.read_exact(buffer)?;
         Ok(Some(frame))
+    }
+
+    /// Reads the content of a spool that was not packed, on whatever thread, while this one keeps its place.
+    pub fn reader(&self) -> Result<Reader> {
+        if self.frames.as_slice().iter().any(Frame::is_packed) {
+            return Err(Error::new(Kind::Internal, "a packed spool cannot be read as it is"));
+        }
+        Ok(Reader { file: self.file.try_clone()?, place: 0 })
+    }
+}
+
+/// The content of a spool, from its beginning.
+pub struct Reader {
+    file: File,
+    place: u64,
+}
+
+impl Reader {
+    /// The next bytes, a chunk at most, and never more than there are.
+    pub fn read(&mut self, most: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; most.min(CHUNK)];
+        self.file.read_exact_at(&mut bytes, self.place)?;
+        self.place += bytes.len() as u64;
+        Ok(bytes)
     }
 }

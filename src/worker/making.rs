@@ -231,12 +231,12 @@ impl Making<'_> {
         Ok(admitted.then_some(rows))
     }
 
-    /// Workbooks are compressed as they are; text is unless it is asked for in gzip, or goes into an archive.
+    /// Workbooks are compressed as they are; text is unless it is asked for in gzip, or goes into an archive or a bucket.
     fn packing(&self) -> Packing {
         match (self.format, self.options.compression) {
             (_, Some(Compression::Gzip)) => Packing::Gzip,
             (Format::Xlsx, None) => Packing::None,
-            _ if self.options.archive.is_some() => Packing::None,
+            _ if self.options.archive.is_some() || self.task.asked.destination.is_some() => Packing::None,
             (Format::Csv | Format::Ndjson | Format::Json, None) => Packing::Lz4,
         }
     }

@@ -1,4 +1,4 @@
-//! Processes in the background: one export at a time each, as many as there are places.
+//! Processes in the background: one export at a time each, as many as there are places; and one that sends messages.
 //!
 //! A worker takes a place, keeps house (lost jobs, expired files), works until the queue is empty, gives its place back
 //! and looks once more: a job that came in between finds either this look or a free place for its own worker.
@@ -9,8 +9,11 @@ mod making;
 mod produce;
 mod references;
 mod run;
+mod sweep;
+mod upload;
 
 pub mod launcher;
+pub mod sender;
 pub mod wake;
 
 pub use run::in_session;
@@ -27,6 +30,14 @@ use crate::settings;
 pub fn work() {
     if !is_installed() {
         return;
+    }
+    // Whether or not a place is free.
+    let looked = as_owner(xact::Mode::ReadWrite, || {
+        wake::sender_if_needed();
+        Ok(())
+    });
+    if let Err(failure) = looked {
+        log(&failure, "looking for messages");
     }
     loop {
         let Some(place) = take_place() else { return };

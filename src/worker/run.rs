@@ -2,6 +2,7 @@
 
 use super::archive::archive;
 use super::produce::{produce, Task};
+use super::upload;
 use super::{as_owner, log};
 use crate::encode::{Archive, Format};
 use crate::error::{Error, Kind, Result};
@@ -66,6 +67,7 @@ fn run(job: &Claimed) -> std::result::Result<(), Failure> {
         own_session: true,
         approved: job.approved_by.is_some(),
     };
+    upload::check(job)?;
     let product = xact::transaction(xact::Mode::OneSnapshot, || {
         // A source that calls pg_advisory_unlock_all takes the session's lock away, not the transaction's; the session
         // has it again before the transaction ends.
@@ -86,7 +88,10 @@ fn run(job: &Claimed) -> std::result::Result<(), Failure> {
         as_owner(xact::Mode::ReadWrite, || settle::still_wanted(job)).map_err(Failure::into_error)
     })?;
     progress::stage(Stage::Storing);
-    as_owner(xact::Mode::ReadWrite, || settle::complete(job, &mut product, &settings::intervals()?))
+    let placed = upload::upload(job, &product)?;
+    as_owner(xact::Mode::ReadWrite, || {
+        settle::complete(job, &mut product, placed.as_deref(), &settings::intervals()?)
+    })
 }
 
 /// `check` is asked from time to time whether to go on.
@@ -148,7 +153,7 @@ pub fn in_session(job: &str) -> Result<()> {
         Some(mut product) => {
             archive_if_asked(&task, &mut product, &mut || Ok(()))?;
             progress::stage(Stage::Storing);
-            identity::as_owner(|| settle::complete(&claimed, &mut product, &settings::intervals()?))?;
+            identity::as_owner(|| settle::complete(&claimed, &mut product, None, &settings::intervals()?))?;
         }
         None => identity::as_owner(|| settle::await_approval(&claimed, &settings::intervals()?))?,
     }

@@ -1,5 +1,6 @@
-//! Starting workers: once per commit however many jobs it asked for, and whenever somebody looks at a job that waits.
+//! Starting workers and the sender: once per commit however much it asked for, and whenever somebody looks at a job that waits.
 
+use super::sender;
 use crate::job::queue;
 use crate::pg::lock::Lock;
 use crate::pg::{identity, worker, xact};
@@ -10,6 +11,8 @@ use std::time::{Duration, Instant};
 thread_local! {
     /// A hook is registered for the current transaction.
     static PLANNED: Cell<bool> = const { Cell::new(false) };
+    /// The same for the sender.
+    static SENDER_PLANNED: Cell<bool> = const { Cell::new(false) };
     /// When a worker was last asked whether a pause is over.
     static ASKED: Cell<Option<Instant>> = const { Cell::new(None) };
 }
@@ -28,12 +31,36 @@ pub fn at_commit() {
     });
 }
 
+/// Starts the sender when the current transaction commits.
+pub fn sender_at_commit() {
+    if SENDER_PLANNED.with(|planned| planned.replace(true)) {
+        return;
+    }
+    let database = worker::database();
+    xact::on_end(move |committed| {
+        SENDER_PLANNED.with(|planned| planned.set(false));
+        if committed {
+            worker::start_sender(database);
+        }
+    });
+}
+
+/// Starts the sender where something is to be done and none is there: after a crash, after a long wait, when no process could be had
+/// before. Never fails its caller.
+pub fn sender_if_needed() {
+    let wanted = || xact::with_latest_snapshot(|| identity::as_owner(sender::is_wanted));
+    if wanted().unwrap_or(false) && !Lock::Sender.is_held_elsewhere() {
+        worker::start_sender(worker::database());
+    }
+}
+
 /// Starts a worker where jobs wait and a place is free: after a crash without the launcher, after a pause, when no process
 /// could be had before. Never fails its caller.
 pub fn if_needed() {
     if xact::in_recovery() {
         return;
     }
+    sender_if_needed();
     let places = settings::max_workers();
     let free = if places > 0 {
         (0..places).any(|slot| !Lock::Slot(slot).is_held_elsewhere())

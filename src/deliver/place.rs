@@ -1,0 +1,115 @@
+//! Where the bytes of a file are: in chunks in the job table, or in an object of a bucket.
+
+use crate::destination::{self, Server};
+use crate::error::{Error, Kind, Result};
+use crate::pg::{identity, sql};
+use crate::sink::{self, CHUNK};
+use crate::store::Store;
+use serde::Deserialize;
+use std::cell::{OnceCell, RefCell};
+use std::time::Duration;
+
+/// Of an object so many chunks are read at a time.
+const AHEAD: u64 = 8;
+
+/// An object of a file.
+#[derive(Deserialize)]
+pub struct Object {
+    server: u32,
+    server_name: String,
+    bucket: String,
+    key: String,
+    e_tag: String,
+    requested_by: u32,
+    #[serde(skip)]
+    store: OnceCell<Store>,
+    /// From which byte, and the bytes.
+    #[serde(skip)]
+    ahead: RefCell<(u64, Vec<u8>)>,
+}
+
+impl Object {
+    /// Whether the caller may use the server that it is on. 42501 where not, 55000 where there is no such server any more.
+    pub fn may_be_reached(&self) -> Result<()> {
+        if self.server()?.may_be_used_by(identity::current_user())? {
+            return Ok(());
+        }
+        Err(destination::no_usage(&self.server_name))
+    }
+
+    fn server(&self) -> Result<Server> {
+        destination::by_oid(self.server)?.ok_or_else(|| {
+            Error::new(
+                Kind::NotInPrerequisiteState,
+                format!(
+                    "foreign server \"{}\", on which the file is, does not exist any more",
+                    self.server_name
+                ),
+            )
+            .hint("The file may still be in its bucket; or ask for the export again.")
+        })
+    }
+
+    fn store(&self) -> Result<&Store> {
+        if let Some(store) = self.store.get() {
+            return Ok(store);
+        }
+        let store = Store::open(&self.server()?, Some(&self.bucket), self.requested_by)?;
+        Ok(self.store.get_or_init(|| store))
+    }
+
+    /// Makes ready what needs the catalogue.
+    pub fn open(&self) -> Result<()> {
+        self.store().map(|_| ())
+    }
+
+    pub fn url(&self, valid_for: Duration) -> Result<String> {
+        self.store()?.url(&self.key, valid_for)
+    }
+
+    /// A chunk as the job table would have it, from 1, of a file of so many bytes.
+    fn chunk(&self, number: i64, bytes: u64) -> Result<Vec<u8>> {
+        let from = (number.max(1) as u64 - 1) * CHUNK as u64;
+        let length = bytes.saturating_sub(from).min(CHUNK as u64);
+        let mut ahead = self.ahead.borrow_mut();
+        let has = |ahead: &(u64, Vec<u8>)| ahead.0 <= from && from + length <= ahead.0 + ahead.1.len() as u64;
+        if !has(&ahead) {
+            let more = bytes.saturating_sub(from).min(AHEAD * CHUNK as u64);
+            *ahead = (from, self.store()?.read(&self.key, &self.e_tag, from, more)?);
+        }
+        if !has(&ahead) {
+            return Err(Error::new(
+                Kind::DataCorrupted,
+                "the object in the store is not as long as the file",
+            ));
+        }
+        let start = (from - ahead.0) as usize;
+        Ok(ahead.1.get(start..start + length as usize).unwrap_or_default().to_vec())
+    }
+}
+
+/// A chunk after the size of its content, in four bytes, if it is packed; after zeros if it is not.
+const STORED: &str = "
+SELECT int4send(coalesce(unpacked, 0)) || data FROM acct_export.chunk WHERE job = $1::uuid AND file = $2 AND chunk = $3";
+
+/// One chunk of a file, from 1.
+pub fn chunk(job: &str, file: i64, number: i64, bytes: i64, object: Option<&Object>) -> Result<Vec<u8>> {
+    if let Some(object) = object {
+        return object.chunk(number, bytes.max(0) as u64);
+    }
+    let stored = identity::as_owner(|| sql::bytes(STORED, &[job.into(), file.into(), number.into()]))?;
+    let stored = stored.ok_or_else(|| {
+        Error::new(
+            Kind::NotInPrerequisiteState,
+            format!("the file of export job {job} was deleted meanwhile"),
+        )
+        .hint("Ask for it again with acct_export_start.")
+    })?;
+    let broken =
+        || Error::new(Kind::Internal, format!("chunk {number} of export job {job} cannot be unpacked"));
+    let (content, data) = stored.split_first_chunk::<4>().ok_or_else(broken)?;
+    match u32::from_be_bytes(*content) {
+        0 => Ok(data.to_vec()),
+        content => sink::unpacked(data, content as usize).ok_or_else(broken),
+    }
+}

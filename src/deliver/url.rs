@@ -1,0 +1,91 @@
+//! `acct_export_url`: whoever has the URL may download the file for some time, without the database.
+
+use super::file::{self, File};
+use crate::audit;
+use crate::error::{Error, Kind, Result};
+use crate::job::context::Context;
+use crate::job::manage;
+use crate::pg::identity::{self, Reader};
+use crate::pg::sql;
+use serde_json::json;
+use std::time::Duration;
+
+/// The most that signatures of S3 allow: 7 days
+/// (https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html).
+const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// Seconds until the file is removed.
+const LEFT: &str = "
+SELECT to_jsonb(ceil(extract(epoch FROM expires_at - clock_timestamp()))::bigint) FROM acct_export.job WHERE id = $1::uuid";
+
+/// A presigned URL, valid for so many microseconds, but no longer than the file is kept.
+///
+/// Errors: 22023 for a time that is none or too long, 55000 for a file in the job table; those of `acct_export_file`; those of the store,
+/// where credentials have to be fetched.
+pub fn url(job: Option<&str>, number: Option<i32>, valid_for: Option<i128>) -> Result<String> {
+    let valid_for = valid_for.ok_or_else(|| Error::invalid("valid_for must not be null"))?;
+    let wanted = Duration::from_micros(u64::try_from(valid_for).unwrap_or(0));
+    if wanted < Duration::from_secs(1) || wanted > LONGEST {
+        return Err(Error::invalid("valid_for is out of range")
+            .hint("A URL is valid for 1 second at least and 7 days at most, which is the limit of S3."));
+    }
+    let way = "url";
+    let file = file::find(job, number, way)?;
+    let object = file.object.as_ref().ok_or_else(|| {
+        Error::new(
+            Kind::NotInPrerequisiteState,
+            format!("the file of export job {} is in the job table and has no URL", file.job),
+        )
+        .hint("Read it with acct_export_file or acct_export_chunks, or export to a destination.")
+    })?;
+    let valid_for = within_retention(&file.job, wanted)?;
+    let url = object.url(valid_for)?;
+    file.tell_more(way, json!({ "valid_for": valid_for.as_secs() }))?;
+    Ok(url)
+}
+
+fn within_retention(job: &str, wanted: Duration) -> Result<Duration> {
+    let left: Option<i64> = identity::as_owner(|| sql::document(LEFT, &[job.into()]))?;
+    let kept = Duration::from_secs(left.unwrap_or(0).max(1) as u64);
+    Ok(Duration::from_secs(wanted.min(kept).as_secs()))
+}
+
+/// What a URL is made of, once no transaction is open: credentials of an instance are fetched over the network.
+pub struct Ticket {
+    file: File,
+    valid_for: Duration,
+}
+
+impl Ticket {
+    pub fn url(&self) -> Result<String> {
+        match &self.file.object {
+            Some(object) => object.url(self.valid_for),
+            None => Err(Error::new(Kind::Internal, "a file without an object has no URL")),
+        }
+    }
+}
+
+const PLACED: &str = "
+SELECT jsonb_build_array(j.context, array_agg(o.file ORDER BY o.file))
+  FROM acct_export.job j JOIN acct_export.object o ON o.job = j.id AND o.status = 'stored'
+ WHERE j.id = $1::uuid GROUP BY j.context";
+
+/// For a mail to who has asked for a job: one for each of its files in a bucket, with the rights that its requester has now, and told in
+/// the audit trail as theirs. In a worker's transaction, as nobody yet.
+pub fn tickets(job: &str, wanted: Duration) -> Result<Vec<Ticket>> {
+    let placed: Option<(Context, Vec<i64>)> = identity::as_owner(|| sql::document(PLACED, &[job.into()]))?;
+    let (Some((context, files)), Some(seen)) = (placed, manage::look(job)?) else { return Ok(Vec::new()) };
+    let valid_for = within_retention(job, wanted)?;
+    let reader = Reader { role: seen.requested_by, own_session: true, settings: &context.settings };
+    let mut tickets = Vec::new();
+    for number in files {
+        let Some(file) = file::load(job, number, &seen)? else { continue };
+        identity::as_requester(&reader, || file::permitted(&file, &seen))?;
+        file.object.as_ref().map_or(Ok(()), |object| object.open())?;
+        let detail =
+            json!({ "file": number, "bytes": file.bytes, "way": "mail", "valid_for": valid_for.as_secs() });
+        identity::as_owner(|| audit::record(audit::DOWNLOADED, job, detail))?;
+        tickets.push(Ticket { file, valid_for });
+    }
+    Ok(tickets)
+}

@@ -1,0 +1,131 @@
+//! Objects of jobs in buckets: recorded before they are begun, doomed when nobody wants them, gone when the bucket has them no more.
+
+use super::queue::Claimed;
+use crate::destination::Server;
+use crate::error::Result;
+use crate::pg::sql;
+use crate::worker::wake;
+use serde::Deserialize;
+use std::time::Duration;
+
+const BEGIN: &str = "
+INSERT INTO acct_export.object (job, file, attempt, server, server_name, requested_by, bucket, key, uri)
+VALUES ($1::uuid, $2, $3, $4::oid, $5, $6::oid, $7, $8, $9)
+RETURNING to_jsonb(id)";
+
+/// Where a file of this attempt of a job is put: under the prefix of the server, in a folder of its own.
+pub fn key(server: &Server, job: &Claimed, name: &str) -> String {
+    let prefix = server.option("prefix").map(|prefix| prefix.trim_end_matches('/'));
+    let (before, slash) = prefix.map_or(("", ""), |prefix| (prefix, "/"));
+    let again = if job.attempts > 1 { format!(".{}", job.attempts) } else { String::new() };
+    format!("{before}{slash}{}{again}/{name}", job.id)
+}
+
+/// What an object bears, so that it is known as this file of this attempt.
+pub fn mark(job: &str, attempt: i64, file: i64) -> String {
+    format!("{job}/{attempt}/{file}")
+}
+
+/// Records an object that is about to be stored; the row's id. As the owner.
+pub fn begin(job: &Claimed, file: i64, server: &Server, key: &str) -> Result<i64> {
+    let id: Option<i64> = sql::change(
+        BEGIN,
+        &[
+            (&job.id).into(),
+            file.into(),
+            job.attempts.into(),
+            i64::from(server.oid).into(),
+            (&server.name).into(),
+            i64::from(job.requested_by).into(),
+            server.bucket().into(),
+            key.into(),
+            (&server.uri(key)).into(),
+        ],
+    )?;
+    Ok(id.unwrap_or_default())
+}
+
+/// It is whole, and part of a job that completes in this transaction. As the owner.
+pub fn stored(id: i64, e_tag: &str) -> Result<()> {
+    let stored =
+        "UPDATE acct_export.object SET status = 'stored', e_tag = $2 WHERE id = $1 AND status = 'uploading'";
+    sql::run(stored, &[id.into(), e_tag.into()])?;
+    Ok(())
+}
+
+const DOOM: &str = "
+UPDATE acct_export.object SET status = 'doomed', next_try_at = clock_timestamp() WHERE job = $1::uuid AND status = $2";
+
+/// What a job has begun and will not end is to be removed. As the owner.
+pub fn doom_begun(job: &str) -> Result<()> {
+    doom(job, "uploading")
+}
+
+/// The files of a job are to be removed. As the owner.
+pub fn doom_stored(job: &str) -> Result<()> {
+    doom(job, "stored")
+}
+
+fn doom(job: &str, status: &str) -> Result<()> {
+    if sql::run(DOOM, &[job.into(), status.into()])? > 0 {
+        wake::sender_at_commit();
+    }
+    Ok(())
+}
+
+const SOONEST: &str = "
+SELECT to_jsonb(greatest(0, ceil(extract(epoch FROM next_try_at - clock_timestamp()) * 1000))::bigint)
+  FROM acct_export.object WHERE status = 'doomed' ORDER BY next_try_at LIMIT 1";
+
+/// How long until something is due to be removed; None: nothing is. As the owner.
+pub fn next_due() -> Result<Option<Duration>> {
+    Ok(sql::document(SOONEST, &[])?.map(Duration::from_millis))
+}
+
+/// An object that is to be removed.
+#[derive(Debug, Deserialize)]
+pub struct Doomed {
+    pub id: i64,
+    pub job: String,
+    attempt: i64,
+    file: i64,
+    pub server: u32,
+    pub requested_by: u32,
+    pub bucket: String,
+    pub key: String,
+    /// Whether it has never been whole.
+    pub is_begun: bool,
+}
+
+impl Doomed {
+    pub fn mark(&self) -> String {
+        mark(&self.job, self.attempt, self.file)
+    }
+}
+
+/// The next one that is due, which nobody else takes for some time. As the owner.
+const NEXT: &str = "
+UPDATE acct_export.object o
+   SET tries = tries + 1, next_try_at = clock_timestamp() + least(interval '1 minute' * 2 ^ least(tries, 12), interval '1 day')
+ WHERE id = (SELECT id FROM acct_export.object WHERE status = 'doomed' AND next_try_at <= clock_timestamp()
+              ORDER BY next_try_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+RETURNING jsonb_build_object('id', id, 'job', job, 'attempt', attempt, 'file', file, 'server', server::bigint,
+              'requested_by', requested_by::bigint, 'bucket', bucket, 'key', key,
+              'is_begun', e_tag IS NULL)";
+
+pub fn next_doomed() -> Result<Option<Doomed>> {
+    sql::change(NEXT, &[])
+}
+
+/// Nothing of it is left. As the owner.
+pub fn forget(id: i64) -> Result<()> {
+    sql::run("DELETE FROM acct_export.object WHERE id = $1 AND status = 'doomed'", &[id.into()])?;
+    Ok(())
+}
+
+/// Why it could not be removed this time. As the owner.
+pub fn not_removed(id: i64, error: &str, sqlstate: &str) -> Result<()> {
+    let kept = "UPDATE acct_export.object SET error = $2, error_code = $3 WHERE id = $1";
+    sql::run(kept, &[id.into(), error.into(), sqlstate.into()])?;
+    Ok(())
+}

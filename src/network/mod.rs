@@ -1,0 +1,11 @@
+//! Talking to other servers, from a process of the server.
+//!
+//! What holds: all of it happens on threads that know nothing of the server and see no signal; the process's own thread waits and can be
+//! cancelled at any time. TLS is that of rustls, by which certificates are checked against the system's or a file of the DBA's.
+
+mod away;
+#[cfg(any(feature = "smtp", feature = "webhook"))]
+pub mod fault;
+pub mod tls;
+
+pub use away::{awaited, away, start};

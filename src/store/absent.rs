@@ -1,0 +1,69 @@
+//! In place of the object stores where the extension was built without feature `s3`: whatever is asked is refused.
+
+use crate::destination::Server;
+use crate::error::{Error, Kind, Result};
+use crate::sink::Reader;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub enum Store {}
+
+#[derive(Clone)]
+pub struct Subject {
+    pub key: String,
+    pub mark: String,
+    pub name: String,
+    pub media_type: &'static str,
+    pub bytes: u64,
+}
+
+#[derive(Clone)]
+pub struct Leftover {
+    pub key: String,
+    pub mark: String,
+    pub is_begun: bool,
+}
+
+pub struct Sent;
+
+impl Sent {
+    pub fn bytes(&self) -> u64 {
+        0
+    }
+}
+
+impl Store {
+    pub fn open(_server: &Server, _bucket: Option<&str>, _role: u32) -> Result<Store> {
+        Err(Error::new(
+            Kind::FeatureNotSupported,
+            "this build of pg_acctexport has no support for object stores",
+        )
+        .hint("Build it with feature s3."))
+    }
+
+    pub fn sent(&self) -> Arc<Sent> {
+        match *self {}
+    }
+
+    pub fn upload(
+        &self,
+        _subject: &Subject,
+        _spool: Reader,
+        _sent: Arc<Sent>,
+        _watch: &mut dyn FnMut() -> Result<()>,
+    ) -> Result<String> {
+        match *self {}
+    }
+
+    pub fn read(&self, _key: &str, _e_tag: &str, _from: u64, _length: u64) -> Result<Vec<u8>> {
+        match *self {}
+    }
+
+    pub fn remove(&self, _leftover: &Leftover, _watch: &mut dyn FnMut() -> Result<()>) -> Result<bool> {
+        match *self {}
+    }
+
+    pub fn url(&self, _key: &str, _valid_for: Duration) -> Result<String> {
+        match *self {}
+    }
+}

@@ -1,0 +1,36 @@
+//! Buckets of Google Cloud Storage.
+
+use super::client::Connector;
+use super::open::{lending, Opened};
+use super::told;
+use crate::destination::{Secrets, Server};
+use crate::error::Result;
+use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::RetryConfig;
+use std::sync::Arc;
+
+pub fn open(
+    server: &Server,
+    bucket: &str,
+    secrets: Option<&Secrets>,
+    connector: &Connector,
+    retries: &RetryConfig,
+) -> Result<Opened> {
+    let mut builder = match secrets {
+        None => GoogleCloudStorageBuilder::from_env(),
+        Some(secrets) => GoogleCloudStorageBuilder::new()
+            .with_service_account_key(secrets.get("service_account_key").unwrap_or_default()),
+    };
+    if let Some(endpoint) = server.option("endpoint") {
+        builder = builder.with_base_url(endpoint.trim_end_matches('/'));
+    }
+    let store = builder
+        .with_bucket_name(bucket)
+        .with_retry(retries.clone())
+        .with_http_connector(connector.clone())
+        .build()
+        .map_err(|error| told::told(&error))?;
+    let store = Arc::new(store);
+    let lent = secrets.is_none().then(|| lending(store.credentials()));
+    Ok(Opened { store: store.clone(), public: store, lent })
+}

@@ -1,0 +1,133 @@
+//! Removing what is ours of a key: the object, or an upload that did not come to its end.
+
+use super::upload::{bad_key, MARK};
+use super::{Shared, Store};
+use crate::destination::Wrapper;
+use crate::error::Result;
+use http::Method;
+use object_store::path::Path;
+use object_store::signer::SignedUrlOptions;
+use object_store::{Attribute, Error as StoreError, GetOptions, ObjectStoreExt};
+use quick_xml::events::Event;
+use std::time::Duration;
+
+/// How long a request that is made at once may be under way.
+const SOON: Duration = Duration::from_secs(60);
+
+/// What there is to remove.
+#[derive(Clone)]
+pub struct Leftover {
+    pub key: String,
+    pub mark: String,
+    /// It was not completed as far as is known: there may be an upload of it.
+    pub is_begun: bool,
+}
+
+impl Store {
+    /// Removes the object if it bears our mark, and uploads of its key. False: there is an object of somebody else's, which stays.
+    pub fn remove(&self, leftover: &Leftover, watch: &mut dyn FnMut() -> Result<()>) -> Result<bool> {
+        self.has_credentials(watch)?;
+        let (store, left) = (self.shared(), leftover.clone());
+        let path = Path::parse(&left.key).map_err(|_| bad_key())?;
+        if left.is_begun && self.wrapper() != Wrapper::Azure {
+            self.abort_uploads(&left.key, watch)?;
+        }
+        self.thread().ask(async move { remove(store, path, left.mark).await }, watch)
+    }
+
+    /// Gives up uploads of this key that have not come to their end, of which object_store cannot list any. Azure forgets its own after a
+    /// week. Credentials that may not list, and servers that cannot, leave them to the rules of the bucket.
+    fn abort_uploads(&self, key: &str, watch: &mut dyn FnMut() -> Result<()>) -> Result<()> {
+        let (store, client, wanted) = (self.shared(), self.client(), key.to_owned());
+        self.thread().ask(
+            async move {
+                let listing =
+                    SignedUrlOptions::default().with_query([("uploads", ""), ("prefix", wanted.as_str())]);
+                let url = store.signed_url_opts(Method::GET, &Path::default(), SOON, &listing).await?;
+                let Some(answer) = asked(client.get(url)).await else { return Ok(()) };
+                let path = Path::parse(&wanted)?;
+                for upload in listed(&answer.text().await.unwrap_or_default(), &wanted) {
+                    let options = SignedUrlOptions::default().with_query([("uploadId", upload.as_str())]);
+                    let url = store.signed_url_opts(Method::DELETE, &path, SOON, &options).await?;
+                    asked(client.delete(url)).await;
+                }
+                Ok(())
+            },
+            watch,
+        )
+    }
+}
+
+/// The answer, if it is a good one.
+async fn asked(request: reqwest::RequestBuilder) -> Option<reqwest::Response> {
+    request.send().await.ok().filter(|answer| answer.status().is_success())
+}
+
+/// Nothing there to be removed is as well.
+fn gone(outcome: object_store::Result<()>) -> object_store::Result<()> {
+    match outcome {
+        Err(StoreError::NotFound { .. }) => Ok(()),
+        outcome => outcome,
+    }
+}
+
+async fn remove(store: Shared, path: Path, mark: String) -> object_store::Result<bool> {
+    let options = GetOptions { head: true, ..GetOptions::default() };
+    let found = match store.get_opts(&path, options).await {
+        Ok(found) => found,
+        Err(StoreError::NotFound { .. }) => return Ok(true),
+        Err(error) => return Err(error),
+    };
+    let theirs = found.attributes.get(&Attribute::Metadata(MARK.into()));
+    if theirs.map(|theirs| theirs.as_ref()) != Some(mark.as_str()) {
+        return Ok(false);
+    }
+    gone(store.delete(&path).await)?;
+    Ok(true)
+}
+
+/// Names of the uploads of exactly this key, of an answer to ListMultipartUploads.
+fn listed(answer: &str, key: &str) -> Vec<String> {
+    let mut reader = quick_xml::Reader::from_str(answer);
+    let (mut names, mut element) = (Vec::new(), String::new());
+    let (mut found, mut upload) = (String::new(), String::new());
+    loop {
+        match reader.read_event() {
+            Ok(Event::Start(start)) => element = start.local_name().as_ref().to_owned(),
+            Ok(Event::Text(part)) => {
+                let text = match element.as_str() {
+                    "Key" => &mut found,
+                    "UploadId" => &mut upload,
+                    _ => continue,
+                };
+                text.push_str(&part.xml10_content());
+            }
+            Ok(Event::End(end)) => {
+                if end.local_name().as_ref() == "Upload" {
+                    let (found, upload) = (std::mem::take(&mut found), std::mem::take(&mut upload));
+                    if found == key && !upload.is_empty() {
+                        names.push(upload);
+                    }
+                }
+                element.clear();
+            }
+            Ok(Event::Eof) | Err(_) => return names,
+            Ok(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uploads_of_the_key_are_found() {
+        let answer = "<?xml version=\"1.0\"?><ListMultipartUploadsResult xmlns=\"x\"><Bucket>b</Bucket><KeyMarker></KeyMarker>\
+            <Upload><Key>a/b.csv</Key><UploadId>one</UploadId><Initiator><ID>i</ID></Initiator></Upload>\
+            <Upload><Key>a/b.csv2</Key><UploadId>two</UploadId></Upload>\
+            <Upload><UploadId>three</UploadId><Key>a/b.csv</Key></Upload></ListMultipartUploadsResult>";
+        assert_eq!(listed(answer, "a/b.csv"), ["one", "three"]);
+        assert!(listed("no XML <", "a").is_empty());
+    }
+}
