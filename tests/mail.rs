@@ -1,4 +1,5 @@
 //! Mails about the outcome of exports, taken by Debian's exim.
+#![cfg(feature = "smtp")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod asking;

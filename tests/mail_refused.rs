@@ -1,4 +1,5 @@
 //! Mails that are refused where they are asked for, and those that are given up later.
+#![cfg(feature = "smtp")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod asking;

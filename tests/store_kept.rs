@@ -158,6 +158,7 @@ fn an_object_that_was_changed_or_removed() {
         }
     }
     let diff = format!("SELECT count(*) FROM acct_export_diff('{job}', '{job}')");
+    bucket.s3.put(&key, b"short");
     assert_eq!(refusal(&mut client, &diff).sqlstate, "58P02");
     bucket.s3.delete(&key);
     for way in [&file, &chunks, &large] {

@@ -43,7 +43,7 @@ fn the_oldest_snapshot_moves_on_while_an_upload_is_held() {
     let cluster = quiet();
     let bucket = Bucket::new(cluster, 50);
     noise(&bucket.app, 9);
-    jobs::gate(&bucket.app, 40);
+    jobs::gate(&bucket.app, 46);
     let mut superuser = bucket.app.superuser();
     superuser.batch_execute("CREATE TABLE scratch AS SELECT generate_series(1, 100) AS n").unwrap();
     let mut client = bucket.requester();
@@ -72,7 +72,7 @@ fn the_oldest_snapshot_moves_on_while_an_upload_is_held() {
             wait_until(LIMIT, "no process has a transaction or a snapshot", || {
                 let row = superuser
                     .query_one(
-                        "SELECT a.backend_xmin IS NULL AND a.backend_xid IS NULL AND a.xact_start IS NULL AND a.state IS DISTINCT FROM 'active'
+                        "SELECT a.backend_xmin IS NULL AND a.backend_xid IS NULL AND a.xact_start IS NULL
                            FROM pg_stat_activity a JOIN acct_export.job j ON j.worker_pid = a.pid WHERE j.id = $1::text::uuid",
                         &[job],
                     )

@@ -9,7 +9,7 @@ mod jobs;
 mod remote;
 
 use bucket::{
-    assert_removed, assert_ended, assert_stored, assert_whole, noise, objects, send, Bucket, Object,
+    assert_ended, assert_removed, assert_stored, assert_whole, noise, objects, send, Bucket, Object,
 };
 use common::{shared, wait_for_job, wait_until, Cluster, TwoTenants};
 use jobs::blow::{crashing, Blow};
@@ -63,7 +63,7 @@ fn a_cancel_without_a_signal() {
     let job = held(&bucket, &mut client);
     let mut superuser = bucket.app.superuser();
     let mark =
-        "UPDATE acct_export.job SET cancel_requested = true, cancelled_by = '{}' WHERE id = $1::text::uuid";
+        "UPDATE acct_export.job SET cancel_requested = true, cancelled_by = '{\"role\":\"postgres\"}' WHERE id = $1::text::uuid";
     superuser.execute(mark, &[&job]).unwrap();
     wait_for_status(&mut superuser, &job, "cancelled");
     assert_ended(&bucket, &job);
@@ -200,6 +200,8 @@ fn gives_up() {
     wait_for_status(&mut superuser, &job, "failed");
     assert_ended(&bucket, &job);
     wait_until(LIMIT, "nothing is left of both", || {
-        objects(&mut superuser, &job).is_empty() && bucket.s3.uploads().is_empty() && bucket.s3.keys().is_empty()
+        objects(&mut superuser, &job).is_empty()
+            && bucket.s3.uploads().is_empty()
+            && bucket.s3.keys().is_empty()
     });
 }

@@ -1,4 +1,5 @@
 //! Events to webhooks: what they hold, by whom they are signed, who gets them.
+#![cfg(feature = "webhook")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod asking;

@@ -62,6 +62,7 @@ pub fn database_is_utf8() -> bool {
 }
 
 /// Name of the database of this process.
+#[cfg(any(feature = "smtp", feature = "webhook"))]
 pub fn database_name() -> String {
     // SAFETY: within a transaction; NULL or a palloc'd name.
     unsafe {

@@ -15,7 +15,7 @@ use object_store::client::{
 };
 use object_store::ClientOptions;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -49,6 +49,8 @@ pub struct Connector {
     pub client: reqwest::Client,
     pub meter: Meter,
     pub wrapper: Wrapper,
+    /// Whether an answer to the beginning of an upload was lost, of which nobody knows the name then.
+    pub lost: Arc<AtomicBool>,
 }
 
 impl HttpConnector for Connector {
@@ -64,6 +66,7 @@ struct Service(Connector);
 impl HttpService for Service {
     async fn call(&self, request: HttpRequest) -> std::result::Result<HttpResponse, HttpError> {
         let condition = condition(self.0.wrapper).filter(|_| is_completion(&request));
+        let begins = is_beginning(&request);
         let (parts, body) = request.into_parts();
         let url = parts
             .uri
@@ -79,8 +82,16 @@ impl HttpService for Service {
             *request.body_mut() =
                 Some(reqwest::Body::wrap(Counted { body, counted: 0, meter: self.0.meter.clone() }));
         }
-        let answer: http::Response<reqwest::Body> =
-            self.0.client.execute(request).await.map_err(failed)?.into();
+        let answer: http::Response<reqwest::Body> = self
+            .0
+            .client
+            .execute(request)
+            .await
+            .map_err(|error| {
+                self.0.lost.fetch_or(begins, Ordering::Relaxed);
+                failed(error)
+            })?
+            .into();
         let (parts, body) = answer.into_parts();
         Ok(HttpResponse::from_parts(parts, HttpResponseBody::new(body.map_err(failed))))
     }
@@ -112,6 +123,11 @@ fn condition(wrapper: Wrapper) -> Option<(HeaderName, &'static str)> {
         Wrapper::Gcs => Some((HeaderName::from_static("x-goog-if-generation-match"), "0")),
         _ => None,
     }
+}
+
+fn is_beginning(request: &HttpRequest) -> bool {
+    let query = request.uri().query().unwrap_or_default();
+    request.method() == Method::POST && query.split('&').any(|pair| matches!(pair, "uploads" | "uploads="))
 }
 
 fn is_completion(request: &HttpRequest) -> bool {

@@ -12,6 +12,7 @@ use futures_util::future::BoxFuture;
 use object_store::path::Path;
 use object_store::CredentialProvider;
 use object_store::{BackoffConfig, GetOptions, GetRange, RetryConfig};
+use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,11 +42,9 @@ pub struct Opened {
 /// An open store. Opening connects to nothing.
 pub struct Store {
     opened: Opened,
-    wrapper: Wrapper,
     thread: Thread,
     storage_class: Option<String>,
-    client: reqwest::Client,
-    meter: Meter,
+    connector: Connector,
 }
 
 impl Store {
@@ -56,8 +55,12 @@ impl Store {
     pub fn open(server: &Server, bucket: Option<&str>, role: u32) -> Result<Store> {
         tls::ready();
         let roots = server.option("sslrootcert").map(tls::roots).transpose()?.unwrap_or_default();
-        let (client, meter) = (client::client(server, &roots)?, Meter::default());
-        let connector = Connector { client: client.clone(), meter: meter.clone(), wrapper: server.wrapper };
+        let connector = Connector {
+            client: client::client(server, &roots)?,
+            meter: Meter::default(),
+            wrapper: server.wrapper,
+            lost: Arc::default(),
+        };
         let bucket = bucket.unwrap_or(server.bucket());
         let (secrets, retries) = (secrets(server, role)?, retries(server));
         let open = match server.wrapper {
@@ -70,11 +73,9 @@ impl Store {
         };
         Ok(Store {
             opened: open(server, bucket, secrets.as_ref(), &connector, &retries)?,
-            wrapper: server.wrapper,
             thread: Thread::start()?,
             storage_class: server.option("storage_class").map(str::to_owned),
-            client,
-            meter,
+            connector,
         })
     }
 
@@ -127,11 +128,16 @@ impl Store {
 
     /// For the one request that object_store does not make.
     pub(super) fn client(&self) -> reqwest::Client {
-        self.client.clone()
+        self.connector.client.clone()
+    }
+
+    /// Whether uploads may have been begun twice, since this was last asked.
+    pub(super) fn has_lost_uploads(&self) -> bool {
+        self.connector.lost.swap(false, Ordering::Relaxed)
     }
 
     pub(super) fn meter(&self) -> Meter {
-        self.meter.clone()
+        self.connector.meter.clone()
     }
 
     pub(super) fn shared(&self) -> Shared {
@@ -143,7 +149,7 @@ impl Store {
     }
 
     pub(super) fn wrapper(&self) -> Wrapper {
-        self.wrapper
+        self.connector.wrapper
     }
 
     pub(super) fn storage_class(&self) -> Option<&str> {

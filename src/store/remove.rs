@@ -37,7 +37,7 @@ impl Store {
 
     /// Gives up uploads of this key that have not come to their end, of which object_store cannot list any. Azure forgets its own after a
     /// week. Credentials that may not list, and servers that cannot, leave them to the rules of the bucket.
-    fn abort_uploads(&self, key: &str, watch: &mut dyn FnMut() -> Result<()>) -> Result<()> {
+    pub(super) fn abort_uploads(&self, key: &str, watch: &mut dyn FnMut() -> Result<()>) -> Result<()> {
         let (store, client, wanted) = (self.shared(), self.client(), key.to_owned());
         self.thread().ask(
             async move {

@@ -68,6 +68,13 @@ fn by_code(code: &str) -> Option<Error> {
             &format!("the object store refused the credentials ({code})"),
             "See the user mapping of the server.",
         ),
+        "InvalidRange" => Some(
+            Error::new(
+                Kind::DataCorrupted,
+                "the object in the store is not as long as the file (InvalidRange)",
+            )
+            .hint("Ask for the export again."),
+        ),
         "NotImplemented" => Some(
             Error::new(Kind::FdwError, "the object store does not know a request (NotImplemented)").hint(
                 "It has to know conditional writes: PUT and CompleteMultipartUpload with If-None-Match.",

@@ -90,6 +90,9 @@ impl Store {
             },
             watch,
         )?;
+        if self.has_lost_uploads() {
+            self.abort_uploads(&subject.key, watch)?;
+        }
         e_tag.ok_or_else(|| {
             Error::new(Kind::DataCorrupted, "the object in the store is not what was sent")
                 .hint("Ask for the export again.")

@@ -75,12 +75,19 @@ fn work_off() -> std::result::Result<(), Failure> {
         worker::reload_if_asked();
         match as_owner(xact::Mode::ReadWrite, soonest)? {
             Some(pause) if pause.is_zero() => turn()?,
-            Some(pause) if pause <= patience() => wait::pause(pause.min(NAP)),
+            Some(pause) if pause <= patience() => nap(pause.min(NAP)),
             _ => return Ok(()),
         }
         if !is_installed() {
             return Ok(());
         }
+    }
+}
+
+fn nap(pause: Duration) {
+    wait::for_latch(pause);
+    if wait::interrupted().is_err() {
+        interrupt();
     }
 }
 
