@@ -96,6 +96,24 @@ fn a_dba_registers_a_dataset() {
     fs::remove_dir_all(dir).unwrap();
 }
 
+/// As far as it goes without a bucket and a mail server: the statements, and what the catalogue makes of them.
+#[test]
+fn a_dba_lets_files_leave() {
+    let _alone = alone();
+    demo::load();
+    let dir = directory();
+    let [bucket, _, mail, _] =
+        blocks("For the DBA: files that leave the database", "sql").try_into().unwrap();
+    for made in [bucket, mail] {
+        psql(&made.replace('…', "0123456789abcdef0123456789abcdef"), &dir);
+    }
+    let used = "SELECT bool_and(has_server_privilege('acct_demo_acme_admin', oid, 'USAGE')), count(*) FROM pg_foreign_server";
+    let used = psql(used, &dir);
+    assert!(used.contains(" t        |     3"), "{used}");
+    psql("DROP SERVER exports, mails, hook CASCADE", &dir);
+    fs::remove_dir_all(dir).unwrap();
+}
+
 #[test]
 fn psql_saves_a_workbook_and_deletes_it_early() {
     let _alone = alone();

@@ -7,7 +7,7 @@ mod common;
 mod jobs;
 mod remote;
 
-use asking::text;
+use asking::{column, text};
 use bucket::{assert_whole, files, noise, send, sent, Bucket, MIB};
 use common::{wait_until, Cluster, ClusterOptions};
 use jobs::{start, wait_until_held, wait_until_idle, Hold, Phase};
@@ -29,12 +29,12 @@ fn unremovable(cluster: &Cluster, bucket: &Bucket) -> u64 {
     before.rsplit(' ').next().unwrap().parse().unwrap()
 }
 
-/// The oldest transaction that any process may still want to see, but for the one that asks.
-fn oldest(superuser: &mut Client) -> Option<String> {
-    text(
+/// Processes with a snapshot or a transaction, but for the one that asks.
+fn holders(superuser: &mut Client) -> Vec<String> {
+    column(
         superuser,
-        "SELECT backend_xmin::text FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_xmin IS NOT NULL
-          ORDER BY age(backend_xmin) DESC LIMIT 1",
+        "SELECT concat_ws(' ', backend_type, backend_xmin, backend_xid, query) FROM pg_stat_activity
+          WHERE pid <> pg_backend_pid() AND (backend_xmin IS NOT NULL OR backend_xid IS NOT NULL)",
     )
 }
 
@@ -81,7 +81,7 @@ fn the_oldest_snapshot_moves_on_while_an_upload_is_held() {
             });
             wait_until(LIMIT, "the oldest snapshot moves on", || unremovable(cluster, &bucket) == 0);
         }
-        wait_until(LIMIT, "nobody holds a snapshot", || oldest(&mut superuser).is_none());
+        wait_until(LIMIT, "nobody holds a snapshot", || holders(&mut superuser).is_empty());
         assert!(!bucket.proxy.is_over());
         let row = jobs::status(&mut client, job);
         assert_eq!(

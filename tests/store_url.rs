@@ -11,9 +11,9 @@ mod told;
 use std::process::Command;
 
 use asking::{refused, text};
-use bucket::{assert_stored, curl, destination, files, mapping, noise, sent, sha256, url, Bucket, Keys};
+use bucket::{assert_stored, destination, files, mapping, noise, sent, sha256, url, Bucket, Keys};
 use common::{done, shared, wait_until, TwoTenants};
-use remote::{Proxy, LIMIT, S3};
+use remote::{curl, Proxy, LIMIT, S3};
 use told::{detail, told};
 
 /// Parameters of a URL, by name.
@@ -42,9 +42,9 @@ fn whoever_has_the_url_gets_the_file() {
         assert_eq!(saved, [dir.path().join(file["name"].as_str().unwrap())]);
         assert_eq!(sha256(&std::fs::read(&saved[0]).unwrap()), file["sha256"].as_str().unwrap());
         // It is for reading this one object.
-        assert_eq!(curl(&url, &["--request", "DELETE"], dir.path()).0, 403);
+        assert_eq!(curl(&url, &["--request", "DELETE"]).0, 403);
         let other = url.replace(&job, "c0000000-0000-4000-8000-000000000003");
-        assert_eq!(curl(&other, &[], dir.path()).0, 403);
+        assert_eq!(curl(&other, &[]).0, 403);
         assert!(!url.contains(&bucket.s3.secret_key));
     }
 }
@@ -54,22 +54,21 @@ fn it_ends_with_its_time() {
     let bucket = Bucket::new(shared(), 5);
     let mut client = bucket.requester();
     let job = sent(&mut client, "'users', 'csv'");
-    let dir = tempfile::tempdir().unwrap();
     let short = url(&mut client, &job, ", valid_for => '1 second'");
     assert_eq!(parameter(&short, "X-Amz-Expires"), "1");
-    wait_until(LIMIT, "the URL is over", || curl(&short, &[], dir.path()).0 == 403);
-    let (_, said) = curl(&short, &[], dir.path());
-    assert!(String::from_utf8_lossy(&said).contains("xpired"), "{}", String::from_utf8_lossy(&said));
+    wait_until(LIMIT, "the URL is over", || curl(&short, &[]).0 == 403);
+    let (_, said) = curl(&short, &[]);
+    assert!(said.contains("xpired"), "{said}");
     // Ten minutes, if nothing is said; then the store refuses it as well, by its own clock.
     let long = url(&mut client, &job, "");
     assert_eq!(parameter(&long, "X-Amz-Expires"), "600");
-    assert_eq!(curl(&long, &[], dir.path()).0, 200);
+    assert_eq!(curl(&long, &[]).0, 200);
     bucket.s3.shift_clock(599 + 60);
-    assert_eq!(curl(&long, &[], dir.path()).0, 403);
+    assert_eq!(curl(&long, &[]).0, 403);
     bucket.s3.shift_clock(0);
     let longest = url(&mut client, &job, ", valid_for => '6 days 23:59:59.9'");
     assert_eq!(parameter(&longest, "X-Amz-Expires"), (7 * 86_400 - 1).to_string());
-    assert_eq!(curl(&longest, &[], dir.path()).0, 200);
+    assert_eq!(curl(&longest, &[]).0, 200);
 }
 
 #[test]
@@ -120,10 +119,9 @@ fn the_public_address_is_in_it() {
     let url = url(&mut client, &job, "");
     let key = assert_stored(&mut app.superuser(), &job).key;
     assert!(url.starts_with(&format!("{}/exports/{key}?", proxy.endpoint())), "{url}");
-    let dir = tempfile::tempdir().unwrap();
-    let (status, body) = curl(&url, &[], dir.path());
+    let (status, body) = curl(&url, &[]);
     assert_eq!(
-        (status, sha256(&body).as_str()),
+        (status, sha256(body.as_bytes()).as_str()),
         (200, files(&mut client, &job)[0]["sha256"].as_str().unwrap())
     );
     assert_eq!(proxy.count("GET", &key), 1);
@@ -141,6 +139,5 @@ fn a_store_that_is_away_is_no_hindrance() {
     bucket.s3.stop();
     let url = url(&mut client, &job, "");
     bucket.s3.start_again();
-    let dir = tempfile::tempdir().unwrap();
-    assert_eq!(curl(&url, &[], dir.path()).0, 200);
+    assert_eq!(curl(&url, &[]).0, 200);
 }

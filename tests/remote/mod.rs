@@ -3,6 +3,7 @@
 //! - [`S3`]: s3s and s3s-fs, in a small program (`server/`). It checks signatures of requests and of presigned URLs, and
 //!   their age. Others do not do: moto 5.2 with authentication answers presigned URLs with 500, Garage 2.5 overwrites
 //!   whatever `If-None-Match` says, and s3s-fs by itself neither lists uploads in progress nor misses a bucket.
+//! - [`Azure`]: Azurite from npm.
 //! - [`Smtp`]: Debian's exim, unpacked and not installed, with STARTTLS, TLS and passwords.
 //! - [`Hook`]: takes whatever is POSTed.
 //! - [`Proxy`]: refuses, resets, delays, holds or answers in the server's stead.
@@ -12,6 +13,7 @@
 #![allow(dead_code, unused_imports, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod admin;
+mod azure;
 mod certificate;
 mod curl;
 mod exchange;
@@ -21,6 +23,7 @@ mod s3;
 mod served;
 mod smtp;
 
+pub use azure::Azure;
 pub use curl::{curl, curl_fails};
 pub use hook::{Hook, Posted};
 pub use proxy::{Behaviour, Proxy};
