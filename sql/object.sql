@@ -12,14 +12,16 @@ CREATE TABLE acct_export.object (
     key          text NOT NULL,
     uri          text NOT NULL,
     status       text NOT NULL DEFAULT 'uploading' CHECK (status IN ('uploading', 'stored', 'doomed')),
+    mapping      oid NOT NULL,
     e_tag        text CHECK (e_tag IS NOT NULL OR status <> 'stored'),
     created_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    doomed_at    timestamptz,
     tries        integer NOT NULL DEFAULT 0,
     next_try_at  timestamptz,
     error        text,
     error_code   text,
     UNIQUE (job, file, attempt),
-    CHECK ((status = 'doomed') = (next_try_at IS NOT NULL))
+    CHECK ((status = 'doomed') = (next_try_at IS NOT NULL AND doomed_at IS NOT NULL))
 );
 CREATE INDEX object_doomed ON acct_export.object (next_try_at) WHERE status = 'doomed';
 COMMENT ON TABLE acct_export.object IS 'files of jobs that lie in buckets, are on their way there, or are to be removed from there; it outlives the job where a bucket cannot be reached';
@@ -27,6 +29,7 @@ COMMENT ON COLUMN acct_export.object.requested_by IS 'role whose user mapping ha
 COMMENT ON COLUMN acct_export.object.bucket IS 'bucket of the server when it was stored';
 COMMENT ON COLUMN acct_export.object.status IS 'uploading; stored, and readable by acct_export_url; doomed: to be removed';
 COMMENT ON COLUMN acct_export.object.uri IS 'how people name it: s3://bucket/key';
+COMMENT ON COLUMN acct_export.object.mapping IS 'user mapping with whose credentials it was stored, and is read and removed as long as there is that mapping; 0: the environment''s';
 COMMENT ON COLUMN acct_export.object.e_tag IS 'ETag of the object as it was stored: another one is not read and not removed';
 COMMENT ON COLUMN acct_export.object.tries IS 'how often its removal was tried';
 COMMENT ON COLUMN acct_export.object.error IS 'why the last try to remove it failed';

@@ -10,6 +10,7 @@ CREATE TABLE acct_export.outbox (
     tenant       text,
     recipient    text,
     event        jsonb NOT NULL,
+    has_links    boolean NOT NULL DEFAULT false,
     created_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
     tries        integer NOT NULL DEFAULT 0,
     next_try_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -27,6 +28,7 @@ COMMENT ON COLUMN acct_export.outbox.id IS 'the message''s own id, the same at e
 COMMENT ON COLUMN acct_export.outbox.server IS 'foreign server by which it goes; NULL: there was none to be used';
 COMMENT ON COLUMN acct_export.outbox.requested_by IS 'who asked for the job: whose right to use the server counts, and whose user mapping is used';
 COMMENT ON COLUMN acct_export.outbox.event IS 'what is told: what became of the job, and its files; no filter, no actor, no address';
+COMMENT ON COLUMN acct_export.outbox.has_links IS 'whether it was made ready with URLs of files, which the audit trail was told of';
 COMMENT ON COLUMN acct_export.outbox.next_try_at IS 'when it is tried next, unless it was sent or given up';
 CREATE INDEX outbox_due ON acct_export.outbox (next_try_at) WHERE sent_at IS NULL AND failed_at IS NULL;
 CREATE INDEX outbox_job ON acct_export.outbox (job);

@@ -305,3 +305,30 @@ fn the_catalogues_keep_the_mapping() {
     .unwrap();
     assert_eq!(request["srvname"], "exports");
 }
+
+/// A file of the server is named by who may read all of them, and has to be one.
+#[test]
+fn files_of_certificates() {
+    let app = TwoTenants::with_users(shared(), 3);
+    let mut superuser = app.superuser();
+    superuser
+        .batch_execute(&format!("GRANT USAGE ON FOREIGN DATA WRAPPER acct_export_s3 TO {}", app.login))
+        .unwrap();
+    let mut client = app.session(&app.login, 0);
+    let file = "CREATE SERVER own FOREIGN DATA WRAPPER acct_export_s3 OPTIONS (bucket 'abc', sslrootcert '/etc/ssl/ca.pem')";
+    refused(&mut client, file, "42501", "sslrootcert", "pg_read_server_files");
+    for (path, sqlstate) in [("/dev/zero", "58P01"), ("/nowhere.pem", "58P01"), ("/etc/hostname", "22023")] {
+        superuser
+            .batch_execute(&format!(
+                "DROP SERVER IF EXISTS own CASCADE;
+                 CREATE SERVER own FOREIGN DATA WRAPPER acct_export_s3 OPTIONS (bucket 'abc', region 'x', sslrootcert '{path}');
+                 CREATE USER MAPPING FOR PUBLIC SERVER own OPTIONS (access_key_id 'x', secret_access_key 'y');
+                 GRANT USAGE ON FOREIGN SERVER own TO {}",
+                app.login
+            ))
+            .unwrap();
+        let job = asking::start(&mut client, "'users', 'csv', destination => 'own'");
+        let row = common::wait_for_job(&mut client, &job);
+        assert_eq!(row.get::<_, Option<String>>("error_code").as_deref(), Some(sqlstate), "{path}");
+    }
+}

@@ -215,3 +215,22 @@ fn what_is_rolled_back_is_not_told() {
     mail(&smtp, &job);
     assert!(mails(&smtp, &undone).is_empty());
 }
+
+/// Somebody else asks again, who may see more: the first one's address gets nothing.
+#[test]
+fn a_retry_by_somebody_else_sends_none() {
+    let (app, smtp) = (app(), Smtp::start());
+    mails_by(&app, &smtp);
+    let mut client = app.session(&app.login, 0);
+    let job = exported(&mut client, "'broken', 'csv'");
+    sent(&mut client, &job);
+    let asked = |client: &mut postgres::Client, job: &str| {
+        text(client, &format!("SELECT acct_export_job('{job}') #>> '{{request,notify_email}}'"))
+    };
+    let mut superuser = app.superuser();
+    superuser.batch_execute(&format!("SET app.tenant_id = '{}'", app.tenants[0])).unwrap();
+    let theirs = text(&mut superuser, &format!("SELECT acct_export_retry('{job}')::text")).unwrap();
+    assert_eq!(asked(&mut superuser, &theirs), None);
+    let own = text(&mut client, &format!("SELECT acct_export_retry('{job}')::text")).unwrap();
+    assert_eq!(asked(&mut client, &own).as_deref(), Some(ADDRESS));
+}

@@ -8,10 +8,7 @@ mod jobs;
 mod remote;
 
 use asking::{refusal, refused, status};
-use bucket::{
-    assert_fails, assert_removed, assert_stored, assert_whole, failed, key_of, noise, send, sent, Bucket,
-    FAST, MIB,
-};
+use bucket::{assert_fails, assert_whole, failed, key_of, noise, send, sent, Bucket, FAST, MIB};
 use common::{shared, wait_until};
 use jobs::assert_tidy;
 use postgres::{Client, NoTls};

@@ -222,3 +222,27 @@ fn tls_is_checked() {
     let (error, code) = failed(&mut client, &job);
     assert!(code == "22023" && error.contains("sslrootcert"), "{code}: {error}");
 }
+
+/// Whoever may use a server may make a mapping of their own: what lies there already is read and removed with the credentials that it
+/// was stored with.
+#[test]
+fn a_mapping_of_ones_own_keeps_no_file_alive() {
+    let bucket = Bucket::new(shared(), 5);
+    let (mut client, mut superuser) = (bucket.requester(), bucket.app.superuser());
+    let job = sent(&mut client, "'users', 'csv'");
+    let object = assert_stored(&mut superuser, &job);
+    client
+        .batch_execute(
+            "CREATE USER MAPPING FOR CURRENT_USER SERVER exports OPTIONS (access_key_id 'x', secret_access_key 'y')",
+        )
+        .unwrap();
+    readable(&mut client, &job);
+    assert_eq!(
+        text(&mut client, &format!("SELECT acct_export_delete('{job}')::text")).as_deref(),
+        Some("true")
+    );
+    assert_removed(&bucket, &job, &[object]);
+    // New ones go by their own.
+    let again = send(&mut client, "'users', 'csv'");
+    assert_eq!(failed(&mut client, &again).1, "28000");
+}

@@ -16,6 +16,7 @@ use jobs::blow::{crashing, Blow};
 use jobs::{events, record, status, text, wait_for_status, wait_until_idle};
 use postgres::Client;
 use remote::{Behaviour, LIMIT};
+use serde_json::json;
 
 /// Starts an export whose second part is held, and waits until it is the only one that is not there; its job.
 #[track_caller]
@@ -47,7 +48,8 @@ fn a_cancel_does_not_wait_for_the_store() {
     assert_eq!(events(&mut superuser, &job, "user.bulk_export.cancelled"), 1);
     bucket.proxy.set(Behaviour::Pass);
     wait_until(LIMIT, "the upload is given up", || {
-        objects(&mut superuser, &job).is_empty() && bucket.s3.uploads().is_empty()
+        objects(&mut superuser, &job).iter().all(|object| object.is_looked_for_later)
+            && bucket.s3.uploads().is_empty()
     });
     assert_eq!(bucket.s3.keys(), Vec::<String>::new());
     let again: String =
@@ -200,8 +202,60 @@ fn gives_up() {
     wait_for_status(&mut superuser, &job, "failed");
     assert_ended(&bucket, &job);
     wait_until(LIMIT, "nothing is left of both", || {
-        objects(&mut superuser, &job).is_empty()
+        objects(&mut superuser, &job).iter().all(|object| object.is_looked_for_later)
             && bucket.s3.uploads().is_empty()
             && bucket.s3.keys().is_empty()
     });
+}
+
+/// The store ends what it was sent after nobody wants it any more: it is found by the look that comes later.
+#[test]
+fn what_comes_late_is_removed_too() {
+    let bucket = bucket(shared());
+    let mut client = bucket.requester();
+    let job = held(&bucket, &mut client);
+    client.batch_execute(&format!("SELECT acct_export_cancel('{job}')")).unwrap();
+    wait_for_job(&mut client, &job);
+    let mut superuser = bucket.app.superuser();
+    wait_until(LIMIT, "the upload is given up", || {
+        objects(&mut superuser, &job).iter().all(|object| object.is_looked_for_later)
+    });
+    let late = objects(&mut superuser, &job).remove(0);
+    let (name, key) = (&bucket.s3.bucket, &late.key);
+    let put = json!({ "Bucket": name, "Key": key, "Body": "late", "Metadata": { "acctexport": format!("{job}/1/1") } });
+    bucket.s3.call("put_object", put).unwrap();
+    let hurry = "UPDATE acct_export.object SET doomed_at = doomed_at - interval '15 minutes', next_try_at = clock_timestamp()";
+    superuser.batch_execute(hurry).unwrap();
+    status(&mut client, &job);
+    wait_until(LIMIT, "it is removed and forgotten", || objects(&mut superuser, &job).is_empty());
+    assert_eq!(bucket.s3.head(key), None);
+}
+
+/// A store that is busy when an upload is to be given up is asked again.
+#[test]
+fn an_upload_is_given_up_when_the_store_is_back() {
+    let bucket = bucket(shared());
+    let (mut client, mut superuser) = (bucket.requester(), bucket.app.superuser());
+    bucket.s3.begin_upload("left/behind.csv", b"half");
+    bucket.proxy.set_for("GET", "uploads", Behaviour::s3_error(503, "SlowDown", u32::MAX));
+    superuser
+        .batch_execute(&format!(
+            "INSERT INTO acct_export.object (job, file, attempt, server, server_name, requested_by, mapping, bucket, key, uri, status,
+                                             doomed_at, next_try_at)
+             SELECT gen_random_uuid(), 1, 1, s.oid, s.srvname, 10, m.oid, '{name}', 'left/behind.csv', 's3://', 'doomed', now(), now()
+               FROM pg_foreign_server s JOIN pg_user_mapping m ON m.umserver = s.oid WHERE s.srvname = 'exports'",
+            name = bucket.s3.bucket
+        ))
+        .unwrap();
+    let look = "SELECT count(*) FROM acct_export_jobs";
+    client.query_one(look, &[]).unwrap();
+    wait_until(LIMIT, "it could not be removed", || {
+        let failed = "SELECT error_code FROM acct_export.object";
+        superuser.query_one(failed, &[]).unwrap().get::<_, Option<String>>(0).as_deref() == Some("HV000")
+    });
+    assert_eq!(bucket.s3.uploads().len(), 1);
+    bucket.proxy.set(Behaviour::Pass);
+    superuser.batch_execute("UPDATE acct_export.object SET next_try_at = clock_timestamp()").unwrap();
+    client.query_one(look, &[]).unwrap();
+    wait_until(LIMIT, "the upload is given up", || bucket.s3.uploads().is_empty());
 }

@@ -138,12 +138,12 @@ fn a_secret_in_the_standards_form() {
     webhook(&app, "hook", &hook.url("/"), "");
     let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
     app.superuser()
-        .batch_execute(&format!(
-            "CREATE USER MAPPING FOR {} SERVER hook OPTIONS (secret '{secret}')",
-            app.login
-        ))
+        .batch_execute(&format!("ALTER USER MAPPING FOR PUBLIC SERVER hook OPTIONS (SET secret '{secret}')"))
         .unwrap();
     let mut client = app.session(&app.login, 0);
+    // One of the requester's own does not keep the receiver from believing what is told of them.
+    let own = "CREATE USER MAPPING FOR CURRENT_USER SERVER hook OPTIONS (secret 'nobody else has this')";
+    client.batch_execute(own).unwrap();
     let job = completed(&mut client, "'users', 'csv'");
     sent(&mut client, &job);
     let posted = &hook.posted()[0];

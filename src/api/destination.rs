@@ -1,8 +1,9 @@
 //! Validators of the foreign-data wrappers.
 
 use crate::destination::{validate, Place, Wrapper};
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::pg::guc;
+use crate::pg::identity;
 use crate::pg::oid::{self, Oid};
 use crate::pg::report::Report;
 use pgrx::prelude::*;
@@ -34,6 +35,16 @@ fn webhook_validator(options: Vec<Option<String>>, catalog: Oid) -> Checked {
     check(Wrapper::Webhook, &options, catalog)
 }
 
+/// A file of the server is named by who may read all of them.
+fn may_name_files(options: &[(&str, &str)]) -> Result<()> {
+    let role = identity::current_user();
+    if options.iter().all(|(name, _)| *name != "sslrootcert") || identity::may_run_programs(role) {
+        return Ok(());
+    }
+    Err(Error::denied("permission denied to set option \"sslrootcert\"")
+        .hint("Superusers and members of pg_read_server_files may name a file of the server."))
+}
+
 /// The server gives `name=value` texts, and the oid of the catalogue in which they will stand.
 fn check(wrapper: Wrapper, options: &[Option<String>], catalog: Oid) -> Checked {
     let pairs: Vec<(&str, &str)> =
@@ -44,7 +55,7 @@ fn check(wrapper: Wrapper, options: &[Option<String>], catalog: Oid) -> Checked 
         oid::WRAPPERS => Place::Wrapper,
         _ => Place::Table,
     };
-    let checked = validate(wrapper, place, &pairs);
+    let checked = validate(wrapper, place, &pairs).and_then(|()| may_name_files(&pairs));
     if checked.is_err() {
         // The log would quote the statement, which may hold a secret in whatever place.
         guc::hide_failing_statement();

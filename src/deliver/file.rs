@@ -55,7 +55,8 @@ SELECT jsonb_build_object('file', f.file, 'bytes', f.bytes, 'status', f.status, 
   FROM acct_export.file f
   LEFT JOIN LATERAL (
        SELECT jsonb_build_object('server', server::bigint, 'server_name', server_name, 'bucket', bucket, 'key', key,
-                  'e_tag', e_tag, 'requested_by', requested_by::bigint) AS object
+                  'e_tag', e_tag, 'requested_by', requested_by::bigint,
+                  'mapping', mapping::bigint) AS object
          FROM acct_export.object o WHERE o.job = f.job AND o.file = f.file AND o.status = 'stored') o ON true
  WHERE f.job = $1::uuid AND f.file = $2";
 

@@ -21,6 +21,7 @@ pub struct Object {
     key: String,
     e_tag: String,
     requested_by: u32,
+    mapping: u32,
     #[serde(skip)]
     store: OnceCell<Store>,
     /// From which byte, and the bytes.
@@ -54,7 +55,7 @@ impl Object {
         if let Some(store) = self.store.get() {
             return Ok(store);
         }
-        let store = Store::open(&self.server()?, Some(&self.bucket), self.requested_by)?;
+        let store = Store::open(&self.server()?, Some(&self.bucket), self.requested_by, Some(self.mapping))?;
         Ok(self.store.get_or_init(|| store))
     }
 

@@ -57,6 +57,13 @@ pub struct Ticket {
 }
 
 impl Ticket {
+    /// Tells the audit trail, of which it is the requester's doing.
+    pub fn tell(&self) -> Result<()> {
+        let file = &self.file;
+        let detail = json!({ "file": file.file, "bytes": file.bytes, "way": "mail", "valid_for": self.valid_for.as_secs() });
+        identity::as_owner(|| audit::record(audit::DOWNLOADED, &file.job, detail))
+    }
+
     pub fn url(&self) -> Result<String> {
         match &self.file.object {
             Some(object) => object.url(self.valid_for),
@@ -70,8 +77,8 @@ SELECT jsonb_build_array(j.context, array_agg(o.file ORDER BY o.file))
   FROM acct_export.job j JOIN acct_export.object o ON o.job = j.id AND o.status = 'stored'
  WHERE j.id = $1::uuid GROUP BY j.context";
 
-/// For a mail to who has asked for a job: one for each of its files in a bucket, with the rights that its requester has now, and told in
-/// the audit trail as theirs. In a worker's transaction, as nobody yet.
+/// For a mail to who has asked for a job: one for each of its files in a bucket, with the rights that its requester has now. In a worker's
+/// transaction, as nobody yet.
 pub fn tickets(job: &str, wanted: Duration) -> Result<Vec<Ticket>> {
     let placed: Option<(Context, Vec<i64>)> = identity::as_owner(|| sql::document(PLACED, &[job.into()]))?;
     let (Some((context, files)), Some(seen)) = (placed, manage::look(job)?) else { return Ok(Vec::new()) };
@@ -82,9 +89,6 @@ pub fn tickets(job: &str, wanted: Duration) -> Result<Vec<Ticket>> {
         let Some(file) = file::load(job, number, &seen)? else { continue };
         identity::as_requester(&reader, || file::permitted(&file, &seen))?;
         file.object.as_ref().map_or(Ok(()), |object| object.open())?;
-        let detail =
-            json!({ "file": number, "bytes": file.bytes, "way": "mail", "valid_for": valid_for.as_secs() });
-        identity::as_owner(|| audit::record(audit::DOWNLOADED, job, detail))?;
         tickets.push(Ticket { file, valid_for });
     }
     Ok(tickets)

@@ -10,7 +10,9 @@ mod values;
 
 pub use files::{for_files, no_usage};
 pub use options::{validate, Place, Wrapper};
+#[cfg(feature = "webhook")]
+pub use server::credentials_of_all;
 #[cfg(test)]
 pub use server::Options;
-pub use server::{by_oid, credentials, named, usable, Secrets, Server};
+pub use server::{by_oid, credentials, credentials_of, named, usable, Secrets, Server};
 pub use values::mailbox;

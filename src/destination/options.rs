@@ -66,7 +66,7 @@ const GCS_SERVER: &[Known] = &[
     known("request_timeout", values::seconds),
     known("retry_timeout", values::seconds),
 ];
-const GCS_MAPPING: &[Known] = &[known("service_account_key", values::json_object)];
+const GCS_MAPPING: &[Known] = &[known("service_account_key", values::service_account)];
 const AZURE_SERVER: &[Known] = &[
     known("account", values::account),
     known("container", values::container),

@@ -23,7 +23,11 @@ pub struct Server {
 
 /// Options of a user mapping. They are shown nowhere.
 #[derive(Clone, Default)]
-pub struct Secrets(Options);
+pub struct Secrets {
+    /// The user mapping's oid.
+    pub mapping: u32,
+    options: Options,
+}
 
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -33,14 +37,15 @@ impl fmt::Debug for Secrets {
 
 impl Secrets {
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.options.get(name).map(String::as_str)
     }
 }
 
 #[cfg(test)]
 impl<'a> FromIterator<(&'a str, &'a str)> for Secrets {
     fn from_iter<T: IntoIterator<Item = (&'a str, &'a str)>>(pairs: T) -> Self {
-        Secrets(pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+        let options = pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Secrets { mapping: 0, options }
     }
 }
 
@@ -62,6 +67,14 @@ impl Server {
             _ => "s3",
         };
         format!("{scheme}://{}/{key}", self.bucket())
+    }
+
+    /// Has requests take, and be tried again for, so many seconds at most.
+    pub fn hurry(&mut self, seconds: u32) {
+        for (name, usual) in [("connect_timeout", 10), ("request_timeout", 300), ("retry_timeout", 180)] {
+            let limit = self.number(name, usual).min(seconds);
+            self.options.insert(name.to_owned(), limit.to_string());
+        }
     }
 
     /// A number that the validator has checked.
@@ -137,14 +150,35 @@ pub fn usable(wrapper: Wrapper, role: u32) -> Result<Vec<Server>> {
 }
 
 const MAPPING: &str = "
-SELECT (SELECT coalesce(jsonb_object_agg(option_name, coalesce(option_value, '')), '{}') FROM pg_options_to_table(m.umoptions))
+SELECT jsonb_build_array(m.oid::bigint,
+           (SELECT coalesce(jsonb_object_agg(option_name, coalesce(option_value, '')), '{}') FROM pg_options_to_table(m.umoptions)))
   FROM pg_user_mapping m WHERE m.umserver = $1::oid AND m.umuser IN ($2::oid, 0)
- ORDER BY m.umuser = 0 LIMIT 1";
+ ORDER BY (m.umuser = 0) = $3 DESC LIMIT 1";
 
 /// What the role's user mapping holds, or else PUBLIC's; None: there is no mapping.
 pub fn credentials(server: &Server, role: u32) -> Result<Option<Secrets>> {
-    let found: Option<Options> = identity::as_owner(|| {
-        sql::document(MAPPING, &[i64::from(server.oid).into(), i64::from(role).into()])
-    })?;
-    Ok(found.map(Secrets))
+    either(server, role, false)
+}
+
+/// The same the other way round, for what is told of a role: whoever may use a server may make a mapping for themselves.
+#[cfg(feature = "webhook")]
+pub fn credentials_of_all(server: &Server, role: u32) -> Result<Option<Secrets>> {
+    either(server, role, true)
+}
+
+fn either(server: &Server, role: u32, public_first: bool) -> Result<Option<Secrets>> {
+    let args = [i64::from(server.oid).into(), i64::from(role).into(), public_first.into()];
+    let found: Option<(u32, Options)> = identity::as_owner(|| sql::document(MAPPING, &args))?;
+    Ok(found.map(|(mapping, options)| Secrets { mapping, options }))
+}
+
+const KNOWN: &str = "
+SELECT (SELECT coalesce(jsonb_object_agg(option_name, coalesce(option_value, '')), '{}') FROM pg_options_to_table(m.umoptions))
+  FROM pg_user_mapping m WHERE m.oid = $1::oid AND m.umserver = $2::oid";
+
+/// What one user mapping of a server holds; None: it was dropped.
+pub fn credentials_of(server: &Server, mapping: u32) -> Result<Option<Secrets>> {
+    let args = [i64::from(mapping).into(), i64::from(server.oid).into()];
+    let found: Option<Options> = identity::as_owner(|| sql::document(KNOWN, &args))?;
+    Ok(found.map(|options| Secrets { mapping, options }))
 }

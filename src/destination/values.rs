@@ -82,10 +82,15 @@ pub fn container(value: &str) -> Checked {
     )
 }
 
-/// The key file of a service account, as it was downloaded.
-pub fn json_object(value: &str) -> Checked {
+/// The key file of a service account, as it was downloaded. What the library would take from it beside, to connect to somewhere else
+/// or without a login, is refused: a mapping says who, never where.
+pub fn service_account(value: &str) -> Checked {
     let object = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(value);
-    rule(object.is_ok(), "Give the JSON object of the key file.")
+    let led_astray = ["gcs_base_url", "disable_oauth"];
+    rule(
+        object.is_ok_and(|key| led_astray.iter().all(|name| !key.contains_key(*name))),
+        "Give the JSON object of the key file, as it was downloaded.",
+    )
 }
 
 /// `http://` or `https://`, a host, perhaps a port and a path. Credentials have no place in it: they would be seen.
@@ -141,10 +146,10 @@ pub fn port(value: &str) -> Checked {
 pub fn prefix(value: &str) -> Checked {
     let parts = value.strip_suffix('/').unwrap_or(value);
     let whole = parts.split('/').all(|part| !matches!(part, "" | "." | ".."));
-    let plain = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/!-_.'()=".contains(&byte));
+    let plain = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/!-_.=".contains(&byte));
     rule(
         whole && plain && value.len() <= 512,
-        "Parts of letters, digits and !-_.'()= with one slash between them, none at the beginning.",
+        "Parts of letters, digits and !-_.= with one slash between them, none at the beginning.",
     )
 }
 
@@ -331,6 +336,14 @@ mod tests {
         assert!(address_of_mail("Account Exports <no-reply@example.com>").is_ok());
         assert!(address_of_mail("A\r\nBcc: x <a@b>").is_err());
         assert!(address_of_mail("A <a@b").is_err());
+    }
+
+    #[test]
+    fn keys_of_service_accounts() {
+        assert!(service_account("{\"client_email\": \"x\", \"private_key\": \"y\"}").is_ok());
+        for bad in ["", "x", "[]", "{\"gcs_base_url\": \"http://127.0.0.1\"}", "{\"disable_oauth\": true}"] {
+            assert!(service_account(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

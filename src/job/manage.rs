@@ -19,12 +19,13 @@ pub struct Seen {
     pub dataset: String,
     pub requested_by: u32,
     pub tenant: Option<String>,
+    actor: Option<String>,
     pub request: Asked,
 }
 
 const SEEN: &str = "
 SELECT jsonb_build_object('status', state, 'dataset', dataset, 'requested_by', requested_by::bigint, 'tenant', tenant,
-                          'request', request)
+                          'actor', actor, 'request', request)
   FROM acct_export.job_now WHERE id = $1::uuid";
 
 impl Seen {
@@ -98,7 +99,8 @@ pub fn cancel(job: Option<&str>) -> Result<bool> {
     }
 }
 
-/// The request of a job that failed, in whole or in part, or was cancelled, to be asked again by the caller. 55000 for a job in another state.
+/// The request of a job that failed, in whole or in part, or was cancelled, to be asked again by the caller; without a mail, unless it
+/// was the caller's own. 55000 for a job in another state.
 pub fn request_of_ended(job: Option<&str>) -> Result<Asked> {
     let job = given(job)?;
     let seen = find_for(job, "start", json!({}))?;
@@ -112,7 +114,10 @@ pub fn request_of_ended(job: Option<&str>) -> Result<Asked> {
         )
         .hint("Ask for a new export with acct_export_start."));
     }
-    Ok(seen.request)
+    // The mail is for who has asked. Whoever asks again may see more, and the first one may hear of it, not read it.
+    let own = seen.requested_by == identity::current_user() && seen.actor == By::caller().actor;
+    let notify_email = seen.request.notify_email.filter(|_| own);
+    Ok(Asked { notify_email, ..seen.request })
 }
 
 /// The names of its columns are data too, where keys of documents are columns: they go with the file.

@@ -9,8 +9,8 @@ use serde::Deserialize;
 use std::time::Duration;
 
 const BEGIN: &str = "
-INSERT INTO acct_export.object (job, file, attempt, server, server_name, requested_by, bucket, key, uri)
-VALUES ($1::uuid, $2, $3, $4::oid, $5, $6::oid, $7, $8, $9)
+INSERT INTO acct_export.object (job, file, attempt, server, server_name, requested_by, bucket, key, uri, mapping)
+VALUES ($1::uuid, $2, $3, $4::oid, $5, $6::oid, $7, $8, $9, $10::oid)
 RETURNING to_jsonb(id)";
 
 /// Where a file of this attempt of a job is put: under the prefix of the server, in a folder of its own.
@@ -26,8 +26,8 @@ pub fn mark(job: &str, attempt: i64, file: i64) -> String {
     format!("{job}/{attempt}/{file}")
 }
 
-/// Records an object that is about to be stored; the row's id. As the owner.
-pub fn begin(job: &Claimed, file: i64, server: &Server, key: &str) -> Result<i64> {
+/// Records an object that is about to be stored, with the credentials of a user mapping (0: the environment's); the row's id. As the owner.
+pub fn begin(job: &Claimed, file: i64, server: &Server, key: &str, mapping: u32) -> Result<i64> {
     let id: Option<i64> = sql::change(
         BEGIN,
         &[
@@ -40,6 +40,7 @@ pub fn begin(job: &Claimed, file: i64, server: &Server, key: &str) -> Result<i64
             server.bucket().into(),
             key.into(),
             (&server.uri(key)).into(),
+            i64::from(mapping).into(),
         ],
     )?;
     Ok(id.unwrap_or_default())
@@ -54,7 +55,8 @@ pub fn stored(id: i64, e_tag: &str) -> Result<()> {
 }
 
 const DOOM: &str = "
-UPDATE acct_export.object SET status = 'doomed', next_try_at = clock_timestamp() WHERE job = $1::uuid AND status = $2";
+UPDATE acct_export.object SET status = 'doomed', doomed_at = clock_timestamp(), next_try_at = clock_timestamp()
+ WHERE job = $1::uuid AND status = $2";
 
 /// What a job has begun and will not end is to be removed. As the owner.
 pub fn doom_begun(job: &str) -> Result<()> {
@@ -93,6 +95,8 @@ pub struct Doomed {
     pub requested_by: u32,
     pub bucket: String,
     pub key: String,
+    pub uri: String,
+    pub mapping: Option<u32>,
     /// Whether it has never been whole.
     pub is_begun: bool,
 }
@@ -110,22 +114,48 @@ UPDATE acct_export.object o
  WHERE id = (SELECT id FROM acct_export.object WHERE status = 'doomed' AND next_try_at <= clock_timestamp()
               ORDER BY next_try_at LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING jsonb_build_object('id', id, 'job', job, 'attempt', attempt, 'file', file, 'server', server::bigint,
-              'requested_by', requested_by::bigint, 'bucket', bucket, 'key', key,
+              'requested_by', requested_by::bigint, 'bucket', bucket, 'key', key, 'uri', uri, 'mapping', mapping::bigint,
               'is_begun', e_tag IS NULL)";
 
 pub fn next_doomed() -> Result<Option<Doomed>> {
     sql::change(NEXT, &[])
 }
 
+/// A store may finish what it was sent long after whoever sent it has gone: what was never whole is looked for once more.
+const FORGET: &str = "
+WITH gone AS (DELETE FROM acct_export.object
+               WHERE id = $1 AND status = 'doomed' AND (e_tag IS NOT NULL OR doomed_at < clock_timestamp() - interval '15 minutes')
+              RETURNING id)
+UPDATE acct_export.object SET next_try_at = doomed_at + interval '15 minutes', error = NULL, error_code = NULL
+ WHERE id = $1 AND NOT EXISTS (SELECT FROM gone)";
+
 /// Nothing of it is left. As the owner.
-pub fn forget(id: i64) -> Result<()> {
-    sql::run("DELETE FROM acct_export.object WHERE id = $1 AND status = 'doomed'", &[id.into()])?;
+pub fn forget(doomed: &Doomed) -> Result<()> {
+    sql::run(FORGET, &[doomed.id.into()])?;
     Ok(())
 }
 
-/// Why it could not be removed this time. As the owner.
-pub fn not_removed(id: i64, error: &str, sqlstate: &str) -> Result<()> {
+/// Why it could not be removed this time. `is_away`: nothing on its server can be, for some time. As the owner.
+pub fn not_removed(doomed: &Doomed, error: &str, sqlstate: &str, is_away: bool) -> Result<()> {
     let kept = "UPDATE acct_export.object SET error = $2, error_code = $3 WHERE id = $1";
-    sql::run(kept, &[id.into(), error.into(), sqlstate.into()])?;
+    sql::run(kept, &[doomed.id.into(), error.into(), sqlstate.into()])?;
+    if is_away {
+        let postponed = "
+UPDATE acct_export.object o SET next_try_at = d.next_try_at FROM acct_export.object d
+ WHERE d.id = $1 AND o.server = d.server AND o.status = 'doomed' AND o.next_try_at < d.next_try_at";
+        sql::run(postponed, &[doomed.id.into()])?;
+    }
+    Ok(())
+}
+
+/// What was begun for an attempt that is no more. As the owner.
+pub fn doom_lost() -> Result<()> {
+    let lost = "
+UPDATE acct_export.object o SET status = 'doomed', doomed_at = clock_timestamp(), next_try_at = clock_timestamp()
+ WHERE o.status = 'uploading'
+   AND NOT EXISTS (SELECT FROM acct_export.job j WHERE j.id = o.job AND j.status = 'running' AND j.attempts = o.attempt)";
+    if sql::run(lost, &[])? > 0 {
+        wake::sender_at_commit();
+    }
     Ok(())
 }

@@ -104,7 +104,7 @@ SELECT jsonb_build_array(id, server::bigint, tries)
 const CLAIM: &str = "
 UPDATE acct_export.outbox
    SET tries = tries + 1, next_try_at = clock_timestamp() + $2 * interval '1 second'
- WHERE id = $1::uuid AND sent_at IS NULL AND failed_at IS NULL
+ WHERE id = $1::uuid AND sent_at IS NULL AND failed_at IS NULL AND next_try_at <= clock_timestamp()
 RETURNING jsonb_build_object('id', id, 'job', job, 'kind', kind, 'server', server::bigint, 'requested_by', requested_by::bigint,
               'recipient', recipient, 'event', event, 'tries', tries,
               'at', to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'))";
@@ -119,6 +119,12 @@ pub fn claim() -> Result<Option<Claimed>> {
 
 fn retry(server: u32) -> Result<Retry> {
     Ok(crate::destination::by_oid(server)?.as_ref().map(Retry::of).unwrap_or_default())
+}
+
+/// Whether a mail has links for the first time, which is then remembered. As the owner.
+pub fn begins_with_links(message: &Message) -> Result<bool> {
+    let first = "UPDATE acct_export.outbox SET has_links = true WHERE id = $1::uuid AND NOT has_links";
+    Ok(sql::run(first, &[(&message.id).into()])? > 0)
 }
 
 const SENT: &str = "

@@ -153,5 +153,5 @@ pub fn recover() -> Result<()> {
             super::status::notify(&job, &status)?;
         }
     }
-    Ok(())
+    super::object::doom_lost()
 }

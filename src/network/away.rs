@@ -2,7 +2,9 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::pg::{thread, wait};
-use std::sync::mpsc::{sync_channel, Receiver, RecvTimeoutError};
+#[cfg(any(feature = "smtp", feature = "webhook"))]
+use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 /// How long the waiting lasts between two looks: from the first to the longest.
@@ -16,6 +18,7 @@ pub fn start(work: impl FnOnce() + Send + 'static) -> Result<()> {
 }
 
 /// Runs `work` on a thread of its own and waits for it, as `awaited` does.
+#[cfg(any(feature = "smtp", feature = "webhook"))]
 pub fn away<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
     watch: &mut dyn FnMut() -> Result<()>,

@@ -8,4 +8,7 @@ mod away;
 pub mod fault;
 pub mod tls;
 
-pub use away::{awaited, away, start};
+#[cfg(any(feature = "smtp", feature = "webhook"))]
+pub use away::away;
+#[cfg(feature = "s3")]
+pub use away::{awaited, start};

@@ -1,6 +1,11 @@
 //! What all TLS connections share.
 
 use crate::error::{Error, Kind, Result};
+use std::fs::File;
+use std::io::Read;
+
+/// Of a file of certificates; all that a system trusts are a quarter of it.
+const LARGEST: u64 = 1024 * 1024;
 
 /// Has rustls use ring. To be called before the first connection.
 pub fn ready() {
@@ -10,13 +15,23 @@ pub fn ready() {
 
 /// The file of option `sslrootcert`: certificates in PEM, which are trusted beside the system's.
 pub fn roots(path: &str) -> Result<Vec<u8>> {
-    let pem = std::fs::read(path).map_err(|error| {
+    let pem = read(path).map_err(|error| {
         Error::new(
             Kind::UndefinedFile,
             format!("the file of option \"sslrootcert\" cannot be read: {}", error.kind()),
         )
         .hint("The account that runs PostgreSQL reads it.")
     })?;
+    Ok(pem)
+}
+
+/// A plain file, and no more of it than certificates take.
+fn read(path: &str) -> std::io::Result<Vec<u8>> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(std::io::ErrorKind::InvalidInput.into());
+    }
+    let mut pem = Vec::new();
+    File::open(path)?.take(LARGEST).read_to_end(&mut pem)?;
     Ok(pem)
 }
 

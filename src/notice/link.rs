@@ -4,6 +4,8 @@ use super::{Means, Message};
 use crate::deliver::{self, Ticket};
 use crate::destination;
 use crate::error::Result;
+use crate::job::outbox;
+use crate::pg::identity;
 use std::time::Duration;
 
 /// Seconds that a URL of a bucket is valid, unless option `url_valid_for` says otherwise: a day.
@@ -29,6 +31,10 @@ pub fn of(message: &Message) -> Result<Option<Link>> {
         0 => Ok(None),
         seconds => {
             let tickets = deliver::tickets(&message.job, Duration::from_secs(seconds.into()))?;
+            // Once, however often it has to be sent.
+            if !tickets.is_empty() && identity::as_owner(|| outbox::begins_with_links(message))? {
+                tickets.iter().try_for_each(Ticket::tell)?;
+            }
             Ok(Some(Link::Objects(tickets))
                 .filter(|link| !matches!(link, Link::Objects(none) if none.is_empty())))
         }

@@ -26,7 +26,7 @@ struct Hook {
 }
 
 pub fn pack(message: &Message, server: &Server) -> std::result::Result<Parcel, Refusal> {
-    let secrets = destination::credentials(server, message.requested_by)?;
+    let secrets = destination::credentials_of_all(server, message.requested_by)?;
     let secret = secrets.as_ref().and_then(|secrets| secrets.get("secret")).ok_or_else(|| {
         let error = Error::new(Kind::InvalidAuthorization, "there is no secret to sign the event with");
         Refusal::for_good(

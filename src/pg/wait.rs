@@ -36,6 +36,10 @@ pub fn for_latch(time: Duration) {
             pg_sys::PG_WAIT_EXTENSION,
         );
         pg_sys::ResetLatch(pg_sys::MyLatch);
+        // Others wait for every process to have done this (DROP DATABASE); it acts on no cancel.
+        if pg_sys::ProcSignalBarrierPending != 0 {
+            pg_sys::ProcessProcSignalBarrier();
+        }
     }
 }
 

@@ -108,11 +108,13 @@ impl Spooled {
 }
 
 /// The content of a spool, from its beginning.
+#[cfg_attr(not(feature = "s3"), allow(dead_code))]
 pub struct Reader {
     file: File,
     place: u64,
 }
 
+#[cfg_attr(not(feature = "s3"), allow(dead_code))]
 impl Reader {
     /// The next bytes, a chunk at most, and never more than there are.
     pub fn read(&mut self, most: usize) -> io::Result<Vec<u8>> {

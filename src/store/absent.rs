@@ -1,5 +1,7 @@
 //! In place of the object stores where the extension was built without feature `s3`: whatever is asked is refused.
 
+#![allow(dead_code)] // what is made ready for a store is read by none
+
 use crate::destination::Server;
 use crate::error::{Error, Kind, Result};
 use crate::sink::Reader;
@@ -24,6 +26,12 @@ pub struct Leftover {
     pub is_begun: bool,
 }
 
+pub enum Removed {
+    Ours,
+    Nothing,
+    Theirs,
+}
+
 pub struct Sent;
 
 impl Sent {
@@ -33,12 +41,21 @@ impl Sent {
 }
 
 impl Store {
-    pub fn open(_server: &Server, _bucket: Option<&str>, _role: u32) -> Result<Store> {
+    pub fn open(
+        _server: &Server,
+        _bucket: Option<&str>,
+        _role: u32,
+        _stored_with: Option<u32>,
+    ) -> Result<Store> {
         Err(Error::new(
             Kind::FeatureNotSupported,
             "this build of pg_acctexport has no support for object stores",
         )
         .hint("Build it with feature s3."))
+    }
+
+    pub fn mapping(&self) -> u32 {
+        match *self {}
     }
 
     pub fn sent(&self) -> Arc<Sent> {
@@ -59,7 +76,7 @@ impl Store {
         match *self {}
     }
 
-    pub fn remove(&self, _leftover: &Leftover, _watch: &mut dyn FnMut() -> Result<()>) -> Result<bool> {
+    pub fn remove(&self, _leftover: &Leftover, _watch: &mut dyn FnMut() -> Result<()>) -> Result<Removed> {
         match *self {}
     }
 

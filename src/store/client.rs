@@ -3,32 +3,35 @@
 
 use crate::destination::{Server, Wrapper};
 use crate::error::{Error, Kind, Result};
+use crate::network::tls;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::IF_NONE_MATCH;
 use http::{HeaderName, HeaderValue, Method};
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Limited};
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpRequestBody, HttpResponse,
     HttpResponseBody, HttpService,
 };
 use object_store::ClientOptions;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+
+/// More than any answer that is wanted: 8 MiB of a file are asked for at a time, and lists are shorter.
+const LARGEST_ANSWER: usize = 16 * 1024 * 1024;
 
 /// Bytes of bodies that are on their way at this moment.
 pub type Meter = Arc<AtomicU64>;
 
 /// A client with the time limits of a server's options, which trusts `roots` (PEM, or nothing) beside the system's certificates.
 pub fn client(server: &Server, roots: &[u8]) -> Result<reqwest::Client> {
-    let no_pem = || Error::invalid("the file of option \"sslrootcert\" holds no certificate in PEM");
-    let certificates = reqwest::Certificate::from_pem_bundle(roots).map_err(|_| no_pem())?;
+    let certificates = reqwest::Certificate::from_pem_bundle(roots).map_err(|_| tls::no_roots())?;
     if certificates.is_empty() && !roots.is_empty() {
-        return Err(no_pem());
+        return Err(tls::no_roots());
     }
     let seconds = |name, default| Duration::from_secs(server.number(name, default).into());
     let builder = reqwest::Client::builder()
@@ -49,8 +52,8 @@ pub struct Connector {
     pub client: reqwest::Client,
     pub meter: Meter,
     pub wrapper: Wrapper,
-    /// Whether an answer to the beginning of an upload was lost, of which nobody knows the name then.
-    pub lost: Arc<AtomicBool>,
+    /// How often an upload in parts was begun: of all but the last nobody has heard the name.
+    pub begun: Arc<AtomicU64>,
 }
 
 impl HttpConnector for Connector {
@@ -66,7 +69,9 @@ struct Service(Connector);
 impl HttpService for Service {
     async fn call(&self, request: HttpRequest) -> std::result::Result<HttpResponse, HttpError> {
         let condition = condition(self.0.wrapper).filter(|_| is_completion(&request));
-        let begins = is_beginning(&request);
+        if is_beginning(&request) {
+            self.0.begun.fetch_add(1, Ordering::Relaxed);
+        }
         let (parts, body) = request.into_parts();
         let url = parts
             .uri
@@ -82,19 +87,26 @@ impl HttpService for Service {
             *request.body_mut() =
                 Some(reqwest::Body::wrap(Counted { body, counted: 0, meter: self.0.meter.clone() }));
         }
-        let answer: http::Response<reqwest::Body> = self
-            .0
-            .client
-            .execute(request)
-            .await
-            .map_err(|error| {
-                self.0.lost.fetch_or(begins, Ordering::Relaxed);
-                failed(error)
-            })?
-            .into();
+        let answer: http::Response<reqwest::Body> =
+            self.0.client.execute(request).await.map_err(failed)?.into();
         let (parts, body) = answer.into_parts();
-        Ok(HttpResponse::from_parts(parts, HttpResponseBody::new(body.map_err(failed))))
+        Ok(HttpResponse::from_parts(parts, HttpResponseBody::new(bounded(body))))
     }
+}
+
+/// A body that ends with an error where it is larger than any answer has to be.
+fn bounded(body: reqwest::Body) -> impl Body<Data = Bytes, Error = HttpError> {
+    Limited::new(body, LARGEST_ANSWER).map_err(|error| match error.downcast::<reqwest::Error>() {
+        Ok(error) => failed(*error),
+        Err(error) => HttpError::new_boxed(HttpErrorKind::Decode, error),
+    })
+}
+
+/// The text of an answer.
+pub async fn text(answer: reqwest::Response) -> std::result::Result<String, HttpError> {
+    let answer: http::Response<reqwest::Body> = answer.into();
+    let bytes = bounded(answer.into_body()).collect().await?.to_bytes();
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 #[derive(Debug)]
@@ -109,18 +121,17 @@ impl std::fmt::Display for BadUrl {
 impl std::error::Error for BadUrl {}
 
 /// Every request may be sent again: what was stored already is recognised (store/upload.rs).
-fn failed(error: reqwest::Error) -> HttpError {
+pub fn failed(error: reqwest::Error) -> HttpError {
     let kind = if error.is_connect() { HttpErrorKind::Connect } else { HttpErrorKind::Request };
     HttpError::new(kind, error.without_url())
 }
 
 /// Only if there is no such object; it needs no signature
-/// (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html,
-/// https://cloud.google.com/storage/docs/xml-api/reference-headers). Azure signs all conditions, so that none can be added.
+/// (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html). Google's uploads in parts know no conditions
+/// (https://cloud.google.com/storage/docs/multipart-uploads), and Azure signs all of them, so that none can be added.
 fn condition(wrapper: Wrapper) -> Option<(HeaderName, &'static str)> {
     match wrapper {
         Wrapper::S3 => Some((IF_NONE_MATCH, "*")),
-        Wrapper::Gcs => Some((HeaderName::from_static("x-goog-if-generation-match"), "0")),
         _ => None,
     }
 }

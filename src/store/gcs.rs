@@ -9,6 +9,8 @@ use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::RetryConfig;
 use std::sync::Arc;
 
+const GOOGLE: &str = "https://storage.googleapis.com";
+
 pub fn open(
     server: &Server,
     bucket: &str,
@@ -21,9 +23,8 @@ pub fn open(
         Some(secrets) => GoogleCloudStorageBuilder::new()
             .with_service_account_key(secrets.get("service_account_key").unwrap_or_default()),
     };
-    if let Some(endpoint) = server.option("endpoint") {
-        builder = builder.with_base_url(endpoint.trim_end_matches('/'));
-    }
+    // Always: a key file may name an address too, and it is not the key's to say where the server connects to.
+    builder = builder.with_base_url(server.option("endpoint").unwrap_or(GOOGLE).trim_end_matches('/'));
     let store = builder
         .with_bucket_name(bucket)
         .with_retry(retries.clone())

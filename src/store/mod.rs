@@ -22,7 +22,7 @@ mod told;
 mod upload;
 
 pub use open::Store;
-pub use remove::Leftover;
+pub use remove::{Leftover, Removed};
 pub use upload::Subject;
 
 use object_store::signer::Signer;

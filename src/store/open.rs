@@ -44,25 +44,28 @@ pub struct Store {
     opened: Opened,
     thread: Thread,
     storage_class: Option<String>,
+    /// User mapping that the credentials are of; 0: the environment's.
+    mapping: u32,
     connector: Connector,
 }
 
 impl Store {
-    /// The bucket of a server, or another one in which an object lies from before it was changed; with the credentials of a role.
+    /// The bucket of a server, or another one in which an object lies from before it was changed; with the credentials of a role;
+    /// `stored_with`: those that an object was stored with, if they are still there.
     ///
     /// Errors: 42501 where there is no user mapping for the role and none for PUBLIC, and the server is no superuser's, who may lend it
     /// what the environment has; 58P01 for a file of certificates that cannot be read.
-    pub fn open(server: &Server, bucket: Option<&str>, role: u32) -> Result<Store> {
+    pub fn open(server: &Server, bucket: Option<&str>, role: u32, stored_with: Option<u32>) -> Result<Store> {
         tls::ready();
         let roots = server.option("sslrootcert").map(tls::roots).transpose()?.unwrap_or_default();
         let connector = Connector {
             client: client::client(server, &roots)?,
             meter: Meter::default(),
             wrapper: server.wrapper,
-            lost: Arc::default(),
+            begun: Arc::default(),
         };
         let bucket = bucket.unwrap_or(server.bucket());
-        let (secrets, retries) = (secrets(server, role)?, retries(server));
+        let (secrets, retries) = (secrets(server, role, stored_with)?, retries(server));
         let open = match server.wrapper {
             Wrapper::S3 => s3::open,
             Wrapper::Gcs => gcs::open,
@@ -73,10 +76,15 @@ impl Store {
         };
         Ok(Store {
             opened: open(server, bucket, secrets.as_ref(), &connector, &retries)?,
+            mapping: secrets.as_ref().map_or(0, |secrets| secrets.mapping),
             thread: Thread::start()?,
             storage_class: server.option("storage_class").map(str::to_owned),
             connector,
         })
+    }
+
+    pub fn mapping(&self) -> u32 {
+        self.mapping
     }
 
     /// Bytes of the object whose ETag this is, from `from`. 58P02 where the object is another one by now.
@@ -133,7 +141,7 @@ impl Store {
 
     /// Whether uploads may have been begun twice, since this was last asked.
     pub(super) fn has_lost_uploads(&self) -> bool {
-        self.connector.lost.swap(false, Ordering::Relaxed)
+        self.connector.begun.swap(0, Ordering::Relaxed) > 1
     }
 
     pub(super) fn meter(&self) -> Meter {
@@ -158,8 +166,16 @@ impl Store {
 }
 
 /// The role's credentials. None: the environment's, or those of the instance's role, which a superuser's server may use.
-fn secrets(server: &Server, role: u32) -> Result<Option<Secrets>> {
-    let secrets = destination::credentials(server, role)?;
+fn secrets(server: &Server, role: u32, stored_with: Option<u32>) -> Result<Option<Secrets>> {
+    let known = match stored_with {
+        Some(0) if server.is_superusers => return Ok(None),
+        Some(mapping) => destination::credentials_of(server, mapping)?,
+        None => None,
+    };
+    let secrets = match known {
+        Some(known) => Some(known),
+        None => destination::credentials(server, role)?,
+    };
     if secrets.is_none() && !server.is_superusers {
         return Err(Error::denied(format!("server \"{}\" has no user mapping", server.name)).hint(
             "CREATE USER MAPPING FOR PUBLIC SERVER ...; only a superuser's server may go without, by the credentials of the environment.",

@@ -1,10 +1,12 @@
 //! Removing what is ours of a key: the object, or an upload that did not come to its end.
 
+use super::client;
 use super::upload::{bad_key, MARK};
 use super::{Shared, Store};
 use crate::destination::Wrapper;
 use crate::error::Result;
 use http::Method;
+use object_store::client::HttpError;
 use object_store::path::Path;
 use object_store::signer::SignedUrlOptions;
 use object_store::{Attribute, Error as StoreError, GetOptions, ObjectStoreExt};
@@ -23,9 +25,19 @@ pub struct Leftover {
     pub is_begun: bool,
 }
 
+/// What became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removed {
+    Ours,
+    /// There was no object.
+    Nothing,
+    /// There is an object of somebody else's, which stays.
+    Theirs,
+}
+
 impl Store {
-    /// Removes the object if it bears our mark, and uploads of its key. False: there is an object of somebody else's, which stays.
-    pub fn remove(&self, leftover: &Leftover, watch: &mut dyn FnMut() -> Result<()>) -> Result<bool> {
+    /// Removes the object if it bears our mark, and uploads of its key.
+    pub fn remove(&self, leftover: &Leftover, watch: &mut dyn FnMut() -> Result<()>) -> Result<Removed> {
         self.has_credentials(watch)?;
         let (store, left) = (self.shared(), leftover.clone());
         let path = Path::parse(&left.key).map_err(|_| bad_key())?;
@@ -44,12 +56,12 @@ impl Store {
                 let listing =
                     SignedUrlOptions::default().with_query([("uploads", ""), ("prefix", wanted.as_str())]);
                 let url = store.signed_url_opts(Method::GET, &Path::default(), SOON, &listing).await?;
-                let Some(answer) = asked(client.get(url)).await else { return Ok(()) };
+                let Some(answer) = asked(client.get(url)).await? else { return Ok(()) };
                 let path = Path::parse(&wanted)?;
-                for upload in listed(&answer.text().await.unwrap_or_default(), &wanted) {
+                for upload in listed(&client::text(answer).await.map_err(lost)?, &wanted) {
                     let options = SignedUrlOptions::default().with_query([("uploadId", upload.as_str())]);
                     let url = store.signed_url_opts(Method::DELETE, &path, SOON, &options).await?;
-                    asked(client.delete(url)).await;
+                    asked(client.delete(url)).await?;
                 }
                 Ok(())
             },
@@ -58,9 +70,18 @@ impl Store {
     }
 }
 
-/// The answer, if it is a good one.
-async fn asked(request: reqwest::RequestBuilder) -> Option<reqwest::Response> {
-    request.send().await.ok().filter(|answer| answer.status().is_success())
+/// The answer. None: there is no such thing, or it may not or cannot be asked for. Anything else is an error, to be tried again.
+async fn asked(request: reqwest::RequestBuilder) -> object_store::Result<Option<reqwest::Response>> {
+    let answer = request.send().await.map_err(|error| lost(client::failed(error)))?;
+    match answer.status().as_u16() {
+        200..=299 => Ok(Some(answer)),
+        403 | 404 | 405 | 501 => Ok(None),
+        status => Err(StoreError::Generic { store: "S3", source: format!("status {status}").into() }),
+    }
+}
+
+fn lost(error: HttpError) -> StoreError {
+    StoreError::Generic { store: "S3", source: Box::new(error) }
 }
 
 /// Nothing there to be removed is as well.
@@ -71,19 +92,19 @@ fn gone(outcome: object_store::Result<()>) -> object_store::Result<()> {
     }
 }
 
-async fn remove(store: Shared, path: Path, mark: String) -> object_store::Result<bool> {
+async fn remove(store: Shared, path: Path, mark: String) -> object_store::Result<Removed> {
     let options = GetOptions { head: true, ..GetOptions::default() };
     let found = match store.get_opts(&path, options).await {
         Ok(found) => found,
-        Err(StoreError::NotFound { .. }) => return Ok(true),
+        Err(StoreError::NotFound { .. }) => return Ok(Removed::Nothing),
         Err(error) => return Err(error),
     };
     let theirs = found.attributes.get(&Attribute::Metadata(MARK.into()));
     if theirs.map(|theirs| theirs.as_ref()) != Some(mark.as_str()) {
-        return Ok(false);
+        return Ok(Removed::Theirs);
     }
     gone(store.delete(&path).await)?;
-    Ok(true)
+    Ok(Removed::Ours)
 }
 
 /// Names of the uploads of exactly this key, of an answer to ListMultipartUploads.

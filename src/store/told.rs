@@ -7,6 +7,9 @@ use std::error::Error as _;
 
 /// The error that the caller sees, and the job keeps.
 pub fn told(error: &object_store::Error) -> Error {
+    if let Some(ours) = sources(error).find_map(|source| source.downcast_ref::<Error>()) {
+        return ours.clone();
+    }
     let code = code(&error.to_string());
     let because = code.as_deref().map(|code| format!(" ({code})")).unwrap_or_default();
     if let Some(known) = code.as_deref().and_then(by_code) {
@@ -32,7 +35,7 @@ pub fn told(error: &object_store::Error) -> Error {
         )
         .hint("See the user mapping of the server, and the rights that its key has on the bucket."),
         _ => Error::new(Kind::FdwError, format!("the object store failed{because}"))
-            .hint("Ask for the export again when it is well."),
+            .hint("See options region and endpoint of the server, or ask for the export again when the store is well."),
     }
 }
 

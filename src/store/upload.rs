@@ -77,7 +77,7 @@ impl Store {
             attributes: self.attributes(subject),
             subject: subject.clone(),
             sent,
-            is_conditional: self.wrapper() != Wrapper::Azure,
+            is_conditional: self.wrapper() == Wrapper::S3,
             has_stable_tags: self.wrapper() == Wrapper::S3,
         };
         let e_tag = self.thread().ask(

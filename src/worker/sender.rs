@@ -8,23 +8,24 @@ use crate::job::outbox::{self, Claimed};
 use crate::notice::{link, pack, Means, Message, Refusal, Sent};
 use crate::pg::lock::Lock;
 use crate::pg::report::{self, Failure};
-use crate::pg::{wait, worker, xact};
+use crate::pg::{guc, wait, worker, xact};
+use crate::settings;
 use std::time::Duration;
 
 /// One kind of work. Both are asked as the owner or run without a transaction, in turn.
 struct Duty {
     /// How long until something is due; None: there is nothing.
     next: fn() -> Result<Option<Duration>>,
-    /// Does the next thing that is due.
-    turn: fn() -> std::result::Result<(), Failure>,
+    /// Does the next thing that is due; false: it could not be had at this moment.
+    turn: fn() -> std::result::Result<bool, Failure>,
 }
 
 const DUTIES: [Duty; 2] =
     [Duty { next: outbox::next_due, turn: send_next }, Duty { next: object::next_due, turn: sweep::next }];
 
-/// Whether there is something to do, now or so soon that a sender would wait for it. As the owner.
+/// Whether there is something to do, now or so soon that a sender would wait for it, and background work is not paused. As the owner.
 pub fn is_wanted() -> Result<bool> {
-    Ok(soonest()?.is_some_and(|pause| pause <= patience()))
+    Ok(settings::max_workers() > 0 && soonest()?.is_some_and(|pause| pause <= patience()))
 }
 
 /// How long it waits for something to become due. Where no launcher comes by, as long as there is anything.
@@ -35,6 +36,12 @@ fn patience() -> Duration {
         Duration::MAX
     }
 }
+
+/// For finding out whether a mail may have a link.
+const LINKING: Duration = Duration::from_secs(30);
+
+/// Before what somebody else holds is asked for again.
+const BUSY: Duration = Duration::from_secs(1);
 
 /// Longest sleep at a time: after it the extension may be gone.
 const NAP: Duration = Duration::from_secs(60);
@@ -49,7 +56,9 @@ pub fn work() {
             return wake_other();
         }
         let outcome = work_off();
-        Lock::Sender.release();
+        if Lock::Sender.is_held() {
+            Lock::Sender.release();
+        }
         if let Err(failure) = outcome {
             return log(&failure, "sending messages");
         }
@@ -74,11 +83,16 @@ fn work_off() -> std::result::Result<(), Failure> {
     loop {
         worker::reload_if_asked();
         match as_owner(xact::Mode::ReadWrite, soonest)? {
-            Some(pause) if pause.is_zero() => turn()?,
+            Some(pause) if pause.is_zero() => {
+                if !turn()? {
+                    nap(BUSY);
+                }
+            }
             Some(pause) if pause <= patience() => nap(pause.min(NAP)),
             _ => return Ok(()),
         }
-        if !is_installed() {
+        // The lock is lost where code that decides who may read a file called pg_advisory_unlock_all.
+        if !is_installed() || settings::max_workers() == 0 || !Lock::Sender.is_held() {
             return Ok(());
         }
     }
@@ -96,13 +110,13 @@ fn soonest() -> Result<Option<Duration>> {
     Ok(due.into_iter().flatten().min())
 }
 
-/// One turn of each duty that has something to do.
-fn turn() -> std::result::Result<(), Failure> {
-    DUTIES.iter().try_for_each(|duty| (duty.turn)())
+/// One turn of each duty; whether one had something to do.
+fn turn() -> std::result::Result<bool, Failure> {
+    DUTIES.iter().try_fold(false, |done, duty| Ok((duty.turn)()? || done))
 }
 
-fn send_next() -> std::result::Result<(), Failure> {
-    let Some(claimed) = as_owner(xact::Mode::ReadWrite, outbox::claim)? else { return Ok(()) };
+fn send_next() -> std::result::Result<bool, Failure> {
+    let Some(claimed) = as_owner(xact::Mode::ReadWrite, outbox::claim)? else { return Ok(false) };
     worker::report_activity(Some(&format!(
         "{} about export {}",
         claimed.message.kind.name(),
@@ -111,7 +125,7 @@ fn send_next() -> std::result::Result<(), Failure> {
     let outcome = send(&claimed);
     let recorded = record(&claimed, &outcome);
     worker::report_activity(None);
-    recorded
+    recorded.map(|()| true)
 }
 
 /// No transaction is open while it is sent.
@@ -140,8 +154,15 @@ fn unready(failure: Failure) -> Refusal {
 /// Where to fetch what a mail tells of. Without one it is sent as well: whoever has lost the right to read the file, or cannot be given
 /// a URL now, is told to ask the database.
 fn link_of(message: &Message) -> Option<String> {
-    let text = xact::transaction(xact::Mode::ReadWrite, || link::of(message))
-        .and_then(|link| Ok(link.map(|link| link.text()).transpose()?));
+    // Code that decides who may read a file runs here, and has as long as that may take.
+    wait::arm_timeout(LINKING);
+    let link = xact::transaction(xact::Mode::ReadWrite, || {
+        let scope = guc::Scope::open();
+        scope.set("lock_timeout", "5s", guc::Rights::Superuser);
+        link::of(message)
+    });
+    wait::arm_timeout(Duration::ZERO);
+    let text = link.and_then(|link| Ok(link.map(|link| link.text()).transpose()?));
     text.unwrap_or_else(|failure| {
         log(&failure, &format!("the link in the mail about export {}", message.job));
         None

@@ -32,7 +32,7 @@ pub fn check(job: &Claimed) -> std::result::Result<(), Failure> {
 
 fn open(job: &Claimed, name: &str) -> Result<(Server, Store)> {
     let server = destination::for_files(name, job.requested_by)?;
-    let store = Store::open(&server, None, job.requested_by)?;
+    let store = Store::open(&server, None, job.requested_by, None)?;
     Ok((server, store))
 }
 
@@ -83,7 +83,7 @@ fn begin(job: &Claimed, name: &str, product: &Product) -> Result<(Store, Vec<Opt
             bytes: spooled.bytes,
             key,
         };
-        Ok(Some(Begun { id: object::begin(job, number, &server, &subject.key)?, subject }))
+        Ok(Some(Begun { id: object::begin(job, number, &server, &subject.key, store.mapping())?, subject }))
     };
     let begun = (1..).zip(&product.files).map(record).collect::<Result<_>>()?;
     Ok((store, begun))
