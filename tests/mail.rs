@@ -228,7 +228,13 @@ fn a_retry_by_somebody_else_sends_none() {
         text(client, &format!("SELECT acct_export_job('{job}') #>> '{{request,notify_email}}'"))
     };
     let mut superuser = app.superuser();
-    superuser.batch_execute(&format!("SET app.tenant_id = '{}'", app.tenants[0])).unwrap();
+    let (login, manager) = (&app.login, &app.nologin);
+    superuser
+        .batch_execute(&format!(
+            "GRANT {login} TO {manager}; SET app.tenant_id = '{}'; SET ROLE {manager}",
+            app.tenants[0]
+        ))
+        .unwrap();
     let theirs = text(&mut superuser, &format!("SELECT acct_export_retry('{job}')::text")).unwrap();
     assert_eq!(asked(&mut superuser, &theirs), None);
     let own = text(&mut client, &format!("SELECT acct_export_retry('{job}')::text")).unwrap();
