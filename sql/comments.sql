@@ -39,7 +39,7 @@ COMMENT ON COLUMN acct_export_jobs.stage IS 'while it runs: preparing, reading o
 COMMENT ON COLUMN acct_export_jobs.percent IS '0 to 100, while it reads by the planner''s estimate';
 COMMENT ON COLUMN acct_export_jobs.rows_done IS 'rows so far, of all files';
 COMMENT ON COLUMN acct_export_jobs.rows_total IS 'rows in all; while it runs estimated';
-COMMENT ON COLUMN acct_export_jobs.bytes_done IS 'bytes stored so far';
+COMMENT ON COLUMN acct_export_jobs.bytes_done IS 'bytes stored so far, or sent to the destination';
 COMMENT ON COLUMN acct_export_jobs.bytes_total IS 'bytes of all files, once they are known';
 COMMENT ON COLUMN acct_export_jobs.seconds_left IS 'estimate at the pace so far';
 COMMENT ON COLUMN acct_export_jobs.message IS 'a sentence for people';
@@ -54,7 +54,7 @@ COMMENT ON COLUMN acct_export_jobs.started_at IS 'when a worker last began it';
 COMMENT ON COLUMN acct_export_jobs.finished_at IS 'when it ended';
 COMMENT ON COLUMN acct_export_jobs.expires_at IS 'when its files are deleted; while it awaits approval, until when';
 COMMENT ON COLUMN acct_export_jobs.as_of IS 'moment of the snapshot that all files are of';
-COMMENT ON COLUMN acct_export_jobs.files IS 'number, name, media type, rows, bytes, SHA-256 and status of each file; error where it failed';
+COMMENT ON COLUMN acct_export_jobs.files IS 'number, name, media type, rows, bytes, SHA-256 and status of each file; error where it failed; of one in a bucket also destination and object';
 COMMENT ON COLUMN acct_export_datasets.dataset IS 'name that requesters use';
 COMMENT ON COLUMN acct_export_datasets.title IS 'sheet name, and what file names begin with';
 COMMENT ON COLUMN acct_export_datasets.source IS 'relation that is read';

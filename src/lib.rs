@@ -1,9 +1,10 @@
 //! pg_acctexport: account exports from inside a multi-tenant PostgreSQL database.
 //!
 //! The way of an export: `api` decodes the call, `request` and `catalog` check it, `job` queues it, `worker` claims it,
-//! `source` plans the query and shields the values, `encode` makes bytes of the rows, `sink` spools and stores them,
-//! `deliver` hands the file out, `decode` reads files back to compare them, `import` those that were edited, `audit` tells of all of it, `notice` tells of
-//! the outcome, `advice` says what makes it slow. `pg` is the only room that touches the server.
+//! `source` plans the query and shields the values, `encode` makes bytes of the rows, `sink` spools and stores them, `store` puts them
+//! into buckets, `notice` tells of the outcome, both on the foreign servers that `destination` knows and by way of `network`,
+//! `deliver` hands the file out, `decode` reads files back to compare them, `import` those that were edited, `audit` tells of all of it, `advice` says what
+//! makes it slow. `pg` is the only room that touches the server.
 
 mod advice;
 mod api;

@@ -139,3 +139,41 @@ fn a_page_of_the_application_or_nothing() {
         assert_eq!(urls(&mail.body), wanted, "{}", mail.body);
     }
 }
+
+/// Code of others that decides who may read a file runs in the one process that sends everybody's mails: not for long, and what it
+/// lets go of is noticed.
+#[test]
+fn code_of_others_holds_up_nobody() {
+    let (app, smtp, _s3) = scene();
+    let proxy = Proxy::bytes(&format!("127.0.0.1:{}", smtp.port_starttls()));
+    proxy.set(Behaviour::Refuse);
+    mails_through(&app, &smtp, proxy.port());
+    let (mut superuser, login) = (app.superuser(), &app.login);
+    superuser
+        .batch_execute(&format!(
+            "CREATE TABLE app.mood (slow boolean); INSERT INTO app.mood VALUES (false); GRANT SELECT ON app.mood TO {login};
+             CREATE FUNCTION app.decide(request jsonb) RETURNS boolean LANGUAGE plpgsql AS $$
+             BEGIN
+                 IF (SELECT slow FROM app.mood) THEN PERFORM pg_advisory_unlock_all(); PERFORM pg_sleep(3600); END IF;
+                 RETURN true;
+             END $$;
+             SELECT acct_export_register('users', 'app.users', 'id', tenant_column => 'tenant_id', authorize => 'app.decide')"
+        ))
+        .unwrap();
+    let mut client = app.session(&app.login, 0);
+    let job = exported(&mut client, "'users', 'csv', destination => 'exports'");
+    wait_until(LIMIT, "a try has failed", || {
+        let tried =
+            "SELECT tries > 0 AND error IS NOT NULL FROM acct_export.outbox WHERE job = $1::text::uuid";
+        superuser.query_one(tried, &[&job]).unwrap().get(0)
+    });
+    superuser.batch_execute("UPDATE app.mood SET slow = true").unwrap();
+    proxy.set(Behaviour::Pass);
+    wait_until(LIMIT, "the mail is sent all the same", || {
+        // As whoever follows a job: starts a sender where the one before has lost its lock.
+        asking::status(&mut superuser, &job);
+        let sent = "SELECT sent_at IS NOT NULL FROM acct_export.outbox WHERE job = $1::text::uuid";
+        superuser.query_one(sent, &[&job]).unwrap().get(0)
+    });
+    assert!(urls(&mail(&smtp, &job).body).is_empty());
+}

@@ -2,6 +2,11 @@
 
 #![allow(dead_code)] // what is made ready for a store is read by none
 
+#[path = "subject.rs"]
+mod subject;
+
+pub use subject::{Leftover, Removed, Subject};
+
 use crate::destination::Server;
 use crate::error::{Error, Kind, Result};
 use crate::sink::Reader;
@@ -9,28 +14,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub enum Store {}
-
-#[derive(Clone)]
-pub struct Subject {
-    pub key: String,
-    pub mark: String,
-    pub name: String,
-    pub media_type: &'static str,
-    pub bytes: u64,
-}
-
-#[derive(Clone)]
-pub struct Leftover {
-    pub key: String,
-    pub mark: String,
-    pub is_begun: bool,
-}
-
-pub enum Removed {
-    Ours,
-    Nothing,
-    Theirs,
-}
 
 pub struct Sent;
 

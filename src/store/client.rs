@@ -1,6 +1,7 @@
 //! How the requests of a store are sent: by reqwest, with two things more than object_store's own way has. The bodies on their way are
 //! counted, and uploads in parts come to their end only where no object of this key is there already.
 
+use super::told;
 use crate::destination::{Server, Wrapper};
 use crate::error::{Error, Kind, Result};
 use crate::network::tls;
@@ -122,7 +123,12 @@ impl std::error::Error for BadUrl {}
 
 /// Every request may be sent again: what was stored already is recognised (store/upload.rs).
 pub fn failed(error: reqwest::Error) -> HttpError {
-    let kind = if error.is_connect() { HttpErrorKind::Connect } else { HttpErrorKind::Request };
+    let kind = match &error {
+        // A certificate is as bad the next time.
+        error if told::is_about_tls(error) => HttpErrorKind::Unknown,
+        error if error.is_connect() => HttpErrorKind::Connect,
+        _ => HttpErrorKind::Request,
+    };
     HttpError::new(kind, error.without_url())
 }
 

@@ -17,13 +17,13 @@ mod open;
 mod parts;
 mod remove;
 mod s3;
+mod subject;
 mod thread;
 mod told;
 mod upload;
 
 pub use open::Store;
-pub use remove::{Leftover, Removed};
-pub use upload::Subject;
+pub use subject::{Leftover, Removed, Subject};
 
 use object_store::signer::Signer;
 use object_store::ObjectStore;

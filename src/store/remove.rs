@@ -1,6 +1,7 @@
 //! Removing what is ours of a key: the object, or an upload that did not come to its end.
 
 use super::client;
+use super::subject::{Leftover, Removed};
 use super::upload::{bad_key, MARK};
 use super::{Shared, Store};
 use crate::destination::Wrapper;
@@ -15,25 +16,6 @@ use std::time::Duration;
 
 /// How long a request that is made at once may be under way.
 const SOON: Duration = Duration::from_secs(60);
-
-/// What there is to remove.
-#[derive(Clone)]
-pub struct Leftover {
-    pub key: String,
-    pub mark: String,
-    /// It was not completed as far as is known: there may be an upload of it.
-    pub is_begun: bool,
-}
-
-/// What became of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Removed {
-    Ours,
-    /// There was no object.
-    Nothing,
-    /// There is an object of somebody else's, which stays.
-    Theirs,
-}
 
 impl Store {
     /// Removes the object if it bears our mark, and uploads of its key.

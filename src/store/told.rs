@@ -3,7 +3,6 @@
 use crate::error::{Error, Kind};
 use object_store::client::{HttpError, HttpErrorKind};
 use object_store::path::Path;
-use std::error::Error as _;
 
 /// The error that the caller sees, and the job keeps.
 pub fn told(error: &object_store::Error) -> Error {
@@ -41,7 +40,7 @@ pub fn told(error: &object_store::Error) -> Error {
 
 fn unreachable(kind: HttpErrorKind, error: &object_store::Error) -> Error {
     match kind {
-        _ if has_tls_error(error) => {
+        _ if is_about_tls(error) => {
             Error::new(Kind::FdwUnreachable, "the certificate of the object store could not be verified")
                 .hint("Name its certificate authority by option sslrootcert of the server.")
         }
@@ -109,7 +108,8 @@ fn http_kind(error: &object_store::Error) -> Option<HttpErrorKind> {
     sources(error).find_map(|source| source.downcast_ref::<HttpError>()).map(HttpError::kind)
 }
 
-fn has_tls_error(error: &object_store::Error) -> bool {
+/// Whether an error comes of a certificate, or else of TLS.
+pub fn is_about_tls(error: &dyn std::error::Error) -> bool {
     sources(error).any(is_tls)
 }
 
@@ -124,7 +124,7 @@ fn has_timed_out(error: &object_store::Error) -> bool {
         .any(|source| source.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_timeout))
 }
 
-fn sources(error: &object_store::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+fn sources(error: &dyn std::error::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
     let mut next = error.source();
     std::iter::from_fn(move || {
         let source = next?;

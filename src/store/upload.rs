@@ -5,6 +5,7 @@
 
 use super::client::Meter;
 use super::parts::{self, Parts};
+use super::subject::Subject;
 use super::{told, Shared, Store};
 use crate::destination::Wrapper;
 use crate::error::{Error, Kind, Result};
@@ -26,18 +27,6 @@ pub(super) const MARK: &str = "acctexport";
 
 /// How long giving an upload up may take.
 const ABORTING: Duration = Duration::from_secs(10);
-
-/// What is stored.
-#[derive(Clone)]
-pub struct Subject {
-    pub key: String,
-    /// Which file of which attempt of which job, in no more than one place.
-    pub mark: String,
-    /// What it is saved as.
-    pub name: String,
-    pub media_type: &'static str,
-    pub bytes: u64,
-}
 
 /// How far an upload is, for the thread that waits.
 pub struct Sent {

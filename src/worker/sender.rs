@@ -38,7 +38,7 @@ fn patience() -> Duration {
 }
 
 /// For finding out whether a mail may have a link.
-const LINKING: Duration = Duration::from_secs(30);
+const LINKING: Duration = Duration::from_secs(10);
 
 /// Before what somebody else holds is asked for again.
 const BUSY: Duration = Duration::from_secs(1);
