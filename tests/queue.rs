@@ -7,7 +7,7 @@ mod jobs;
 
 use std::collections::BTreeSet;
 
-use common::{error_of, shared, wait_for_job, wait_until, Cluster, ClusterOptions, TwoTenants};
+use common::{error_of, shared, unique, wait_for_job, wait_until, Cluster, ClusterOptions, TwoTenants};
 use jobs::{
     assert_tidy, assert_whole, exported, fill, record, start, status, text, wait_for_status, wait_until_held,
     wait_until_idle, Hold, Phase, LIMIT,
@@ -145,6 +145,25 @@ fn a_pause_lets_what_runs_end() {
     assert_eq!(record(&mut superuser, &second, "status").as_deref(), Some("queued"));
     cluster.set("acct_export.max_workers", "1");
     wait_for_status(&mut superuser, &second, "completed");
+}
+
+/// The launcher is in the midst of a round, which takes its time where there are many databases, when the pause ends.
+#[test]
+fn a_pause_that_ends_at_once() {
+    let options = ClusterOptions::preloaded().set("acct_export.max_workers", "0");
+    let cluster: &'static Cluster = Box::leak(Box::new(Cluster::start(options)));
+    let app = jobs::app(cluster, ROWS);
+    let mut superuser = app.superuser();
+    for _ in 0..15 {
+        superuser.batch_execute(&format!("CREATE DATABASE {}", unique("other"))).unwrap();
+    }
+    for format in ["csv", "json"] {
+        let job = start(&mut app.session(&app.login, 0), format, "");
+        cluster.set("acct_export.max_workers", "0");
+        cluster.set("acct_export.max_workers", "1");
+        wait_for_status(&mut superuser, &job, "completed");
+        cluster.set("acct_export.max_workers", "0");
+    }
 }
 
 #[test]

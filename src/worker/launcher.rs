@@ -20,7 +20,10 @@ pub fn launch() {
             worker::start_worker(database);
             wait::pause(APART);
         }
-        wait::pause(ROUND);
-        worker::reload_if_asked();
+        // One that came in the midst of the round woke a pause between two workers.
+        if !worker::reload_if_asked() {
+            wait::pause(ROUND);
+            worker::reload_if_asked();
+        }
     }
 }
