@@ -7,7 +7,8 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 
-use super::free_port;
+use super::{free_port, LIMIT};
+use crate::common::wait_until;
 
 /// What befalls connections, from [`Proxy::set`] on; those that are open already included.
 #[derive(Debug, Clone, PartialEq)]
@@ -168,7 +169,13 @@ impl Proxy {
         if listening.is_some() {
             return;
         }
-        let listener = TcpListener::bind(("127.0.0.1", self.port)).unwrap();
+        // Whoever else has just tried whether the port is free has it for a moment.
+        let mut listener = None;
+        wait_until(LIMIT, "the proxy's port is free", || {
+            listener = TcpListener::bind(("127.0.0.1", self.port)).ok();
+            listener.is_some()
+        });
+        let listener = listener.unwrap();
         self.shared.lock().closing = false;
         let shared = Arc::clone(&self.shared);
         *listening = Some(std::thread::spawn(move || shared.accept(&listener)));
