@@ -2,7 +2,7 @@
 
 use super::queue::Claimed;
 use crate::destination::Server;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::pg::sql;
 use crate::worker::wake;
 use serde::Deserialize;
@@ -50,8 +50,11 @@ pub fn begin(job: &Claimed, file: i64, server: &Server, key: &str, mapping: u32)
 pub fn stored(id: i64, e_tag: &str) -> Result<()> {
     let stored =
         "UPDATE acct_export.object SET status = 'stored', e_tag = $2 WHERE id = $1 AND status = 'uploading'";
-    sql::run(stored, &[id.into(), e_tag.into()])?;
-    Ok(())
+    match sql::run(stored, &[id.into(), e_tag.into()])? {
+        1 => Ok(()),
+        // Somebody has taken this attempt for lost: its object goes.
+        _ => Err(Error::new(Kind::Internal, "the object of a file is to be removed already")),
+    }
 }
 
 const DOOM: &str = "

@@ -8,7 +8,7 @@ use crate::network::tls;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::IF_NONE_MATCH;
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderValue, Method};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Limited};
 use object_store::client::{
@@ -69,7 +69,7 @@ struct Service(Connector);
 #[async_trait]
 impl HttpService for Service {
     async fn call(&self, request: HttpRequest) -> std::result::Result<HttpResponse, HttpError> {
-        let condition = condition(self.0.wrapper).filter(|_| is_completion(&request));
+        let completes = self.0.wrapper == Wrapper::S3 && is_completion(&request);
         if is_beginning(&request) {
             self.0.begun.fetch_add(1, Ordering::Relaxed);
         }
@@ -81,8 +81,10 @@ impl HttpService for Service {
             .map_err(|error| HttpError::new(HttpErrorKind::Unknown, BadUrl(error)))?;
         let mut request = reqwest::Request::new(parts.method, url);
         *request.headers_mut() = parts.headers;
-        if let Some((name, value)) = condition {
-            request.headers_mut().insert(name, HeaderValue::from_static(value));
+        if completes {
+            // It needs no signature (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html). Google's uploads
+            // in parts know no conditions (https://cloud.google.com/storage/docs/multipart-uploads), and Azure signs all of them.
+            request.headers_mut().insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
         }
         if body.content_length() > 0 {
             *request.body_mut() =
@@ -130,16 +132,6 @@ pub fn failed(error: reqwest::Error) -> HttpError {
         _ => HttpErrorKind::Request,
     };
     HttpError::new(kind, error.without_url())
-}
-
-/// Only if there is no such object; it needs no signature
-/// (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html). Google's uploads in parts know no conditions
-/// (https://cloud.google.com/storage/docs/multipart-uploads), and Azure signs all of them, so that none can be added.
-fn condition(wrapper: Wrapper) -> Option<(HeaderName, &'static str)> {
-    match wrapper {
-        Wrapper::S3 => Some((IF_NONE_MATCH, "*")),
-        _ => None,
-    }
 }
 
 fn is_beginning(request: &HttpRequest) -> bool {

@@ -80,7 +80,11 @@ impl Store {
             watch,
         )?;
         if self.has_lost_uploads() {
-            self.abort_uploads(&subject.key, watch)?;
+            // The file is there; what cannot be given up now is left to the rules of the bucket.
+            match self.abort_uploads(&subject.key, watch) {
+                Err(error) if error.kind == Kind::QueryCanceled => return Err(error),
+                _ => {}
+            }
         }
         e_tag.ok_or_else(|| {
             Error::new(Kind::DataCorrupted, "the object in the store is not what was sent")

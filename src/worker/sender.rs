@@ -170,13 +170,13 @@ fn link_of(message: &Message) -> Option<String> {
 }
 
 /// Ends the process if that is what was asked for, and takes note of a cancel request, which ended the try.
-fn interrupt() {
+pub(super) fn interrupt() {
     let acted_on = xact::transaction(xact::Mode::ReadWrite, || {
         wait::check_interrupts();
         Ok(())
     });
     if let Err(failure) = acted_on {
-        log(&failure, "sending a message");
+        log(&failure, "talking to another server");
     }
 }
 

@@ -1,6 +1,6 @@
 //! Removing objects that nobody wants: of files that are past their time or were deleted, and of uploads that did not come to their end.
 
-use super::{as_owner, log};
+use super::{as_owner, log, sender};
 use crate::destination;
 use crate::error::{Kind, Result};
 use crate::job::object::{self, Doomed};
@@ -17,6 +17,9 @@ pub fn next() -> std::result::Result<bool, Failure> {
     match remove(&doomed) {
         Ok(()) => as_owner(xact::Mode::ReadWrite, || object::forget(&doomed))?,
         Err(failure) => {
+            if failure.sqlstate() == "57014" {
+                sender::interrupt();
+            }
             log(&failure, &format!("removing the object of export {}", doomed.job));
             let (message, sqlstate) = failure.described();
             let is_away = matches!(&failure, Failure::Ours(error) if error.kind == Kind::FdwUnreachable);
