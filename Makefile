@@ -2,20 +2,21 @@
 # missing gets installed. Servers run from a tree and in directories of their own, never the machine's.
 
 PG        ?= 15
-PG_CONFIG ?= /usr/lib/postgresql/$(PG)/bin/pg_config
 TARGET    := $(abspath $(or $(CARGO_TARGET_DIR),target))
+# Debian's PostgreSQL 15; another version if it is installed with its headers, else from scripts/server.
+PG_CONFIG ?= $(if $(or $(filter 15,$(PG)),$(wildcard /usr/include/postgresql/$(PG)/server/postgres.h)),$\
+             /usr/lib/postgresql/$(PG)/bin/pg_config,$(TARGET)/servers/$(PG)/bin/pg_config)
 PROFILE   ?= dev
-T         ?= *
+T         ?=
 
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
 export PG PG_CONFIG PROFILE
 export PATH := $(TARGET)/tools/bin:$(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 
-# pgrx: no ~/.pgrx needed. See build.rs for the second; with the third, extension and tests are one compilation.
+# pgrx: no ~/.pgrx needed. build.rs explains the second.
 export PGRX_PG_CONFIG_PATH := $(PG_CONFIG)
 export CARGO_PGRX_DISABLE_GC_SECTIONS_WORKAROUND := 1
-build test: export PGRX_BUILD_FLAGS := --test *
 
 comma := ,
 # What talks to other servers; empty: none of it is built.
@@ -23,21 +24,38 @@ EXTRAS    ?= s3,smtp,webhook
 FEATURES  := --no-default-features --features pg$(PG)$(if $(EXTRAS),$(comma)$(EXTRAS))
 # Tests wait more than they compute.
 export RUST_TEST_THREADS ?= 4
+# T=jobs: the tests of tests/jobs; T=cancel: the suite tests/jobs/cancel.rs. They depend on no version of the server.
+SUITE     := $(if $(T),$(or $(wildcard tests/$(T)/main.rs tests/*/$(T).rs),$(error no theme and no suite of tests is named $(T))))
+TESTS     := -p acctexport-tests --no-default-features --features '$(EXTRAS)' --no-fail-fast $(if $(T),--test \
+             $(notdir $(patsubst %/,%,$(dir $(SUITE)))) $(if $(filter %/main.rs,$(SUITE)),,-- $(T)::))
 
-.PHONY: help setup build install install-tree demo demo-stop test lint bench bench-scale bench-s3 bench-profile clean
+# Labelled columns, for `make secrets`.
+FILES     ?= tests/corpus/*.tsv
+
+.PHONY: help setup setup-tests build install install-tree demo demo-stop test test-units test-all lint lint-server secrets deb test-deb image-root bench bench-scale bench-s3 bench-profile clean
 
 help:           ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 22
 
-setup:          ## install what is missing (Debian packages, cargo-pgrx)
+setup:          ## install missing Debian packages and cargo-pgrx
 	@scripts/setup
 
-build: setup    ## build the extension into target/package
-	@rm -rf '$(TARGET)/package'
-	$(if $(filter release,$(PROFILE)),env -u PGRX_BUILD_FLAGS )cargo-pgrx pgrx package --pg-config '$(PG_CONFIG)' --profile $(PROFILE) --out-dir '$(TARGET)/package' $(FEATURES)
+setup-tests:    ## the same, and the packages that only tests use
+	@scripts/setup tests
+
+# cargo gives the library one name for all versions of the server, and takes the file of another one for its own.
+BUILT     := $(TARGET)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/deps/libpg_acctexport.so
+
+build: setup    ## build the extension for PostgreSQL PG into target/package-PG
+	@rm -rf '$(TARGET)/package-$(PG)'
+	@[[ $$(cat '$(BUILT).for' 2>/dev/null) == $(PG) ]] || rm -f '$(BUILT)'
+	cargo-pgrx pgrx package --pg-config '$(PG_CONFIG)' --profile $(PROFILE) --out-dir '$(TARGET)/package-$(PG)' $(FEATURES)
+	@echo $(PG) >'$(BUILT).for'
+	scripts/released-sql '$(TARGET)/package-$(PG)'
 
 install: setup  ## install a release build into the PostgreSQL of PG_CONFIG (as root, or through sudo)
 	cargo-pgrx pgrx install --release --pg-config '$(PG_CONFIG)' $(FEATURES) $$([[ $$EUID == 0 ]] || echo --sudo)
+	$$([[ $$EUID == 0 ]] || echo sudo) env PG_CONFIG='$(PG_CONFIG)' scripts/released-sql /
 
 install-tree: build ## a server with the extension, in a directory of its own; prints the way to its programs
 	@scripts/server-tree
@@ -48,17 +66,45 @@ demo: build     ## load the demo data, export it in every format into demo-outpu
 demo-stop:      ## stop and remove the demo's server
 	@scripts/with-server --stop
 
-test: build     ## unit tests, then integration tests on real servers (T=install: only tests/install.rs)
+test-units: setup ## unit tests, without a server
+	cargo test --profile $(PROFILE) -p acctexport-core
 	cargo test --profile $(PROFILE) $(FEATURES) --lib
-	tree=$$(scripts/server-tree); ACCTEXPORT_SERVER_TREE=$$tree \
-		cargo test --profile $(PROFILE) $(FEATURES) --no-fail-fast --test '$(T)'
 
-lint: setup     ## rustfmt and clippy, warnings denied; with and without what talks to other servers
-	cargo fmt --check
+test: setup-tests build $(if $(T),,test-units) ## unit tests, then integration tests on real servers (T=jobs or T=cancel: these only)
+	tree=$$(scripts/server-tree); ACCTEXPORT_SERVER_TREE=$$tree cargo test --profile $(PROFILE) $(TESTS)
+
+test-all:       ## integration tests on PostgreSQL 15 to 18 (VERSIONS='17 18': these only; THEMES='jobs store')
+	@for version in $(or $(VERSIONS),15 16 17 18); do $(MAKE) --no-print-directory setup-tests PG=$$version; done
+	@scripts/test-all $(THEMES)
+
+lint: setup     ## rustfmt, clippy, rustdoc, shellcheck, imports, names in SQL, licences; with and without network code
+	scripts/check-sql
+	scripts/check-imports
+	shellcheck -x -P SCRIPTDIR scripts/* .ci/run benches/run
+	scripts/check-licences
+	cargo fmt --all --check
 	cargo clippy --profile $(PROFILE) $(FEATURES) --all-targets -- -D warnings
 	cargo clippy --profile $(PROFILE) --no-default-features --features pg$(PG) --lib -- -D warnings
+	cargo clippy --profile $(PROFILE) -p acctexport-core -p acctexport-tests --all-targets -- -D warnings
+	RUSTDOCFLAGS=-Dwarnings cargo doc --profile $(PROFILE) --no-deps -p acctexport-core
 	@! cargo tree --no-default-features --features pg$(PG) --edges normal --prefix none | \
 		grep -E '^(tokio|rustls|ring|hyper|reqwest|lettre|object_store) ' || { echo 'the build without them has network code'; false; }
+
+lint-server: setup ## clippy of what depends on the version of PostgreSQL, PG
+	cargo clippy --profile $(PROFILE) $(FEATURES) --lib -- -D warnings
+
+secrets:        ## how well secrets are found: recall and over-barring (FILES='a.tsv b.tsv', OPTIONS=--leave-one-out)
+	@cargo run -q --profile $(PROFILE) -p acctexport-core --example secrets -- $(OPTIONS) $(FILES)
+
+deb:            ## the Debian package for PostgreSQL $(PG), below target/deb; a release build unless PROFILE=dev
+	@scripts/setup packages
+	@PROFILE='$(if $(filter command line environment,$(origin PROFILE)),$(PROFILE),release)' scripts/build-deb
+
+test-deb: deb   ## install that package into a Debian of its own, export, purge (as root)
+	@scripts/test-deb "$$(ls '$(TARGET)/deb/$(PG)'/*.deb)"
+
+image-root: build ## the files alone and a Containerfile, for image volumes of PostgreSQL 18
+	@scripts/image-root
 
 bench bench-scale bench-s3 bench-profile: PROFILE := release
 bench: build    ## measure a release build side by side with what one would take instead (20 minutes)
@@ -74,5 +120,5 @@ bench-profile: build ## where the processor's time goes, by perf
 	@benches/run profiled
 
 clean: demo-stop ## remove what was built, and what servers left behind
-	@rm -rf '$(TARGET)'/{debug,release,package,remote,bench-*} demo-output
+	@rm -rf '$(TARGET)'/{debug,release,package*,servers,remote,bench-*} demo-output
 	@bash -c '. scripts/common.sh && rm -rf "$$(work_dir)"'

@@ -1,4 +1,4 @@
--- Where the jobs of `make bench-s3` put their files: a bucket of the server that benches/s3.py has started.
+-- The target of the jobs of `make bench-s3`: a bucket of the server that benches/s3.py has started.
 CREATE SERVER exports FOREIGN DATA WRAPPER acct_export_s3
     OPTIONS (bucket :'bucket', region :'region', endpoint :'endpoint');
 CREATE USER MAPPING FOR PUBLIC SERVER exports

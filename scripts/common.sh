@@ -1,12 +1,18 @@
 # Sourced by the other scripts: which server, whose account runs it, and where throwaway things go.
 # shellcheck shell=bash
+# shellcheck disable=SC2034 # variables for the scripts that source it
 PG=${PG:-15}
-PG_CONFIG=${PG_CONFIG:-/usr/lib/postgresql/$PG/bin/pg_config}
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 target=${CARGO_TARGET_DIR:-$root/target}
+# As in the Makefile.
+if [[ -z ${PG_CONFIG:-} ]]; then
+    PG_CONFIG=/usr/lib/postgresql/$PG/bin/pg_config
+    [[ $PG == 15 || -e /usr/include/postgresql/$PG/server/postgres.h ]] || PG_CONFIG=$target/servers/$PG/bin/pg_config
+fi
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 die() { say "$*"; exit 1; }
+as_root() { if ((EUID == 0)); then "$@"; else sudo "$@"; fi; }
 
 # The account that runs the server, which refuses to run as root.
 if ((EUID == 0)); then server_account=postgres; else server_account=$(id -un); fi

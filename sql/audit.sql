@@ -1,3 +1,5 @@
+SET LOCAL search_path TO pg_catalog, pg_temp; -- see schema.sql
+
 -- The audit trail: append-only, each event sealed with the hash of the one before it.
 CREATE TABLE acct_export.audit (
     id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -10,10 +12,15 @@ CREATE TABLE acct_export.audit (
     tenant  text,
     dataset text,
     detail  jsonb NOT NULL DEFAULT '{}',
-    hash    bytea
+    hash    bytea,
+    login   text,
+    client_addr      inet,
+    application_name text
 );
 COMMENT ON TABLE acct_export.audit IS 'who exported what; read it through acct_export_audit';
 COMMENT ON COLUMN acct_export.audit.seq IS 'place in the chain, given when the event''s transaction commits';
+COMMENT ON COLUMN acct_export.audit.login IS 'session user, whatever role it had taken on';
+COMMENT ON COLUMN acct_export.audit.client_addr IS 'address of the session''s client; NULL: a local socket';
 COMMENT ON COLUMN acct_export.audit.hash IS 'SHA-256 over the hash of the event before and this event''s columns';
 SELECT pg_catalog.pg_extension_config_dump('acct_export.audit', '');
 SELECT pg_catalog.pg_extension_config_dump('acct_export.audit_id_seq', '');
@@ -33,15 +40,18 @@ CREATE TABLE acct_export.audit_anchor (
 COMMENT ON TABLE acct_export.audit_anchor IS 'the last event that acct_export_audit_remove removed: the chain begins behind it';
 SELECT pg_catalog.pg_extension_config_dump('acct_export.audit_anchor', '');
 
--- An event gets its place just before its transaction commits (src/audit/seal.rs).
+-- An event gets its place just before its transaction commits (src/audit/hash_chain.rs).
 CREATE INDEX audit_unsealed ON acct_export.audit (id) WHERE hash IS NULL;
 
 CREATE FUNCTION acct_export.audit_hash(before bytea, seq bigint, event acct_export.audit) RETURNS bytea
 LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
-    SELECT sha256(before || convert_to(jsonb_build_array(
+    SELECT sha256(before || convert_to((jsonb_build_array(
         seq, extract(epoch FROM event.at), event.event, event.job_id, event.actor, event.role,
-        event.tenant, event.dataset, event.detail)::text, 'UTF8'));
+        event.tenant, event.dataset, event.detail)
+        -- Events of 0.1.0 have none of these. The length of the array tells the two forms apart.
+        || CASE WHEN event.login IS NULL AND event.client_addr IS NULL AND event.application_name IS NULL THEN '[]'::jsonb
+                ELSE jsonb_build_array(event.login, event.client_addr, event.application_name) END)::text, 'UTF8'));
 END;
 COMMENT ON FUNCTION acct_export.audit_hash(bytea, bigint, acct_export.audit) IS 'hash of an audit event that follows the given one';
 
@@ -83,18 +93,19 @@ CREATE TRIGGER keep_all BEFORE TRUNCATE OR INSERT ON acct_export.audit_anchor
     FOR EACH STATEMENT EXECUTE FUNCTION acct_export.audit_keep();
 COMMENT ON TRIGGER keep_all ON acct_export.audit_anchor IS 'the trail is append-only';
 
-CREATE VIEW acct_export_audit AS
-    SELECT id, at, event, job_id, actor, role, tenant, dataset, detail, hash FROM acct_export.audit;
-COMMENT ON VIEW acct_export_audit IS 'audit trail of all exports; GRANT SELECT on it to the role of your auditors';
-REVOKE ALL ON acct_export_audit FROM PUBLIC;
+CREATE VIEW @extschema@.acct_export_audit AS
+    SELECT id, at, event, job_id, actor, role, tenant, dataset, detail, hash, login, client_addr, application_name
+      FROM acct_export.audit;
+COMMENT ON VIEW @extschema@.acct_export_audit IS 'audit trail of all exports; GRANT SELECT on it to the role of your auditors';
+REVOKE ALL ON @extschema@.acct_export_audit FROM PUBLIC;
 
--- What holds if nothing is broken: since the anchor (or ever) no event was changed, removed, exchanged or put in between by
+-- The rule of an unbroken chain: since the anchor (or ever) no event was changed, removed, exchanged or put in between by
 -- somebody who did not do the same to all later events, their seals and the anchor; and what was removed before it was
 -- removed by acct_export_audit_remove, unless somebody made that event as well. A superuser who computes the whole chain anew,
 -- or cuts off the last events together with their seals, is not found from inside the database: for that, keep the latest
 -- hash, or the removal's event, in a place that this superuser cannot write to, and look for it here.
 CREATE FUNCTION acct_export.audit_broken(OUT place bigint, OUT id bigint, OUT hash bytea) RETURNS SETOF record
-LANGUAGE sql STABLE
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     WITH event AS (
         SELECT e AS whole, e.id, e.seq, e.hash,
@@ -129,11 +140,14 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION acct_export.audit_broken() IS 'place, id and hash of the first broken event; behind acct_export_audit_verify';
 
-CREATE FUNCTION acct_export_audit_verify() RETURNS SETOF acct_export_audit
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+-- With the rights of the caller on the view: who may not read the trail is refused (42501).
+CREATE FUNCTION @extschema@.acct_export_audit_verify() RETURNS SETOF @extschema@.acct_export_audit
+LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT b.id, e.at, e.event, e.job_id, e.actor, e.role, e.tenant, e.dataset, e.detail, b.hash
-      FROM acct_export.audit_broken() b LEFT JOIN acct_export.audit e ON e.id = b.id;
+    SELECT b.id, e.at, e.event, e.job_id, e.actor, e.role, e.tenant, e.dataset, e.detail, b.hash,
+           e.login, e.client_addr, e.application_name
+      FROM acct_export.audit_broken() b LEFT JOIN @extschema@.acct_export_audit e ON e.id = b.id;
 END;
-COMMENT ON FUNCTION acct_export_audit_verify() IS 'first broken event of the audit trail, or no row: each event carries the hash of the one before it';
-REVOKE ALL ON FUNCTION acct_export_audit_verify() FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.acct_export_audit_verify() IS 'first broken event of the audit trail, or no row: each event carries the hash of the one before it; for those who may read acct_export_audit';
+
+SET LOCAL search_path TO @extschema@, pg_temp;

@@ -570,7 +570,7 @@ JOIN acct_demo.profiles p ON p.tenant_id = a.tenant_id AND p.profile_id = a.prof
 JOIN acct_demo.groups m ON m.tenant_id = a.tenant_id AND m.group_id = a.main_group_id;
 COMMENT ON VIEW acct_demo.administrator_accounts IS 'Administrators as they may be exported';
 
--- What administrators' workbooks let people choose from.
+-- The choices in administrators' workbooks.
 CREATE VIEW acct_demo.administrator_profiles WITH (security_invoker = true) AS
 SELECT p.name, p.tenant_id FROM acct_demo.profiles p WHERE p.kind = 'administrator';
 COMMENT ON VIEW acct_demo.administrator_profiles IS 'Profiles that an administrator may have';

@@ -1,4 +1,6 @@
--- Where files and messages go outside of the database. Nobody but superusers may make servers of these wrappers until they are
+SET LOCAL search_path TO pg_catalog, pg_temp; -- see schema.sql
+
+-- The targets of files and messages outside of the database. Nobody but superusers may make servers of these wrappers until they are
 -- granted USAGE on a wrapper, as with any other; GRANT USAGE ON FOREIGN SERVER says whose exports may use a server.
 CREATE FOREIGN DATA WRAPPER acct_export_s3 NO HANDLER VALIDATOR acct_export.s3_validator;
 COMMENT ON FOREIGN DATA WRAPPER acct_export_s3 IS 'pg_acctexport: buckets of S3 and of servers that speak its protocol, for exports (acct_export_start, destination)';
@@ -16,3 +18,5 @@ COMMENT ON FUNCTION acct_export.gcs_validator(text[], oid) IS 'checks the option
 COMMENT ON FUNCTION acct_export.azure_validator(text[], oid) IS 'checks the options of servers and user mappings of acct_export_azure';
 COMMENT ON FUNCTION acct_export.smtp_validator(text[], oid) IS 'checks the options of servers and user mappings of acct_export_smtp';
 COMMENT ON FUNCTION acct_export.webhook_validator(text[], oid) IS 'checks the options of servers and user mappings of acct_export_webhook';
+
+SET LOCAL search_path TO @extschema@, pg_temp;

@@ -1,6 +1,8 @@
+SET LOCAL search_path TO pg_catalog, pg_temp; -- see schema.sql
+
 -- Two exports compared. The server groups the rows of both files by key: whatever their order, within work_mem, the rest of it
 -- in temporary files. Objects are made of rows that differ only.
-CREATE FUNCTION acct_export_diff(job_a uuid, job_b uuid)
+CREATE FUNCTION @extschema@.acct_export_diff(job_a uuid, job_b uuid)
 RETURNS TABLE (key text, change text, before jsonb, after jsonb)
 LANGUAGE sql VOLATILE PARALLEL UNSAFE
 BEGIN ATOMIC
@@ -20,6 +22,8 @@ BEGIN ATOMIC
                    IS DISTINCT FROM max(r.cells COLLATE "C") FILTER (WHERE r.later)) d
      ORDER BY d.place, d.key COLLATE "C";
 END;
-COMMENT ON FUNCTION acct_export_diff(uuid, uuid) IS 'what changed between two exports of a dataset: keys added, removed and changed, with the values that differ';
-COMMENT ON FUNCTION acct_export.rows_of_both IS 'behind acct_export_diff: the rows of both files';
-COMMENT ON FUNCTION acct_export.compared_once IS 'behind acct_export_diff: refuses files in which a key stands more than once';
+COMMENT ON FUNCTION @extschema@.acct_export_diff(uuid, uuid) IS 'what changed between two exports of a dataset: keys added, removed and changed, with the values that differ';
+COMMENT ON FUNCTION acct_export.rows_of_both(uuid, uuid) IS 'behind acct_export_diff: the rows of both files';
+COMMENT ON FUNCTION acct_export.compared_once(bigint, bigint) IS 'behind acct_export_diff: refuses files in which a key stands more than once';
+
+SET LOCAL search_path TO @extschema@, pg_temp;

@@ -1,3 +1,5 @@
+SET LOCAL search_path TO pg_catalog, pg_temp; -- see schema.sql
+
 -- Objects in buckets. A row is committed before the first byte leaves, and goes when the bucket has nothing of it any more: whatever
 -- dies in between is found here.
 CREATE TABLE acct_export.object (
@@ -33,3 +35,5 @@ COMMENT ON COLUMN acct_export.object.mapping IS 'user mapping with whose credent
 COMMENT ON COLUMN acct_export.object.e_tag IS 'ETag of the object as it was stored: another one is not read and not removed';
 COMMENT ON COLUMN acct_export.object.tries IS 'how often its removal was tried';
 COMMENT ON COLUMN acct_export.object.error IS 'why the last try to remove it failed';
+
+SET LOCAL search_path TO @extschema@, pg_temp;

@@ -1,31 +1,73 @@
--- What callers see. The views run with the rights of the extension's owner on its tables, and filter by the caller.
+SET LOCAL search_path TO pg_catalog, pg_temp; -- see schema.sql
 
--- What is past its time is over, whether or not it was purged yet.
+-- The views for callers. They run with the rights of the extension's owner on its tables, and filter by the caller.
+
+-- The jobs of a session, newest first; and the few kinds of sessions that there are.
+CREATE INDEX job_session ON acct_export.job (requested_by, acct_export.session_print(session), created_at);
+CREATE INDEX job_shape ON acct_export.job (acct_export.session_shape(session));
+CREATE INDEX job_awaiting ON acct_export.job (created_at) WHERE status = 'awaiting_approval';
+
+-- The jobs that the caller sees. Part 1: a superuser all. Another role those of its session, which is mostly one role and one kind of
+-- session (part 2), and of the roles that it may act as (3); and an approver those that await approval (4). Each part is read by an index,
+-- from the newest on, and the parts that do not concern the caller are not read. The condition of part 1 stands outside, so that the
+-- planner takes the table for a part by itself.
+CREATE VIEW acct_export.job_seen AS
+SELECT s.* FROM (
+    SELECT j.*, 1 AS part FROM acct_export.job j
+    UNION ALL
+    (SELECT j.*, 2 FROM acct_export.job j
+      WHERE NOT (SELECT acct_export.sees_all())
+        AND j.requested_by = (SELECT acct_export.caller())
+        AND acct_export.session_print(j.session) = (SELECT (acct_export.caller_prints())[1])
+      ORDER BY j.created_at DESC)
+    UNION ALL
+    (SELECT j.*, 3 FROM acct_export.job j
+      WHERE NOT (SELECT acct_export.sees_all())
+        AND j.requested_by = ANY ((SELECT acct_export.caller_roles())::oid[])
+        AND acct_export.session_print(j.session) = ANY ((SELECT acct_export.caller_prints())::uuid[])
+        AND NOT (j.requested_by = (SELECT acct_export.caller())
+                 AND acct_export.session_print(j.session) = (SELECT (acct_export.caller_prints())[1]))
+      ORDER BY j.created_at DESC)
+    UNION ALL
+    (SELECT j.*, 4 FROM acct_export.job j
+      WHERE NOT (SELECT acct_export.sees_all()) AND j.status = 'awaiting_approval'
+        AND NOT (j.requested_by = ANY ((SELECT acct_export.caller_roles())::oid[])
+                 AND acct_export.session_print(j.session) = ANY ((SELECT acct_export.caller_prints())::uuid[]))
+        AND acct_export.may_approve(j.id)
+      ORDER BY j.created_at DESC)
+) s WHERE s.part > 1 OR (SELECT acct_export.sees_all());
+COMMENT ON VIEW acct_export.job_seen IS 'jobs that the caller may see, or may approve';
+
+-- A job past its time is over, purged or not.
 CREATE VIEW acct_export.job_now AS
 SELECT job.*,
-       CASE WHEN status IN ('completed', 'completed_with_errors') AND expires_at <= clock_timestamp() THEN 'expired'
-            WHEN status = 'awaiting_approval' AND expires_at <= clock_timestamp() THEN 'failed'
+       CASE WHEN status IN ('completed', 'completed_with_errors') AND expires_at <= acct_export.moment() THEN 'expired'
+            WHEN status = 'awaiting_approval' AND expires_at <= acct_export.moment() THEN 'failed'
             ELSE status END AS state
-  FROM acct_export.job;
-COMMENT ON VIEW acct_export.job_now IS 'all jobs with the state that they are in now, which is their status, or what their time being over makes of it';
+  FROM acct_export.job_seen job;
+COMMENT ON VIEW acct_export.job_now IS 'the same with the state that they are in now, which is their status, or what their time being over makes of it';
 
--- Every job with its progress, for all; nobody but the functions of the extension can read it.
+-- With their progress. Nothing in here is volatile and what costs time is in the list of columns: a list of 20 jobs takes them from
+-- the index and works out no more than these, and a count works out none.
 CREATE VIEW acct_export.job_status AS
-SELECT j.id AS job_id, j.dataset, j.format, j.state AS status,
-       CASE WHEN j.status = 'running' THEN coalesce(p.stage, 'preparing') END AS stage,
+SELECT j.id AS job_id, j.dataset, j.format, j.state AS status, j.stage,
        CASE WHEN j.status IN ('completed', 'completed_with_errors', 'expired') THEN 100
             WHEN j.status <> 'running' THEN 0
-            WHEN p.stage = 'storing' THEN 90 + coalesce(9 * p.bytes_done / nullif(p.bytes_total, 0), 0)
-            ELSE least(90, coalesce(90 * p.rows_done / nullif(p.rows_total, 0), 0)) END::integer AS percent,
-       coalesce(j.rows_done, p.rows_done, 0) AS rows_done,
-       CASE WHEN j.rows_done IS NOT NULL THEN j.rows_done ELSE greatest(p.rows_total, p.rows_done) END AS rows_total,
-       coalesce(j.bytes_done, p.bytes_done, 0) AS bytes_done,
-       coalesce(j.bytes_done, nullif(p.bytes_total, 0)) AS bytes_total,
-       -- What is left of the reading or storing, at the pace so far.
-       CASE WHEN j.status <> 'running' OR p.stage = 'preparing' THEN NULL
-            WHEN p.stage = 'storing' THEN least(ceil(s.elapsed * 0.1), 2147483647)
-            WHEN p.rows_done > 0 THEN
-                 least(ceil(s.elapsed * greatest(p.rows_total - p.rows_done, 0) / p.rows_done * 1.1), 2147483647)
+            WHEN j.stage = 'storing' THEN 90 + coalesce(9 * j.progress[5] / nullif(j.progress[6], 0), 0)
+            -- The number of rows may not be known: then the percentage depends on the stage alone.
+            WHEN j.stage = 'reading' THEN CASE WHEN j.progress[4] > 0 THEN least(90, 90 * j.progress[3] / j.progress[4]) ELSE 10 END
+            ELSE 0 END::integer AS percent,
+       coalesce(j.rows_done, j.progress[3], 0) AS rows_done,
+       CASE WHEN j.rows_done IS NOT NULL THEN j.rows_done
+            WHEN j.progress[4] > 0 THEN greatest(j.progress[4], j.progress[3]) END AS rows_total,
+       coalesce(j.bytes_done, j.progress[5], 0) AS bytes_done,
+       coalesce(j.bytes_done, nullif(j.progress[6], 0)) AS bytes_total,
+       -- The rest of the reading or storing, at the pace so far.
+       CASE WHEN j.status <> 'running' OR j.stage = 'preparing' THEN NULL
+            WHEN j.stage = 'storing' THEN least(ceil(extract(epoch FROM acct_export.moment() - j.started_at) * 0.1), 2147483647)
+            WHEN j.progress[3] > 0 AND j.progress[4] > 0 THEN
+                 least(ceil(extract(epoch FROM acct_export.moment() - j.started_at) * greatest(j.progress[4] - j.progress[3], 0)
+                            / j.progress[3] * 1.1), 2147483647)
             END::integer AS seconds_left,
        CASE j.state
             WHEN 'failed' THEN 'Export failed. Please try again.'
@@ -34,74 +76,85 @@ SELECT j.id AS job_id, j.dataset, j.format, j.state AS status,
             WHEN 'awaiting_approval' THEN 'Waiting for approval'
             WHEN 'completed_with_errors' THEN j.titles[j.failed_part] || ' export failed'
             WHEN 'completed' THEN CASE WHEN cardinality(j.titles) > 1 THEN 'All exports complete!' ELSE 'Export complete!' END
+                || CASE WHEN j.rows_done = 0 THEN ' No rows matched.' ELSE '' END
             WHEN 'running' THEN
-                CASE p.stage WHEN 'storing' THEN
-                    format('Downloading: %sMB / %sMB', to_char(p.bytes_done / 1e6, 'FM999999990.0'),
-                           to_char(p.bytes_total / 1e6, 'FM999999990.0'))
-                WHEN 'reading' THEN CASE WHEN p.part > 1 THEN 'Downloading ' || lower(j.titles[p.part]) ELSE 'Preparing user export' END
+                CASE WHEN j.stage = 'storing' AND j.progress[6] > 0 THEN
+                    format('Downloading: %sMB / %sMB', to_char(j.progress[5] / 1e6, 'FM999999990.0'),
+                           to_char(j.progress[6] / 1e6, 'FM999999990.0'))
+                WHEN j.stage = 'reading' THEN CASE WHEN j.progress[2] > 1 THEN 'Downloading ' || lower(j.titles[j.progress[2]::integer])
+                                         ELSE 'Preparing user export' END
                 ELSE 'Preparing user export' END
             ELSE 'Preparing user export' END AS message,
-       coalesce(j.error, u.error) AS error, coalesce(j.error_code, u.error_code) AS error_code, j.attempts,
-       j.requested_role AS requested_by, j.actor, j.tenant,
-       j.created_at, j.started_at, coalesce(j.finished_at, u.finished_at) AS finished_at, j.expires_at, j.as_of,
-       coalesce(f.files, '[]') AS files,
-       j.requested_by AS requested_oid
-  FROM acct_export.job_now j
-  -- What acct_export_purge records of it.
-  LEFT JOIN LATERAL (SELECT 'nobody approved the export within acct_export.retention' AS error, '42501' AS error_code,
-                            j.expires_at AS finished_at) u ON j.status = 'awaiting_approval' AND j.state = 'failed'
-  LEFT JOIN LATERAL acct_export.worker_progress(j.worker_pid) p ON j.status = 'running'
-  CROSS JOIN LATERAL (SELECT extract(epoch FROM clock_timestamp() - j.started_at) AS elapsed) s
-  CROSS JOIN LATERAL (
-       SELECT count(*), jsonb_agg(jsonb_build_object('file', file.file, 'name', name, 'media_type', media_type, 'rows', rows,
+       -- The text that acct_export_purge records of a job that nobody has approved in time.
+       coalesce(j.error, CASE WHEN j.status = 'awaiting_approval' AND j.state = 'failed'
+                              THEN 'nobody approved the export within acct_export.retention' END) AS error,
+       coalesce(j.error_code, CASE WHEN j.status = 'awaiting_approval' AND j.state = 'failed' THEN '42501' END) AS error_code,
+       j.attempts, j.requested_role AS requested_by, j.actor, j.tenant, j.created_at, j.started_at,
+       coalesce(j.finished_at, CASE WHEN j.status = 'awaiting_approval' AND j.state = 'failed' THEN j.expires_at END) AS finished_at,
+       j.expires_at, j.as_of,
+       coalesce((
+       SELECT jsonb_agg(jsonb_build_object('file', file.file, 'name', name, 'media_type', media_type, 'rows', rows,
                   'bytes', bytes, 'sha256', sha256, 'status', file.status)
                   || CASE file.status WHEN 'failed' THEN jsonb_build_object('error', file.error, 'error_code', file.error_code)
                      ELSE '{}' END
-                  || coalesce(o.place, '{}') ORDER BY file.file) AS files
+                  || coalesce(r.redacted, '{}') || coalesce(o.place, '{}') ORDER BY file.file)
          FROM acct_export.file
          LEFT JOIN LATERAL (SELECT jsonb_build_object('destination', o.server_name, 'object', o.uri) AS place
                               FROM acct_export.object o
                              WHERE o.job = file.job AND o.file = file.file AND o.status = 'stored') o ON true
-        WHERE file.job = j.id) f;
-COMMENT ON VIEW acct_export.job_status IS 'all jobs with their progress; see acct_export_jobs';
+         LEFT JOIN LATERAL (SELECT jsonb_build_object('redacted', jsonb_object_agg(n.field, n.secrets)) AS redacted
+                              FROM (SELECT c.key AS field, sum(c.value::bigint) AS secrets
+                                      FROM jsonb_array_elements(file.parts) p, jsonb_each_text(p.value -> 'redacted'::text) c
+                                     GROUP BY c.key) n
+                            HAVING count(*) > 0::bigint) r ON true
+        WHERE file.job = j.id), '[]') AS files
+  FROM (SELECT n.*, CASE WHEN n.status = 'running' THEN
+                        CASE (acct_export.job_progress(n.worker_pid))[1] WHEN 1 THEN 'reading' WHEN 2 THEN 'storing' ELSE 'preparing' END
+                    END AS stage,
+               CASE WHEN n.status = 'running' THEN acct_export.job_progress(n.worker_pid) END AS progress
+          FROM acct_export.job_now n) j;
+COMMENT ON VIEW acct_export.job_status IS 'jobs that the caller may see, with their progress; see acct_export_jobs';
 
-CREATE VIEW acct_export_jobs WITH (security_barrier) AS
+CREATE VIEW @extschema@.acct_export_jobs WITH (security_barrier) AS
 SELECT job_id, dataset, format, status, stage, percent, rows_done, rows_total, bytes_done, bytes_total, seconds_left,
        message, error, error_code, attempts, requested_by, actor, tenant, created_at, started_at, finished_at,
        expires_at, as_of, files
   FROM acct_export.job_status
  WHERE (SELECT acct_export.wake()) -- once a query
-   AND CASE WHEN acct_export.visible(requested_oid, tenant) THEN true
-            WHEN status = 'awaiting_approval' THEN acct_export.may_approve(job_id)
-            ELSE false END
  ORDER BY created_at DESC;
-COMMENT ON VIEW acct_export_jobs IS 'export jobs that the caller may see, or may approve, newest first';
-GRANT SELECT ON acct_export_jobs TO PUBLIC;
+COMMENT ON VIEW @extschema@.acct_export_jobs IS 'export jobs that the caller may see, or may approve, newest first';
+GRANT SELECT ON @extschema@.acct_export_jobs TO PUBLIC;
 
-CREATE FUNCTION acct_export_status(job uuid) RETURNS acct_export_jobs
+CREATE FUNCTION @extschema@.acct_export_status(job uuid) RETURNS @extschema@.acct_export_jobs
 LANGUAGE sql VOLATILE PARALLEL UNSAFE
 BEGIN ATOMIC
-    SELECT * FROM jsonb_populate_record(NULL::acct_export_jobs, acct_export_job(job));
+    SELECT * FROM jsonb_populate_record(NULL::@extschema@.acct_export_jobs, @extschema@.acct_export_job(job));
 END;
-COMMENT ON FUNCTION acct_export_status(uuid) IS 'state and progress of an export job, one row';
+COMMENT ON FUNCTION @extschema@.acct_export_status(uuid) IS 'state and progress of an export job, one row';
 
-CREATE FUNCTION acct_export_wait(job uuid, timeout interval DEFAULT '1 hour') RETURNS acct_export_jobs
+CREATE FUNCTION @extschema@.acct_export_wait(job uuid, timeout interval DEFAULT '1 hour') RETURNS @extschema@.acct_export_jobs
 LANGUAGE sql VOLATILE PARALLEL UNSAFE
 BEGIN ATOMIC
-    SELECT * FROM jsonb_populate_record(NULL::acct_export_jobs, acct_export.wait_for_end(job, timeout));
+    SELECT * FROM jsonb_populate_record(NULL::@extschema@.acct_export_jobs, acct_export.wait_for_end(job, timeout));
 END;
-COMMENT ON FUNCTION acct_export_wait(uuid, interval) IS 'state of an export job once it has ended or the time is up (NULL: no limit)';
+COMMENT ON FUNCTION @extschema@.acct_export_wait(uuid, interval) IS 'state of an export job once it has ended or the time is up';
 
-CREATE VIEW acct_export_datasets WITH (security_barrier) AS
-SELECT d.dataset, d.title, d.source, d.key, d.tenant_column, d.created_column, d.updated_column,
-       '{xlsx,csv,ndjson,json}'::text[] AS formats, d.required_roles, d.companions
+-- A dataset whose source was dropped is shown to those who hold its roles; without any, to superusers.
+CREATE VIEW @extschema@.acct_export_datasets WITH (security_barrier) AS
+SELECT d.dataset, d.title, c.oid::regclass AS source, d.key, d.tenant_column, d.created_column, d.updated_column,
+       '{xlsx,csv,ndjson,json}'::text[] AS formats, d.required_roles, d.companions,
+       d.status_column, d.disabled_values, d.authorize, d.tenant_setting,
+       acct_export.broken(d.dataset) AS broken,
+       (SELECT jsonb_object_agg(m.companion, m.match) FROM acct_export.companion m WHERE m.dataset = d.dataset) AS matches
   FROM acct_export.dataset d
- WHERE acct_export.may_know(d.source::oid, d.required_roles)
+  LEFT JOIN pg_class c ON c.oid = d.source::oid
+ WHERE CASE WHEN c.oid IS NULL THEN acct_export.may_know_without_source(d.required_roles)
+            ELSE acct_export.may_know(d.source::oid, d.required_roles) END
  ORDER BY d.dataset;
-COMMENT ON VIEW acct_export_datasets IS 'datasets that the caller may export';
-GRANT SELECT ON acct_export_datasets TO PUBLIC;
+COMMENT ON VIEW @extschema@.acct_export_datasets IS 'datasets that the caller may export; broken says why nothing of one can be exported';
+GRANT SELECT ON @extschema@.acct_export_datasets TO PUBLIC;
 
-CREATE VIEW acct_export_fields WITH (security_barrier) AS
+CREATE VIEW @extschema@.acct_export_fields WITH (security_barrier) AS
 SELECT d.dataset, f.field, f.label, f."position", s.field_type AS type, f.is_default AND s.barred IS NULL AS is_default,
        f.in_group, f.on_anonymise, f.mask, f.json_path, s.barred,
        f.expand, f.keys, f.labels
@@ -110,5 +163,7 @@ SELECT d.dataset, f.field, f.label, f."position", s.field_type AS type, f.is_def
   JOIN acct_export.field f ON f.dataset = d.dataset AND f.field = s.field
  WHERE acct_export.may_know(d.source::oid, d.required_roles)
  ORDER BY d.dataset, f."position", f.field;
-COMMENT ON VIEW acct_export_fields IS 'fields of the datasets that the caller may export; barred says why one never leaves';
-GRANT SELECT ON acct_export_fields TO PUBLIC;
+COMMENT ON VIEW @extschema@.acct_export_fields IS 'fields of the datasets that the caller may export; barred says why one never leaves';
+GRANT SELECT ON @extschema@.acct_export_fields TO PUBLIC;
+
+SET LOCAL search_path TO @extschema@, pg_temp;

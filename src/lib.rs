@@ -1,42 +1,56 @@
 //! pg_acctexport: account exports from inside a multi-tenant PostgreSQL database.
 //!
-//! The way of an export: `api` decodes the call, `request` and `catalog` check it, `job` queues it, `worker` claims it,
-//! `source` plans the query and shields the values, `encode` makes bytes of the rows, `sink` spools and stores them, `store` puts them
-//! into buckets, `notice` tells of the outcome, both on the foreign servers that `destination` knows and by way of `network`,
-//! `deliver` hands the file out, `decode` reads files back to compare them, `import` those that were edited, `audit` tells of all of it, `advice` says what
-//! makes it slow. `pg` is the only room that touches the server.
+//! The way of an export: `api` decodes the call, `source` and `catalog` check it, `job` queues it and wakes a `worker`, which
+//! claims it. `source` plans the query and reads the rows, `spool` takes the bytes of the encoder, `job` stores the file, or
+//! `object_store` puts it into a bucket. `job` records the end: status, `audit`, and messages, which `notify` sends. `download`
+//! hands the file out.
+//!
+//! The rooms, the upper ones first; imports run down this list, never up (scripts/check-imports):
+//!
+//! - `api`: the SQL functions: decode, call, return.
+//! - `worker`: the processes in the background: launcher, slots, the run of one job, outbox, removal of objects.
+//! - `download`: whole files, chunks, large objects, presigned URLs, differences of two files.
+//! - `advice`: the reasons why exports of a dataset are slow or incomplete.
+//! - `source`: from a checked request to rows: query, companions, row limits.
+//! - `job`: jobs, files and objects: their changes, and the SQL on these tables; waking of workers.
+//! - `notify`: mails and webhooks.
+//! - `object_store`: buckets.
+//! - `catalog`: datasets, fields, rights, declarations; `catalog::lineage` traces values down to base tables.
+//! - `audit`: the audit trail. `tenant`: the tenant of the session and of rows.
+//! - `foreign_server`, `network`: servers, user mappings, and how they are reached.
+//! - `spool`: the temporary file of a running export. `pseudonym_key`, `settings`.
+//! - `pg`: safe wrappers around the server, the only place for `unsafe` and `pg_sys`; it knows nothing of exports.
+//! - The crate `acctexport-core`: all that needs no server.
 
 mod advice;
 mod api;
 mod audit;
 mod catalog;
-mod decode;
-mod deliver;
-// A smaller build has less to reach.
+mod download;
+// A build without extras reads fewer options of servers.
 #[cfg_attr(not(all(feature = "s3", feature = "smtp", feature = "webhook")), allow(unused))]
-mod destination;
-mod encode;
-mod error;
-mod import;
+mod foreign_server;
 mod job;
 #[cfg(any(feature = "s3", feature = "smtp", feature = "webhook"))]
 mod network;
-// A smaller build has less to tell by.
+// A build without extras has fewer channels for messages.
 #[cfg_attr(not(all(feature = "smtp", feature = "webhook")), allow(unused))]
-mod notice;
-mod pg;
-mod request;
-mod room;
-mod settings;
-mod sink;
-mod source;
+mod notify;
 #[cfg(feature = "s3")]
-mod store;
+mod object_store;
 #[cfg(not(feature = "s3"))]
-#[path = "store/absent.rs"]
-mod store;
-mod tenant_key;
+#[path = "object_store/disabled.rs"]
+mod object_store;
+mod pg;
+mod pseudonym_key;
+mod settings;
+mod source;
+mod spool;
+mod tenant;
 mod worker;
+
+/// The rooms of the core, by the names that they have there.
+use acctexport_core::{decode, encode, error, filter, import, layout, model, redact, request, secret, value};
 
 use pgrx::prelude::*;
 
@@ -47,25 +61,33 @@ pgrx::pg_module_magic!(name, version);
 mod acct_export {}
 
 extension_sql_file!("../sql/schema.sql", name = "schema", bootstrap);
+extension_sql_file!("../sql/bind.sql", name = "bind", requires = ["schema"]);
+extension_sql_file!("../sql/follow.sql", name = "follow", requires = ["bind", api::declare::column_code]);
 extension_sql_file!("../sql/object.sql", name = "object", requires = ["schema"]);
 extension_sql_file!("../sql/audit.sql", name = "audit", requires = ["schema"]);
 extension_sql_file!(
     "../sql/register.sql",
     name = "register",
-    requires = ["schema", api::catalogue::register_dataset]
+    requires = [
+        "schema",
+        api::catalog::register_given,
+        api::catalog::alter_dataset,
+        api::catalog::check_dataset,
+        api::catalog::set_companion
+    ]
 );
 extension_sql_file!(
     "../sql/policy.sql",
     name = "policy",
-    requires = ["schema", api::policy::set_policy, api::catalogue::may_know]
+    requires = ["schema", api::policy::set_policy, api::catalog::may_know]
 );
 extension_sql_file!(
     "../sql/reference.sql",
     name = "reference",
     requires = [
         "schema",
-        api::catalogue::acct_export_set_reference,
-        api::catalogue::may_know,
+        api::catalog::acct_export_set_reference,
+        api::catalog::may_know,
         api::import::acct_export_check_import
     ]
 );
@@ -74,34 +96,51 @@ extension_sql_file!(
     name = "destination",
     requires = [
         "schema",
-        api::destination::s3_validator,
-        api::destination::gcs_validator,
-        api::destination::azure_validator,
-        api::destination::smtp_validator,
-        api::destination::webhook_validator
+        api::foreign_server::s3_validator,
+        api::foreign_server::gcs_validator,
+        api::foreign_server::azure_validator,
+        api::foreign_server::smtp_validator,
+        api::foreign_server::webhook_validator
     ]
 );
-extension_sql_file!("../sql/outbox.sql", name = "outbox", requires = ["schema", api::follow::visible]);
+extension_sql_file!(
+    "../sql/outbox.sql",
+    name = "outbox",
+    requires = ["schema", api::jobs::visible_in_session]
+);
 extension_sql_file!(
     "../sql/template.sql",
     name = "template",
-    requires = ["schema", api::notice::acct_export_set_template, api::notice::built_in_templates]
+    requires = ["schema", api::notify::acct_export_set_template, api::notify::built_in_templates]
 );
-extension_sql_file!("../sql/declare.sql", name = "declare", requires = ["schema", api::declare::declare]);
+extension_sql_file!(
+    "../sql/declare.sql",
+    name = "declare",
+    requires = ["bind", api::declare::declare, api::declare::column_code]
+);
 extension_sql_file!(
     "../sql/views.sql",
     name = "views",
     requires = [
         "schema",
         "object",
-        api::follow::visible,
-        api::follow::wake,
-        api::follow::worker_progress,
+        api::jobs::visible_in_session,
+        api::jobs::wake,
+        api::jobs::job_progress,
+        api::seen::sees_all,
+        api::seen::caller,
+        api::seen::caller_roles,
+        api::seen::caller_prints,
+        api::seen::session_print,
+        api::seen::session_shape,
+        api::seen::moment,
         api::policy::may_approve,
-        api::follow::acct_export_job,
-        api::follow::wait_for_end,
-        api::catalogue::may_know,
-        api::catalogue::field_state
+        api::jobs::acct_export_job,
+        api::jobs::wait_for_end,
+        api::catalog::broken,
+        api::catalog::may_know,
+        api::catalog::may_know_without_source,
+        api::catalog::field_state
     ]
 );
 extension_sql_file!(
@@ -109,7 +148,13 @@ extension_sql_file!(
     name = "diff",
     requires = ["schema", api::diff::rows_of_both, api::diff::compared_once]
 );
+extension_sql_file!("../sql/scan.sql", name = "scan", requires = ["schema", api::scan::scan_columns]);
 extension_sql_file!("../sql/run.sql", name = "run", requires = ["views", api::start::acct_export_start]);
+extension_sql_file!(
+    "../sql/monitor.sql",
+    name = "monitor",
+    requires = ["views", "audit", "outbox", "object"]
+);
 extension_sql_file!("../sql/comments.sql", name = "comments", finalize);
 
 /// Called when the library is loaded: in the postmaster with `shared_preload_libraries`, else in a session or worker.
@@ -118,6 +163,8 @@ pub extern "C-unwind" fn _PG_init() {
     // pgrx puts a backtrace into the DETAIL of errors where this is set; sources' paths are nobody's business there.
     std::env::remove_var("RUST_BACKTRACE");
     settings::define();
+    pg::guard::install();
+    pg::version::install();
     if pg::worker::preloading() {
         pg::worker::register_launcher();
     }

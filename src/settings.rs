@@ -1,10 +1,12 @@
-//! The settings `acct_export.*` (contract, section 10).
+//! The settings `acct_export.*`.
 //!
 //! All are for superusers: each touches safety or cost. `max_workers` is changed by a reload, because workers of
-//! every session have to agree on it.
+//! every session have to agree on it. Values are checked when they are set (`rules`).
+
+mod rules;
 
 use crate::error::{Error, Result};
-use crate::pg::sql;
+use crate::pg::text_setting;
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 use std::ffi::CString;
 use std::path::PathBuf;
@@ -29,46 +31,43 @@ static MAIL_SERVER: GucSetting<Option<CString>> = GucSetting::<Option<CString>>:
 /// Defines all settings; called once when the library is loaded.
 pub fn define() {
     let flags = GucFlags::default();
-    let text = |name, short, long, setting| {
-        GucRegistry::define_string_guc(name, short, long, setting, GucContext::Suset, flags);
-    };
-    text(
+    text_setting::define::<rules::CustomName>(
         c"acct_export.tenant_setting",
         c"Name of the setting that carries the tenant.",
         c"Its value when an export is asked for is put back when the export runs, and is the tenant of the job.",
         &TENANT_SETTING,
     );
-    text(
+    text_setting::define::<rules::CustomName>(
         c"acct_export.actor_setting",
         c"Name of the setting that carries the acting user of the application.",
         c"Its value is kept in the job and in the audit trail.",
         &ACTOR_SETTING,
     );
-    text(
+    text_setting::define::<rules::NameList>(
         c"acct_export.session_settings",
         c"Further settings that policies and views rely on, separated by commas.",
         c"Their values when an export is asked for are put back when it runs, with the requester's own rights.",
         &SESSION_SETTINGS,
     );
-    text(
+    text_setting::define::<rules::Period>(
         c"acct_export.retention",
         c"How long files are kept.",
         c"An interval, counted from the end of the export.",
         &RETENTION,
     );
-    text(
+    text_setting::define::<rules::Period>(
         c"acct_export.history",
         c"How long job records are kept.",
         c"An interval, counted from the job's end.",
         &HISTORY,
     );
-    text(
+    text_setting::define::<rules::Directory>(
         c"acct_export.spool_directory",
         c"Directory of the temporary files of running exports.",
         c"Empty: base/pgsql_tmp in the data directory. The files have no name and vanish with their process.",
         &SPOOL_DIRECTORY,
     );
-    text(
+    text_setting::define::<rules::ObjectName>(
         c"acct_export.mail_server",
         c"Name of the foreign server by which the mails of exports go.",
         c"Needed where a requester may use several servers of acct_export_smtp; workers read it, so set it for the database.",
@@ -85,7 +84,7 @@ pub fn define() {
     GucRegistry::define_int_guc(
         c"acct_export.max_workers",
         c"How many exports of one database run at a time.",
-        c"0 pauses the queue.",
+        c"0 pauses the queue. One more runs while one tenant or one role has all places and another one waits.",
         &MAX_WORKERS,
         0,
         1024,
@@ -132,6 +131,7 @@ pub fn define() {
         GucContext::Suset,
         flags,
     );
+    text_setting::defined();
 }
 
 fn string(setting: &GucSetting<Option<CString>>) -> String {
@@ -146,15 +146,32 @@ pub fn actor_setting() -> String {
     string(&ACTOR_SETTING)
 }
 
-/// Names of all settings that are captured with a request: tenant, actor, the DBA's further ones.
+/// Names of the DBA's further settings that policies rely on.
+pub fn session_settings() -> Vec<String> {
+    let names = string(&SESSION_SETTINGS);
+    names.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
+}
+
+/// Names of all settings that are captured with a request: tenant, actor, the DBA's further ones. Datasets may name others that
+/// carry their tenant (job/context.rs).
 pub fn captured_settings() -> Vec<String> {
-    let further = string(&SESSION_SETTINGS);
     let mut names = vec![tenant_setting(), actor_setting()];
-    names.extend(further.split(',').map(|name| name.trim().to_owned()));
+    names.extend(session_settings());
     names.retain(|name| !name.is_empty());
     names.sort_unstable();
     names.dedup();
     names
+}
+
+/// Checks the name of a setting that is to carry the tenant of a dataset.
+///
+/// Errors: 22023.
+pub fn check_custom_name(name: &str, what: &str) -> Result<()> {
+    if rules::is_custom_name(name) {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("{what} \"{}\" is not a setting of an application", name.escape_default()))
+        .hint("Name a setting like 'app.tenant_id': identifiers joined by dots."))
 }
 
 /// Empty: none is named.
@@ -189,7 +206,7 @@ pub fn max_rows() -> Option<u64> {
     Some(u64::from(MAX_ROWS.get().max(0).unsigned_abs())).filter(|limit| *limit > 0)
 }
 
-/// Where spool files are made; created if it is the default one.
+/// The directory of spool files; created if it is the default one.
 pub fn spool_directory() -> Result<PathBuf> {
     let chosen = string(&SPOOL_DIRECTORY);
     if !chosen.is_empty() {
@@ -207,26 +224,12 @@ pub fn spool_directory() -> Result<PathBuf> {
     Ok(path)
 }
 
-/// An interval that is set as text, as the server reads it; called where an export is asked for, so that a mistake shows
-/// there and not when the job ends.
-pub fn intervals() -> Result<Intervals> {
-    Ok(Intervals {
-        retention: interval("acct_export.retention", &string(&RETENTION))?,
-        history: interval("acct_export.history", &string(&HISTORY))?,
-    })
+/// The time that files are kept, as text that `interval` reads.
+pub fn retention() -> String {
+    string(&RETENTION)
 }
 
-/// The two intervals, each as text that `interval` reads.
-pub struct Intervals {
-    pub retention: String,
-    pub history: String,
-}
-
-fn interval(name: &str, value: &str) -> Result<String> {
-    let read = crate::pg::report::catching(|| sql::text("SELECT $1::interval::text", &[value.into()]));
-    match read {
-        Ok(Some(interval)) => Ok(interval),
-        _ => Err(Error::invalid(format!("setting {name} is not an interval"))
-            .hint("Set it to something like '7 days'.")),
-    }
+/// The time that job records are kept, as text that `interval` reads.
+pub fn history() -> String {
+    string(&HISTORY)
 }

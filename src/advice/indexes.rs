@@ -28,7 +28,7 @@ struct Index {
     columns: Vec<Option<String>>,
 }
 
-/// What has no index, in words, and the columns of one that would serve.
+/// A condition that no index serves, in words, and the columns of an index that would.
 type Missing<'a> = (String, Vec<&'a str>);
 
 /// Columns of one table by what an export does with them.
@@ -44,8 +44,9 @@ pub fn missing(loaded: &Loaded) -> Result<Vec<Advice>> {
     let dataset = &loaded.dataset;
     let dates = [&dataset.created_column, &dataset.updated_column].into_iter().flatten();
     let columns = dataset.tenant_column.iter().chain([&dataset.key]).chain(dates);
-    // Where a column is one of a table, each row is one of the table's: there is one such table.
-    let Some(origin) = columns.into_iter().find_map(|column| loaded.lineage.origin(column)) else {
+    // True if each row of the source is one row of a table: a column of it tells which table.
+    let Some(origin) = columns.into_iter().find_map(|field| loaded.lineage.origin(dataset.column(field)))
+    else {
         return Ok(Vec::new());
     };
     let tables = &mut loaded.lineage.base_tables();
@@ -63,14 +64,16 @@ pub fn missing(loaded: &Loaded) -> Result<Vec<Advice>> {
 impl<'a> Wanted<'a> {
     fn of(loaded: &'a Loaded) -> Wanted<'a> {
         let dataset = &loaded.dataset;
-        let below = |column: &String| loaded.lineage.origin(column).map(|origin| origin.column.as_str());
+        let below = |field: &String| {
+            loaded.lineage.origin(dataset.column(field)).map(|origin| origin.column.as_str())
+        };
         let dates = [&dataset.created_column, &dataset.updated_column].into_iter().flatten();
         let mut dates: Vec<&str> = dates.filter_map(below).collect();
         dates.dedup();
         Wanted { tenant: dataset.tenant_column.as_ref().and_then(below), key: below(&dataset.key), dates }
     }
 
-    /// Whether an index gives rows by this column: all of them, or a tenant's.
+    /// True if an index gives rows by this column: all of them, or a tenant's.
     fn is_served(&self, column: &str, indexes: &[Index]) -> bool {
         indexes.iter().filter(|index| index.method == "btree").any(|index| match index.columns.as_slice() {
             [Some(first), ..] if first == column => true,

@@ -3,17 +3,20 @@
 //! It is found by looking at the catalogues and at the planner's plan, never by reading rows. Registration tells of it in
 //! warnings and so does a preview; `acct_export_advice` finds it anew.
 
+pub mod check;
 mod indexes;
 mod policies;
+mod refused;
 mod size;
 mod sort;
 mod tenants;
+mod uncaptured;
 
 use crate::catalog::load::Loaded;
-use crate::catalog::{load, owner, rights};
+use crate::catalog::{lapsed, load, owner, rights};
 use crate::error::{Error, Result};
 use crate::pg::report::{self, Failure};
-use crate::pg::xact;
+use crate::pg::{catalog, identity, xact};
 
 /// A finding in the form of a message, and a hint that says what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,15 +25,29 @@ pub struct Advice {
     pub hint: String,
 }
 
-/// All advice on a dataset; sorts are judged by the plan that the current user would get.
+/// All advice on a dataset; sorts are judged by the plan that the current user would get. The size of tables and the planner's
+/// statistics are of all rows: advice by them is for those who may see all rows.
 pub fn on(loaded: &Loaded) -> Result<Vec<Advice>> {
     xact::with_latest_snapshot(|| {
+        let role = identity::current_user();
+        let sees_all = identity::is_superuser(role)
+            || owner::owner_of_dataset(&loaded.dataset.name).is_ok()
+            || !loaded.lineage.base_tables().any(|table| catalog::row_security_active(table.oid, role));
         let mut found = policies::slow(&loaded.lineage)?;
+        found.extend(uncaptured::found(loaded)?);
         found.extend(tenants::unscoped(loaded)?);
-        found.extend(indexes::missing(loaded)?);
-        found.extend(quietly(|| sort::spill(loaded))?.flatten());
+        if sees_all {
+            found.extend(indexes::missing(loaded)?);
+            found.extend(quietly(|| sort::spill(loaded))?.flatten());
+        }
         Ok(found)
     })
+}
+
+/// Declarations that no longer hold as they were made.
+fn lapsed(loaded: &Loaded) -> Result<Vec<Advice>> {
+    let found = lapsed::in_dataset(loaded)?;
+    Ok(found.into_iter().map(|lapsed| Advice { advice: lapsed.message, hint: lapsed.hint }).collect())
 }
 
 /// `acct_export_advice`: for the owner of the source, superusers and those who may export it (42501).
@@ -39,11 +56,19 @@ pub fn asked_for(dataset: Option<&str>) -> Result<Vec<Advice>> {
         Error::invalid("dataset must not be null or empty").hint("acct_export_datasets lists the datasets.")
     })?;
     // Before anything is said of tables and fields. One that is not there is an error of `load`.
+    rights::check_known(dataset)?;
     if owner::owner_of_dataset(dataset).is_err() && !rights::caller_may_know(dataset)? {
         return Err(Error::denied(format!("permission denied for dataset \"{dataset}\""))
             .hint("Advice is for those who may export it and for the owner of its source."));
     }
-    on(&load::load(dataset)?)
+    let loaded = load::load(dataset)?;
+    let mut found = xact::with_latest_snapshot(|| -> Result<Vec<Advice>> {
+        let mut found = refused::always(&loaded)?;
+        found.extend(lapsed(&loaded)?);
+        Ok(found)
+    })?;
+    found.extend(on(&loaded)?);
+    Ok(found)
 }
 
 /// Tells of a dataset that was just registered which fields never leave, and warns of what is found.
@@ -55,6 +80,12 @@ pub fn warn_of(dataset: &str) -> Result<()> {
         let message =
             format!("fields of dataset \"{dataset}\" that are never exported: {}", barred.join(", "));
         report::notice(message, "acct_export_fields.barred says why.");
+    }
+    for find in [refused::always, lapsed] {
+        let found = quietly(|| xact::with_latest_snapshot(|| find(&loaded)))?;
+        for Advice { advice, hint } in found.into_iter().flatten() {
+            report::warn(advice, hint);
+        }
     }
     warn(&loaded)
 }
@@ -68,12 +99,12 @@ pub fn warn(loaded: &Loaded) -> Result<()> {
     Ok(())
 }
 
-/// Looks for advice in a subtransaction. None: it could not be found, for a reason that is none of the caller's, such as
+/// Looks for advice in a subtransaction that is rolled back: planning runs code of others. None: it could not be found, for a reason that is none of the caller's, such as
 /// a right that the current user lacks. A cancel request and a time limit are errors.
 fn quietly<T>(look: impl FnOnce() -> Result<T>) -> Result<Option<T>> {
-    match xact::attempt(look) {
+    match xact::discard(look) {
         Ok(found) => Ok(Some(found)),
-        Err(failure) if failure.sqlstate() == "57014" => Err(Failure::into_error(failure)),
+        Err(failure) if failure.is_cancel() => Err(Failure::into_error(failure)),
         Err(_) => Ok(None),
     }
 }

@@ -5,7 +5,7 @@ use crate::catalog::lineage::{calls_per_row, Lineage};
 use crate::error::Result;
 use crate::pg::{catalog, identity, sql};
 
-/// What is asked of the rows that a SELECT reads ('*' is ALL), where row security is switched on.
+/// Policies that apply to the rows a SELECT reads ('*' is ALL), where row security is enabled.
 const POLICIES: &str = "
 SELECT jsonb_build_array(p.polname, p.polqual::text)
   FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid

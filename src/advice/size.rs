@@ -1,4 +1,4 @@
-//! How large tables are, without reading them.
+//! Sizes of tables, without reading them.
 
 use crate::error::Result;
 use crate::pg::{identity, sql};
@@ -20,7 +20,7 @@ WITH RECURSIVE family(oid) AS (
 SELECT to_jsonb(coalesce(sum(pages * CASE WHEN reltuples >= 0 AND relpages > 0 THEN reltuples / relpages ELSE 50 END), 0))
   FROM sized";
 
-/// Whether tables have few rows together.
+/// True if tables have few rows together.
 pub fn are_few(tables: impl IntoIterator<Item = u32>) -> Result<bool> {
     let mut rows = 0.0;
     for table in tables {

@@ -9,10 +9,10 @@ use crate::catalog::lineage;
 use crate::catalog::load::Loaded;
 use crate::encode::{Format, Order};
 use crate::error::Result;
-use crate::job::context::Context;
+use crate::job::captured_session::CapturedSession;
+use crate::model::{ExportRequest, FileSpec};
 use crate::pg::identity::{self, Reader};
 use crate::pg::{explain, guc};
-use crate::request::Asked;
 use crate::source::plan;
 use serde_json::Value;
 
@@ -23,19 +23,19 @@ pub fn spill(loaded: &Loaded) -> Result<Option<Advice>> {
     if size::are_few(loaded.lineage.base_tables().map(|table| table.oid))? {
         return Ok(None);
     }
-    // What is judged is what is planned.
+    // The source as it was checked is the source as it is planned.
     lineage::hold(dataset.source)?;
     if lineage::has_foreign_table(dataset.source)?
         || (identity::may_run_programs(role) && !is_own_code(dataset.source, role)?)
     {
         return Ok(None);
     }
-    let asked = Asked { dataset: dataset.name.clone(), ..Asked::default() };
-    let context = Context::capture(&asked)?;
-    let options = plan::options(&asked, Format::Xlsx)?;
+    let asked = ExportRequest { dataset: dataset.name.clone(), ..ExportRequest::default() };
+    let context = CapturedSession::capture(&asked)?.of_dataset(dataset)?;
+    let FileSpec { options, .. } = FileSpec::in_format(&asked, Format::Xlsx)?;
     let plan = plan::build(loaded, &asked, &context, &options, Order::Key, None)?;
-    let reader = Reader { role, own_session: false, settings: &[] };
-    let average = dataset.tenant_column.is_some() && context.tenant.is_none();
+    let reader = Reader::checking(role);
+    let average = dataset.tenant_column.is_some() && context.tenant.set.is_none();
     let sql = if average { &plan.average_sql } else { &plan.sql };
     let explained = identity::as_requester(&reader, || explain::json(sql, &plan.params))?;
     // A plan that is nested more deeply than the reader goes is not judged.
@@ -67,7 +67,7 @@ pub fn spill(loaded: &Loaded) -> Result<Option<Advice>> {
     }))
 }
 
-/// Whether planning runs no code of weaker roles. For superusers no policy is planned; for others with rights on the server's
+/// True if planning runs no code of weaker roles. For superusers no policy is planned; for others with rights on the server's
 /// files and programs there is, and anybody's code may be in it.
 fn is_own_code(source: u32, role: u32) -> Result<bool> {
     Ok(identity::is_superuser(role) && lineage::borrowed(source, role)?.is_none())

@@ -1,7 +1,7 @@
 //! The DBA's side of the audit trail; what reads it is SQL (sql/audit.sql).
 
 use crate::audit::removal;
-use crate::pg::report::Report;
+use crate::pg::report::{Report, Reported};
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::prelude::*;
 
@@ -15,5 +15,5 @@ fn acct_export_audit_remove(
     reason: Option<&str>,
 ) -> Result<i64, Report> {
     let before = before.map(|before| before.to_iso_string());
-    Ok(removal::remove(before.as_deref(), reason)?)
+    removal::remove(before.as_deref(), reason).reported()
 }

@@ -1,8 +1,8 @@
-//! What `acct_export_diff` (sql/diff.sql) is made of.
+//! The functions behind `acct_export_diff` (sql/diff.sql).
 
-use super::follow::text;
-use crate::deliver::diff::{self, Compared};
-use crate::pg::report::Report;
+use super::jobs::text;
+use crate::download::diff::{self, Compared};
+use crate::pg::report::{Report, Reported};
 use pgrx::datum::Uuid;
 use pgrx::prelude::*;
 
@@ -21,12 +21,12 @@ fn rows_of_both(
     >,
     Report,
 > {
-    let both = diff::compare(text(job_a).as_deref(), text(job_b).as_deref())?;
+    let both = diff::compare(text(job_a).as_deref(), text(job_b).as_deref()).reported()?;
     Ok(TableIterator::new(both.map(|Compared { key, later, place, cells }| (key, later, place, cells))))
 }
 
-/// Whether a key that is so often in either file is there once at the most: true, or 22023.
+/// True if a key that is so often in either file is there once at the most: true, or 22023.
 #[pg_extern(schema = "acct_export", immutable, parallel_safe)]
 fn compared_once(first: i64, second: i64) -> Result<bool, Report> {
-    Ok(diff::once(first, second)?)
+    diff::once(first, second).reported()
 }

@@ -1,7 +1,7 @@
 //! Filters in other languages.
 
-use crate::pg::report::Report;
-use crate::request::filter::scim;
+use crate::filter::scim;
+use crate::pg::report::{Report, Reported};
 use pgrx::datum::JsonB;
 use pgrx::prelude::*;
 
@@ -10,5 +10,5 @@ use pgrx::prelude::*;
 /// Errors: 22023 with the place of a syntax error, 54000 for a string that is too long, deep or has too many conditions.
 #[pg_extern(immutable, strict, parallel_safe)]
 fn acct_export_scim(filter: &str) -> Result<JsonB, Report> {
-    Ok(JsonB(scim::document(filter)?))
+    Ok(JsonB(scim::document(filter).reported()?))
 }

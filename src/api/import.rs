@@ -6,7 +6,7 @@ mod known;
 mod narrowed;
 mod referred;
 
-use super::reading::{watched, Reading};
+use super::session_read::{watched, Manner, Reading};
 use crate::audit;
 use crate::catalog::load::{self, Loaded};
 use crate::catalog::{reference, rights};
@@ -18,26 +18,26 @@ use crate::import::problem::{Problem, Problems};
 use crate::import::rows::{self, Row};
 use crate::import::workbook::Workbook;
 use crate::import::{info, problem};
-use crate::pg::report::Report;
+use crate::model::ExportRequest;
+use crate::pg::report::{Report, Reported};
 use crate::pg::{identity, wait};
-use crate::request::Asked;
 use columns::Columns;
 use pgrx::prelude::*;
 use serde_json::json;
 
-/// What is wrong with a workbook: NULL as the row where it is the sheet, as the sheet where it is the workbook.
+/// Problems of a workbook: NULL as the row means the sheet, as the sheet the workbook.
 fn check(dataset: Option<&str>, workbook: Option<&[u8]>) -> Result<Vec<Problem>> {
     let dataset = dataset.filter(|name| !name.is_empty()).ok_or_else(|| {
         Error::invalid("dataset must not be null or empty").hint("acct_export_datasets lists the datasets.")
     })?;
     let file = workbook
         .ok_or_else(|| Error::invalid("workbook must not be null").hint("Give the bytes of an xlsx file."))?;
-    let asked = Asked {
+    let asked = ExportRequest {
         dataset: dataset.to_owned(),
         format: Format::Xlsx.as_str().to_owned(),
-        // Who is disabled has a row all the same.
+        // A disabled account has a row all the same.
         include_disabled: Some(true),
-        ..Asked::default()
+        ..ExportRequest::default()
     };
     watched(&asked, Format::Xlsx, "check_import", || {
         let loaded = load::load(dataset)?;
@@ -48,7 +48,12 @@ fn check(dataset: Option<&str>, workbook: Option<&[u8]>) -> Result<Vec<Problem>>
     })
 }
 
-fn against(loaded: &Loaded, mut asked: Asked, mut workbook: Workbook, bytes: usize) -> Result<Vec<Problem>> {
+fn against(
+    loaded: &Loaded,
+    mut asked: ExportRequest,
+    mut workbook: Workbook,
+    bytes: usize,
+) -> Result<Vec<Problem>> {
     let dataset = &loaded.dataset;
     let names = workbook.sheets();
     let info = info::read(&mut workbook, &names)?;
@@ -68,7 +73,7 @@ fn against(loaded: &Loaded, mut asked: Asked, mut workbook: Workbook, bytes: usi
     let mut problems = Problems::default();
     let columns = Columns::of(dataset, &sheets, &data, &info, &mut problems);
     asked.fields = Some(columns.fields().map(|field| Some(field.name.clone())).collect());
-    let reading = Reading::of(&asked, Format::Xlsx)?;
+    let reading = Reading::of(&asked, Format::Xlsx, Manner::AtOnce)?;
     let mut gathered: Vec<Row> = Vec::new();
     for sheet in &data {
         let places = columns.places(*sheet);
@@ -112,7 +117,7 @@ fn against(loaded: &Loaded, mut asked: Asked, mut workbook: Workbook, bytes: usi
     Ok(problems.listed(&names))
 }
 
-/// What is wrong with an edited export of a dataset, and what an import of it would change: references that do not exist in the
+/// Problems of an edited export of a dataset, and the changes that an import of it would make: references that do not exist in the
 /// tenant, cells that differ from the database, rows that are new, empty or repeated keys, values that do not fit, columns that
 /// are unknown or missing. An empty cell changes nothing. Nothing is written but the audit event.
 ///
@@ -134,7 +139,7 @@ fn acct_export_check_import(
     >,
     Report,
 > {
-    let problems = check(dataset, workbook)?;
+    let problems = check(dataset, workbook).reported()?;
     let rows = problems.into_iter().map(|found| (found.sheet, found.row, found.column, found.problem));
     Ok(TableIterator::new(rows))
 }

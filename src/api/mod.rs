@@ -1,17 +1,20 @@
 //! The SQL functions: they decode arguments, call, and return; nothing is decided here.
 
 mod audit;
-mod catalogue;
+mod catalog;
 mod declare;
-mod deliver;
-mod destination;
 mod diff;
+mod download;
 mod filter;
-mod follow;
+mod foreign_server;
 mod import;
-mod notice;
+mod jobs;
+mod notify;
 mod policy;
 mod preview;
-mod reading;
+mod scan;
+mod seen;
+mod session_read;
 mod start;
 mod stream;
+mod upgrade;

@@ -1,11 +1,11 @@
 //! Policies of datasets, and the approvals that they ask for.
 
-use super::follow::text;
+use super::jobs::text;
 use crate::catalog::policy::{self, Given};
 use crate::error::Error;
 use crate::job::approve;
-use crate::pg::report::Report;
-use crate::worker::wake;
+use crate::job::wake;
+use crate::pg::report::{Report, Reported};
 use pgrx::datum::{JsonB, Uuid};
 use pgrx::prelude::*;
 
@@ -13,8 +13,9 @@ use pgrx::prelude::*;
 #[pg_extern(schema = "acct_export", volatile, parallel_unsafe)]
 fn set_policy(dataset: Option<&str>, given: JsonB) -> std::result::Result<(), Report> {
     let given: Given = serde_json::from_value(given.0)
-        .map_err(|error| Error::invalid(format!("the policy cannot be read: {error}")))?;
-    Ok(policy::set(dataset, &given)?)
+        .map_err(|error| Error::invalid(format!("the policy cannot be read: {error}")))
+        .reported()?;
+    policy::set(dataset, &given).reported()
 }
 
 /// Lets a job go on that awaits approval; `note` is kept in the audit trail.
@@ -26,13 +27,13 @@ fn acct_export_approve(
     job: Option<Uuid>,
     note: default!(Option<&str>, "NULL"),
 ) -> std::result::Result<(), Report> {
-    approve::approve(text(job).as_deref(), note)?;
+    approve::approve(text(job).as_deref(), note).reported()?;
     // Also where exports run in the session that asks for them: this one must not be it.
     wake::at_commit();
     Ok(())
 }
 
-/// Whether the caller may approve a job, which awaits it.
+/// True if the caller may approve a job, which awaits it.
 #[pg_extern(schema = "acct_export", stable, parallel_unsafe)]
 fn may_approve(job: Uuid) -> bool {
     approve::may_approve(&job.to_string()).unwrap_or(false)

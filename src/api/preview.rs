@@ -1,17 +1,22 @@
 //! `acct_export_preview`: what an export would hold, before anybody asks for it.
 
-use super::reading::{as_caller, watched, Reading};
+use super::session_read::{watched, Manner, Reading};
 use super::start::Selection;
 use crate::advice;
 use crate::audit;
+use crate::catalog::settings_read;
 use crate::encode::{encoder, Cell, Format, Setup};
 use crate::error::{Error, Result};
+use crate::job::session::Session;
+use crate::model::ExportRequest;
 use crate::pg::argument::Jsonb;
-use crate::pg::report::Report;
+use crate::pg::report::{Report, Reported};
 use crate::pg::{catalog, identity, query};
-use crate::request::{shown, Asked};
-use crate::source::ceiling::Ceiling;
-use crate::source::storable;
+use crate::source::estimate;
+use crate::source::resolved_period::ResolvedPeriod;
+use crate::source::row_limit::RowLimit;
+use crate::value::shown;
+use crate::value::storable;
 use pgrx::datum::{Date, JsonB, TimestampWithTimeZone};
 use pgrx::prelude::*;
 use serde_json::{json, Map, Value};
@@ -22,7 +27,7 @@ const SHOWN: usize = 5;
 
 struct Preview {
     columns: Vec<String>,
-    rows_estimated: i64,
+    rows_estimated: Option<i64>,
     rows_exact: Option<i64>,
     sample: Value,
     barred: Value,
@@ -30,18 +35,25 @@ struct Preview {
 }
 
 impl Preview {
-    fn of(mut asked: Asked) -> Result<Preview> {
+    fn of(mut asked: ExportRequest) -> Result<Preview> {
         let count = counts(&std::mem::take(&mut asked.options))?;
         watched(&asked, Format::Ndjson, "preview", || {
-            let reading = Reading::of(&asked, Format::Ndjson)?;
+            let reading = Reading::of(&asked, Format::Ndjson, Manner::AtOnce)?;
             let plan = &reading.plan;
             advice::warn(&reading.loaded)?;
             reading.tell(audit::PREVIEWED, &asked, json!({ "count": count }))?;
-            let rows_estimated = as_caller(|| query::estimate(&plan.estimate_sql, &plan.params))?;
-            let rows_exact =
-                if count { Some(as_caller(|| query::count(&plan.sql, &plan.params, None))?) } else { None };
+            // As a job of this request captures it, so that its number of rows is found.
+            let reads_login = settings_read::reads_login(&reading.loaded.lineage)?;
+            let session = Session::capture(reading.tenants.iter().cloned(), reads_login);
+            let print = asked.rows_print(&session.reader(identity::current_user()));
+            let rows_estimated = estimate::of_preview(plan, &print, |count| reading.read(count))?;
+            let rows_exact = if count {
+                Some(reading.read(|| query::count(&plan.sql, &plan.params, None))?)
+            } else {
+                None
+            };
             // No more rows are looked at than may be seen.
-            let unapproved = Ceiling::of(&reading.loaded.dataset, false).unapproved();
+            let unapproved = RowLimit::of(&reading.loaded.dataset, false).unapproved();
             let layout = reading.layout(Format::Csv, unapproved)?;
             let barred: Map<String, Value> = plan
                 .left_out
@@ -79,29 +91,32 @@ fn first_rows(reading: &Reading) -> Result<Value> {
     let setup = Setup { title: String::new(), time_zone: String::new(), references: Vec::new() };
     let layout = reading.plan.outline(Format::Ndjson);
     let mut encoder = encoder(Format::Ndjson, &reading.options, layout.columns(), setup)?;
-    let mut shield = reading.shield();
+    let mut redactor = reading.redactor();
     let mut rows = Vec::new();
-    let unapproved = Ceiling::of(&reading.loaded.dataset, false).unapproved();
+    let unapproved = RowLimit::of(&reading.loaded.dataset, false).unapproved();
     let most = unapproved.map_or(SHOWN, |most| SHOWN.min(most as usize));
     if most == 0 {
         return Ok(Value::Array(rows));
     }
-    let stream = reading.open()?;
     let mut take = |cells: &[Cell<'_>]| {
         let mut line = Vec::new();
-        shield.apply(cells, &mut |cells| layout.row(cells, &mut |cells| encoder.row(cells, &mut line)))?;
+        redactor.apply(cells, &mut |cells| layout.row(cells, &mut |cells| encoder.row(cells, &mut line)))?;
         // A document nested deeper than a reader goes is not shown.
         let text = String::from_utf8_lossy(&line);
         rows.push(serde_json::from_str(&storable(&text)).unwrap_or(Value::Null));
         Ok(if rows.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
     };
-    as_caller(|| stream.fetch(&mut take))?;
-    stream.close();
+    reading.read(|| {
+        let stream = reading.open()?;
+        stream.fetch(&mut take)?;
+        stream.close();
+        Ok(())
+    })?;
     Ok(Value::Array(rows))
 }
 
-/// Whose rows they are, and what sees to it.
-fn scope(reading: &Reading, asked: &Asked) -> Value {
+/// The owners of the rows, and the rule that enforces it.
+fn scope(reading: &Reading, asked: &ExportRequest) -> Value {
     let role = identity::current_user();
     let guarded: Vec<&str> = reading
         .loaded
@@ -111,21 +126,30 @@ fn scope(reading: &Reading, asked: &Asked) -> Value {
         .map(|table| table.name.as_str())
         .collect();
     let is_by_tenant = reading.loaded.dataset.tenant_column.is_some();
-    json!({
+    let mut scope = json!({
         "role": identity::role_name(role),
-        "tenant": reading.context.tenant.as_ref().filter(|_| !asked.all_tenants && is_by_tenant),
+        "tenant": reading.context.tenant.text().filter(|_| !asked.all_tenants && is_by_tenant),
         "all_tenants": asked.all_tenants,
         "row_security": guarded,
         "companions": reading.plan.companions,
-    })
+    });
+    if let Some(period) = ResolvedPeriod::of(&reading.plan, &reading.context, &reading.loaded.dataset) {
+        scope["period"] = json!({
+            "field": period.field, "from": period.from, "before": period.before, "rows_without_date": "left out",
+        });
+    }
+    if let Some(disabled) = reading.plan.disabled.in_words() {
+        scope["disabled_rows"] = json!(disabled);
+    }
+    scope
 }
 
-/// What an export would hold: its columns, how many rows, the first of them masked as they would be, what is left out and why, and
+/// Previews an export: its columns, the number of rows, the first of them masked as they would be, the fields left out with reasons, and
 /// whose rows they are. Stores nothing.
 ///
 /// `options`: `{"count": true}` counts the rows. Errors: as `acct_export_ndjson`.
 #[pg_extern(volatile, parallel_unsafe)]
-#[allow(clippy::too_many_arguments, clippy::type_complexity)] // the contract's arguments
+#[allow(clippy::too_many_arguments, clippy::type_complexity)] // one for each argument in SQL
 fn acct_export_preview(
     dataset: Option<String>,
     period: default!(Option<String>, "NULL"),
@@ -145,7 +169,7 @@ fn acct_export_preview(
         'static,
         (
             name!(columns, Vec<String>),
-            name!(rows_estimated, i64),
+            name!(rows_estimated, Option<i64>),
             name!(rows_exact, Option<i64>),
             name!(sample, JsonB),
             name!(barred, JsonB),
@@ -169,7 +193,7 @@ fn acct_export_preview(
         all_tenants,
         options,
     };
-    let preview = Preview::of(selection.into_asked()?)?;
+    let preview = Preview::of(selection.into_asked().reported()?).reported()?;
     Ok(TableIterator::once((
         preview.columns,
         preview.rows_estimated,

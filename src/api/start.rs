@@ -1,21 +1,24 @@
 //! `acct_export_start` and its request, which the streaming twins share.
 
-use crate::audit::denied::{self, Attempt};
-use crate::catalog::{load, rights};
-use crate::destination;
+use crate::audit::denials::{self, Attempt};
+use crate::catalog::{load, reference, rights, settings_read};
 use crate::encode::{Format, Options, Order};
 use crate::error::{Error, Kind, Result};
-use crate::job::context::Context;
-use crate::job::{create, manage};
-use crate::notice;
+use crate::filter;
+use crate::foreign_server;
+use crate::job::captured_session::CapturedSession;
+use crate::job::create::Created;
+use crate::job::session::Session;
+use crate::job::{commands, create, wake};
+use crate::model::{ExportRequest, FileSpec};
+use crate::notify;
 use crate::pg::argument::Jsonb;
 use crate::pg::catalog;
 use crate::pg::identity::{self, Reader};
-use crate::pg::report::Report;
-use crate::request::{filter, Asked};
+use crate::pg::report::{Report, Reported};
 use crate::settings;
-use crate::source::part::{Asker, Part};
-use crate::source::plan;
+use crate::source::dataset_export::{DatasetExport, Planner};
+use crate::tenant::SessionTenant;
 use crate::worker;
 use pgrx::datum::{Date, TimestampWithTimeZone, Uuid};
 use pgrx::prelude::*;
@@ -39,7 +42,8 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    pub(super) fn into_asked(self) -> Result<Asked> {
+    /// The request; NULL for any argument but the dataset is its default.
+    pub(super) fn into_asked(self) -> Result<ExportRequest> {
         let dataset = self.dataset.filter(|name| !name.is_empty()).ok_or_else(|| {
             Error::invalid("dataset must not be null or empty")
                 .hint("acct_export_datasets lists the datasets.")
@@ -52,12 +56,7 @@ impl Selection {
                     .hint("Write it like '{\"order\": \"key\"}'."))
             }
         };
-        // A NULL that means "no" here would fail open.
-        let certain = |value: Option<bool>, name: &str| {
-            value
-                .ok_or_else(|| Error::invalid(format!("{name} must not be null")).hint("Give true or false."))
-        };
-        Ok(Asked {
+        Ok(ExportRequest {
             dataset,
             format: String::new(),
             period: self.period,
@@ -66,11 +65,12 @@ impl Selection {
             period_field: self.period_field,
             since: self.since.map(|since| since.to_iso_string()),
             filter: read("the filter", self.filter)?,
-            fields: self.fields,
-            include: self.include,
+            // An empty list is what a form sends that nobody filled in.
+            fields: self.fields.filter(|fields| !fields.is_empty()),
+            include: self.include.filter(|include| !include.is_empty()),
             include_disabled: self.include_disabled,
-            anonymise: certain(self.anonymise, "anonymise")?,
-            all_tenants: certain(self.all_tenants, "all_tenants")?,
+            anonymise: self.anonymise.unwrap_or(false),
+            all_tenants: self.all_tenants.unwrap_or(false),
             destination: None,
             notify_email: None,
             reason: None,
@@ -93,7 +93,7 @@ fn read(name: &str, argument: Option<Jsonb>) -> Result<Option<Value>> {
 /// Errors: 22023 for an unknown dataset, field, format, period, option, operator or a value that does not fit; 42501 where
 /// the caller may not; 55006 where the same request is active, 53400 where too many are; 25006 where nothing can be written.
 #[pg_extern(volatile, parallel_unsafe)]
-#[allow(clippy::too_many_arguments)] // the contract's arguments
+#[allow(clippy::too_many_arguments)] // one for each argument in SQL
 fn acct_export_start(
     dataset: Option<String>,
     format: default!(Option<String>, "'xlsx'"),
@@ -128,14 +128,12 @@ fn acct_export_start(
         all_tenants,
         options,
     };
-    let mut asked = selection.into_asked()?;
-    asked.format = format.ok_or_else(|| {
-        Error::invalid("format must not be null").hint("Known formats: xlsx, csv, ndjson, json.")
-    })?;
+    let mut asked = selection.into_asked().reported()?;
+    asked.format = format.unwrap_or_else(|| "xlsx".to_owned());
     asked.destination = destination;
     asked.notify_email = notify_email;
     asked.reason = reason;
-    Ok(start(&asked, None)?)
+    start(&asked, None).reported()
 }
 
 /// Asks for the request of a job that failed, in whole or in part, or was cancelled again; the new job's id. Periods are counted from now.
@@ -144,24 +142,24 @@ fn acct_export_start(
 #[pg_extern(volatile, parallel_unsafe)]
 fn acct_export_retry(job: Option<Uuid>) -> std::result::Result<Uuid, Report> {
     let job = job.map(|job| job.to_string());
-    Ok(start(&manage::request_of_ended(job.as_deref())?, job.as_deref())?)
+    start(&commands::request_of_ended(job.as_deref()).reported()?, job.as_deref()).reported()
 }
 
 /// `retried`: the job whose request this is.
-fn start(asked: &Asked, retried: Option<&str>) -> Result<Uuid> {
+fn start(asked: &ExportRequest, retried: Option<&str>) -> Result<Uuid> {
     let attempt = || Attempt {
         action: "start",
         dataset: &asked.dataset,
         job: retried,
         detail: json!({ "request": asked }),
     };
-    denied::watch(attempt, || queue(asked))
+    denials::watch(attempt, || queue(asked))
 }
 
-fn queue(asked: &Asked) -> Result<Uuid> {
+fn queue(asked: &ExportRequest) -> Result<Uuid> {
     let format = Format::parse(&asked.format)?;
     if let Some(destination) = &asked.destination {
-        destination::for_files(destination, identity::current_user())?;
+        foreign_server::for_files(destination, identity::current_user())?;
         if !settings::runs_in_background() {
             return Err(Error::new(
                 Kind::FeatureNotSupported,
@@ -170,14 +168,18 @@ fn queue(asked: &Asked) -> Result<Uuid> {
             .hint("Leave destination out, or have acct_export.async turned on."));
         }
     }
-    notice::check(asked)?;
-    let Checked { main, titles, .. } = check(asked, format, Order::Key, false)?;
-    let Part { loaded, context, plan, .. } = main;
-    let context = Context { included: plan.companions, ..context };
-    identity::as_owner(settings::intervals)?;
-    let job = create::create(asked, &context, &loaded.dataset.policy, &titles)?;
+    notify::check(asked)?;
+    let Checked { main, titles, tenants, reads_login, options } = check(asked, format, Order::Key, false)?;
+    let DatasetExport { loaded, context, plan, .. } = main;
+    let session = Some(Session::capture(tenants, reads_login));
+    let context = CapturedSession { included: plan.companions, session, ..context };
+    let created = create::create(asked, &context, &loaded.dataset.policy, &titles, options.if_active)?;
+    let job = match created {
+        Created::New(job) => job,
+        Created::Twin(job) => return uuid(&job),
+    };
     if settings::runs_in_background() {
-        worker::wake::at_commit();
+        wake::at_commit();
     } else {
         worker::in_session(&job)?;
     }
@@ -186,32 +188,52 @@ fn queue(asked: &Asked) -> Result<Uuid> {
 
 /// A request that may become a job, or be read.
 pub(super) struct Checked {
-    pub main: Part,
+    pub main: DatasetExport,
     pub options: Options,
     /// Of the dataset and of those that ride along.
     pub titles: Vec<String>,
+    /// Of these, and of the datasets that it refers to.
+    pub tenants: Vec<SessionTenant>,
+    /// Of a request that becomes a job: the rows of one of them depend on who has logged in.
+    reads_login: bool,
 }
 
 /// Everything that can be wrong with a request is found here, before there is a job. `held`: it is read now, so what the rows come
 /// from is locked.
-pub(super) fn check(asked: &Asked, format: Format, order: Order, held: bool) -> Result<Checked> {
+pub(super) fn check(asked: &ExportRequest, format: Format, order: Order, held: bool) -> Result<Checked> {
     if !catalog::database_is_utf8() {
         return Err(Error::new(Kind::FeatureNotSupported, "exports need a database with encoding UTF8"));
     }
-    let options = plan::options(asked, format)?;
-    let context = Context::capture(asked)?;
-    let reader = Reader { role: identity::current_user(), own_session: false, settings: &[] };
+    load::check_exists(&asked.dataset)?;
+    let FileSpec { options, .. } = FileSpec::in_format(asked, format)?;
+    let context = CapturedSession::capture(asked)?;
+    let reader = Reader::checking(identity::current_user());
     if held {
         // Nothing is locked for one who may not ask for it.
-        rights::may_ask(&load::load(&asked.dataset)?.dataset, reader.role)?;
+        rights::may_ask(&load::load_named(&asked.dataset)?.dataset, reader.role)?;
     }
-    let asker = Asker { context: &context, format, options: &options, order, reader: &reader, held };
-    let main = asker.main(asked)?;
+    let planner = Planner { context: &context, format, options: &options, order, reader: &reader, held };
+    let main = planner.main(asked)?;
     let mut titles = vec![main.loaded.dataset.title.clone()];
+    let mut tenants = vec![main.context.tenant.clone()];
+    let mut reads_login = !held && settings_read::reads_login(&main.loaded.lineage)?;
     for name in &main.plan.companions {
-        titles.push(asker.companion(&main, name)?.loaded.dataset.title);
+        let companion = planner.companion(&main, name)?;
+        reads_login = reads_login || (!held && settings_read::reads_login(&companion.loaded.lineage)?);
+        titles.push(companion.loaded.dataset.title);
+        tenants.push(companion.context.tenant);
     }
-    Ok(Checked { main, options, titles })
+    for reference in reference::of(&asked.dataset)? {
+        let target = &reference.target.dataset;
+        tenants.push(main.context.tenant_of(target)?);
+        if !held && !reads_login {
+            // A target that cannot be loaded fails when it is read; until then the job is shown to fewer sessions.
+            let target =
+                load::load_named(target).and_then(|target| settings_read::reads_login(&target.lineage));
+            reads_login = target.unwrap_or(true);
+        }
+    }
+    Ok(Checked { main, options, titles, tenants, reads_login })
 }
 
 pub(super) fn uuid(text: &str) -> Result<Uuid> {

@@ -1,19 +1,19 @@
 //! The streaming twins: rows of an export as lines, made as the caller reads them; nothing is stored.
 
-use super::reading::{as_caller, watched, Reading};
+use super::session_read::{self, watched, Manner, Reading};
 use super::start::Selection;
 use crate::audit;
 use crate::encode::{encoder, Cell, Encoder, Format, Setup};
 use crate::error::{Error, Kind, Result};
+use crate::layout::Layout;
+use crate::model::ExportRequest;
 use crate::pg::argument::Jsonb;
 use crate::pg::line::{Batch, Line};
 use crate::pg::query;
-use crate::pg::report::{raise, Report};
+use crate::pg::report::{raise, Report, Reported};
 use crate::pg::stream::Stream;
-use crate::request::Asked;
-use crate::source::ceiling::Ceiling;
-use crate::source::expand::Layout;
-use crate::source::shield::Shield;
+use crate::redact::redactor::Redactor;
+use crate::source::row_limit::RowLimit;
 use pgrx::datum::{Date, TimestampWithTimeZone};
 use pgrx::prelude::*;
 use serde_json::json;
@@ -25,13 +25,13 @@ const GATHERED: usize = 256 * 1024;
 /// Lines of a running export.
 struct Lines {
     stream: Stream,
-    shield: Shield,
+    redactor: Redactor,
     layout: Layout,
-    ceiling: Ceiling,
+    row_limit: RowLimit,
     rows: u64,
     encoder: Box<dyn Encoder>,
     ready: Batch,
-    /// What stands before the first row, and is no line: a byte order mark without a header.
+    /// The bytes before the first row that are no line: a byte order mark without a header.
     mark: Vec<u8>,
     /// Bytes that the next fetch gathers: few at first, so that the first line comes at once.
     enough: usize,
@@ -39,13 +39,13 @@ struct Lines {
 }
 
 impl Lines {
-    fn of(asked: &Asked, format: Format) -> Result<Lines> {
+    fn of(asked: &ExportRequest, format: Format) -> Result<Lines> {
         watched(asked, format, "stream", || Lines::open(asked, format))
     }
 
     /// Checks, opens and tells of it.
-    fn open(asked: &Asked, format: Format) -> Result<Lines> {
-        let reading = Reading::of(asked, format)?;
+    fn open(asked: &ExportRequest, format: Format) -> Result<Lines> {
+        let reading = Reading::of(asked, format, Manner::Stream)?;
         if reading.options.compression.is_some() {
             return Err(Error::invalid("a streamed export cannot be compressed")
                 .hint("Compress the stream where it is saved."));
@@ -54,6 +54,14 @@ impl Lines {
             return Err(Error::invalid("a streamed export cannot be put into an archive")
                 .hint("Leave option archive out, or ask for a job with acct_export_start."));
         }
+        if asked.options.contains_key("if_active") {
+            return Err(Error::invalid("a streamed export is no job that could be active")
+                .hint("Leave option if_active out, or ask for a job with acct_export_start."));
+        }
+        if reading.options.manifest {
+            return Err(Error::invalid("a streamed export has no file for a manifest")
+                .hint("Leave option manifest out, or ask for a job with acct_export_start."));
+        }
         if let Some(companion) = reading.plan.companions.first() {
             return Err(Error::new(
                 Kind::FeatureNotSupported,
@@ -61,13 +69,14 @@ impl Lines {
             )
             .hint("Stream it by itself, or ask for a job with acct_export_start."));
         }
-        let ceiling = Ceiling::of(&reading.loaded.dataset, false);
-        if let Some(most) = ceiling.unapproved() {
+        let row_limit = RowLimit::of(&reading.loaded.dataset, false);
+        if let Some(most) = row_limit.unapproved() {
             let plan = &reading.plan;
             // By the same snapshot as the rows.
-            let rows = as_caller(|| query::count(&plan.sql, &plan.params, Some(most.saturating_add(1))))?;
+            let rows =
+                reading.read(|| query::count(&plan.sql, &plan.params, Some(most.saturating_add(1))))?;
             if rows as u64 > most {
-                return Err(ceiling.needs_approval());
+                return Err(row_limit.needs_approval());
             }
         }
         let layout = reading.layout(format, None)?;
@@ -75,13 +84,13 @@ impl Lines {
         let mut encoder = encoder(format, &reading.options, layout.columns(), setup)?;
         let mut header = Vec::new();
         encoder.begin(&mut header)?;
-        let stream = reading.open()?;
+        let stream = reading.read(|| reading.open())?;
         reading.tell(audit::EXPORTED, asked, json!({ "format": format.as_str(), "stream": true }))?;
         let mut lines = Lines {
             stream,
-            shield: reading.shield(),
+            redactor: reading.redactor(),
             layout,
-            ceiling,
+            row_limit,
             rows: 0,
             encoder,
             ready: Batch::default(),
@@ -99,21 +108,21 @@ impl Lines {
     }
 
     fn fetch(&mut self) -> Result<()> {
-        let Lines { stream, shield, layout, ceiling, rows, encoder, ready, mark, enough, .. } = self;
+        let Lines { stream, redactor, layout, row_limit, rows, encoder, ready, mark, enough, .. } = self;
         let mut block = ready.buffer();
         block.append(mark);
         let mut ends = Vec::new();
         let mut take = |cells: &[Cell<'_>]| {
             *rows += 1;
-            if !ceiling.admits(*rows)? {
-                return Err(ceiling.needs_approval());
+            if !row_limit.check(*rows)? {
+                return Err(row_limit.needs_approval());
             }
-            shield
+            redactor
                 .apply(cells, &mut |cells| layout.row(cells, &mut |cells| encoder.row(cells, &mut block)))?;
             ends.push(block.len());
             Ok(if block.len() < *enough { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
         };
-        let more = as_caller(|| stream.fetch(&mut take))?;
+        let more = session_read::stream(|| stream.fetch(&mut take))?;
         if !more {
             self.done = true;
             self.stream.close();
@@ -139,7 +148,7 @@ impl Iterator for Lines {
 ///
 /// Errors: as `acct_export_start`, without those of a job.
 #[pg_extern(volatile, parallel_unsafe)]
-#[allow(clippy::too_many_arguments)] // the contract's arguments
+#[allow(clippy::too_many_arguments)] // one for each argument in SQL
 fn acct_export_ndjson(
     dataset: Option<String>,
     period: default!(Option<String>, "NULL"),
@@ -170,14 +179,14 @@ fn acct_export_ndjson(
         all_tenants,
         options,
     };
-    Ok(SetOfIterator::new(Lines::of(&selection.into_asked()?, Format::Ndjson)?))
+    Ok(SetOfIterator::new(Lines::of(&selection.into_asked().reported()?, Format::Ndjson).reported()?))
 }
 
 /// Streams an export as CSV, the header first; a line may hold quoted line breaks.
 ///
 /// Errors: as `acct_export_ndjson`.
 #[pg_extern(volatile, parallel_unsafe)]
-#[allow(clippy::too_many_arguments)] // the contract's arguments
+#[allow(clippy::too_many_arguments)] // one for each argument in SQL
 fn acct_export_csv(
     dataset: Option<String>,
     period: default!(Option<String>, "NULL"),
@@ -208,5 +217,5 @@ fn acct_export_csv(
         all_tenants,
         options,
     };
-    Ok(SetOfIterator::new(Lines::of(&selection.into_asked()?, Format::Csv)?))
+    Ok(SetOfIterator::new(Lines::of(&selection.into_asked().reported()?, Format::Csv).reported()?))
 }

@@ -1,20 +1,27 @@
 //! One event, as far as it is known before it has a place in the chain.
 
 use crate::error::Result;
-use crate::pg::{guc, identity, sql, xact};
+use crate::pg::{client, guc, identity, sql, xact};
 use crate::settings;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Bytes of one value beyond which an event that a witness writes leaves it out: who is refused shall not fill shared memory
+/// Bytes of one value beyond which an event that an audit worker writes leaves it out: who is refused shall not fill shared memory
 /// and the trail with a filter of a hundred megabytes.
 const LARGEST: usize = 4096;
 
-/// Who does it now.
+/// The actor of an event.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct By {
     pub role: String,
     pub actor: Option<String>,
+    /// The session: who has logged in, from where, and what it calls itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_addr: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub application_name: Option<String>,
 }
 
 impl By {
@@ -23,6 +30,9 @@ impl By {
         By {
             role: identity::role_name(identity::current_user()).unwrap_or_default(),
             actor: guc::get(&settings::actor_setting()),
+            login: identity::role_name(identity::session_user()),
+            client_addr: client::address(),
+            application_name: guc::get("application_name"),
         }
     }
 }
@@ -56,6 +66,9 @@ impl Event {
             tenant: self.tenant.clone(),
             dataset: self.dataset.clone(),
             detail: told(self.detail.clone()),
+            login: self.by.login.clone(),
+            client_addr: self.by.client_addr.clone(),
+            application_name: self.by.application_name.clone(),
         }
     }
 
@@ -83,7 +96,7 @@ impl Event {
     }
 }
 
-/// A row of the table before it is sealed; so it goes to a witness. The detail is text there, which only jsonb reads again:
+/// A row of the table before it is sealed; so it goes to an audit worker. The detail is text there, which only jsonb reads again:
 /// nothing that a request nests deeply stands in its way.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Row {
@@ -95,11 +108,15 @@ pub(super) struct Row {
     tenant: Option<String>,
     dataset: Option<String>,
     detail: String,
+    login: Option<String>,
+    client_addr: Option<String>,
+    application_name: Option<String>,
 }
 
 const INSERT: &str = "
-INSERT INTO acct_export.audit (event, at, job_id, actor, role, tenant, dataset, detail)
-VALUES ($1, timestamptz '2000-01-01 00:00:00+00' + $2 * interval '1 microsecond', $3::uuid, $4, $5, $6, $7, $8::jsonb)";
+INSERT INTO acct_export.audit (event, at, job_id, actor, role, tenant, dataset, detail, login, client_addr, application_name)
+VALUES ($1, timestamptz '2000-01-01 00:00:00+00' + $2 * interval '1 microsecond', $3::uuid, $4, $5, $6, $7, $8::jsonb,
+        $9, $10::inet, $11)";
 
 impl Row {
     /// As the owner; `seal::at_commit` has to follow.
@@ -115,12 +132,15 @@ impl Row {
                 self.tenant.as_deref().into(),
                 self.dataset.as_deref().into(),
                 (&self.detail).into(),
+                self.login.as_deref().into(),
+                self.client_addr.as_deref().into(),
+                self.application_name.as_deref().into(),
             ],
         )?;
         Ok(())
     }
 
-    /// What the log says of it: names and ids.
+    /// The text for the log: names and ids.
     pub(super) fn in_short(&self) -> String {
         let what = match (&self.job, &self.dataset) {
             (Some(job), _) => format!("export {job}"),
@@ -148,7 +168,7 @@ fn shorten(members: &mut Map<String, Value>, left_out: &mut Vec<Value>) {
 }
 
 /// A detail without what was not asked; nulls inside (`{"phone": null}` is a filter) stay.
-pub(super) fn told(mut detail: Value) -> String {
+pub fn told(mut detail: Value) -> String {
     if let Value::Object(members) = &mut detail {
         members.retain(|_, value| !value.is_null());
     }

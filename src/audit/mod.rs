@@ -1,26 +1,27 @@
 //! The audit trail: who asked for, was refused, made, took and removed what, in a chain of hashes.
 //!
 //! An event is written in the transaction of what it tells of, and goes with it. Where that must not be, because the caller
-//! is refused or because bytes have left the server already, a witness writes it: a worker with a transaction of its own.
+//! is refused or because bytes have left the server already, an audit worker writes it: a worker with a transaction of its own.
 //!
 //! ```text
 //! event ──► record ──► seal (just before the commit)
 //!             ▲
-//! denied ──► witness (a worker; the refused caller waits for it)
+//! denied ──► audit worker (a worker; the refused caller waits for it)
 //!             ▲
 //! outlast ────┘ (what left the server, if the transaction is rolled back)
 //! ```
 
-pub mod denied;
+pub mod autonomous;
+pub mod denials;
 mod event;
-mod outlast;
+mod hash_chain;
+mod on_rollback;
 mod record;
 pub mod removal;
-mod seal;
-pub mod witness;
 
-pub use event::{By, Event};
-pub use record::{left, record, record_by, record_cancelled, record_plain};
+pub use event::{told as event_detail, By, Event};
+pub use hash_chain::at_commit as chain_at_commit;
+pub use record::{catalog_change, left, record_plain};
 
 pub const EXPORTED: &str = "user.bulk_export";
 pub const PREVIEWED: &str = "user.bulk_export.previewed";
@@ -35,5 +36,13 @@ pub const DELETED: &str = "user.bulk_export.deleted";
 pub const PURGED: &str = "user.bulk_export.purged";
 pub const DECLARED: &str = "user.bulk_export.declared";
 pub const POLICY_SET: &str = "user.bulk_export.policy_set";
+pub const REGISTERED: &str = "user.bulk_export.registered";
+pub const ALTERED: &str = "user.bulk_export.altered";
+pub const REFRESHED: &str = "user.bulk_export.refreshed";
+pub const UNREGISTERED: &str = "user.bulk_export.unregistered";
+pub const FIELD_SET: &str = "user.bulk_export.field_set";
+pub const EXPANSION_SET: &str = "user.bulk_export.expansion_set";
+pub const REFERENCE_SET: &str = "user.bulk_export.reference_set";
+pub const COMPANION_SET: &str = "user.bulk_export.companion_set";
 pub const TEMPLATE_SET: &str = "user.bulk_export.template_set";
 pub const REMOVED: &str = "user.bulk_export.audit_removed";

@@ -1,7 +1,7 @@
 //! `acct_export_audit_remove`: the oldest events, deliberately, by a superuser. The hash of the last one removed stays as the
 //! anchor of the chain, and the removal is an event itself.
 
-use super::{seal, By, Event, REMOVED};
+use super::{hash_chain, By, Event, REMOVED};
 use crate::error::{Error, Result};
 use crate::pg::{guc, identity, sql, xact};
 use serde_json::json;
@@ -17,7 +17,7 @@ SELECT jsonb_build_array(e.seq, encode(e.hash, 'hex'))
    AND e.seq < coalesce((SELECT min(k.seq) FROM acct_export.audit k WHERE k.at >= $1::timestamptz), 9223372036854775807)
  ORDER BY e.seq DESC LIMIT 1";
 
-/// What was broken before stays told of.
+/// An earlier break stays reported.
 const BROKEN: &str = "SELECT to_jsonb(coalesce(place, 0)) FROM acct_export.audit_broken() LIMIT 1";
 
 const ANCHOR: &str = "
@@ -64,7 +64,7 @@ fn remove_before(before: &str, reason: &str, by: By) -> Result<i64> {
         "broken_seq": broken,
     });
     Event::new(REMOVED, by, detail).row().insert()?;
-    seal::at_commit();
+    hash_chain::at_commit();
     Ok(i64::try_from(removed).unwrap_or(i64::MAX))
 }
 

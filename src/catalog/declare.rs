@@ -17,14 +17,40 @@ pub struct Declaration<'a> {
     pub reason: Option<&'a str>,
 }
 
+/// Rows for this object, and rows that hold for its name or lapsed with an earlier object of that name.
 const REMOVE: &str = "
-DELETE FROM acct_export.declaration
- WHERE kind = $1 AND relation::oid IS NOT DISTINCT FROM $2::oid AND column_name IS NOT DISTINCT FROM $3
-   AND function::oid IS NOT DISTINCT FROM $4::oid AND name IS NOT DISTINCT FROM $5";
+DELETE FROM acct_export.declaration d
+ WHERE d.kind = $1 AND d.name IS NOT DISTINCT FROM $5
+   AND (d.function_name IS NULL OR d.function = $4::oid
+        OR d.function_name = (SELECT p.oid::regprocedure::text FROM pg_proc p WHERE p.oid = $4::oid)
+           AND NOT EXISTS (SELECT FROM pg_proc p WHERE p.oid = d.function))
+   AND (d.table_name IS NULL OR d.id IN (
+        SELECT c.id FROM acct_export.declared_column c WHERE c.relation = $2::oid AND c.column_name = $3 AND NOT c.by_name
+        UNION ALL
+        SELECT g.id FROM acct_export.declaration g
+         WHERE g.column_name IS NOT DISTINCT FROM $3
+           AND (g.relation_oid = $2::oid
+                OR g.relation_name
+                   = (SELECT format('%I.%I', n.nspname, c.relname)
+                        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $2::oid))
+           AND NOT EXISTS (SELECT FROM acct_export.declared_column c WHERE c.id = g.id AND NOT c.by_name)
+           AND (g.kind <> 'shared_table' OR g.relation::oid = $2::oid
+                OR NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = g.relation::oid))))";
 
+/// A secret column of another table no longer holds for this one, which took that table's name.
+const RELEASE: &str = "
+UPDATE acct_export.declaration d
+   SET former_tables = array_remove(d.former_tables,
+           (SELECT format('%I.%I', n.nspname, c.relname)
+              FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1::oid))
+ WHERE d.id IN (SELECT c.id FROM acct_export.declared_column c
+                 WHERE c.kind = 'secret_column' AND c.relation = $1::oid AND c.column_name = $2 AND c.by_name)";
+
+/// The trigger `bind` adds the names and the column's number.
 const INSERT: &str = "
-INSERT INTO acct_export.declaration (kind, relation, column_name, function, name, reason, declared_by, definition)
-VALUES ($1, $2::oid::regclass, $3, $4::oid::regprocedure, $5, $6, $7, coalesce($8, acct_export.function_hash($4::oid)))";
+INSERT INTO acct_export.declaration (kind, relation, column_name, function, function_name, name, reason, declared_by, definition)
+VALUES ($1, $2::oid::regclass, $3, $4::oid, $4::oid::regprocedure::text, $5, $6, $7,
+        coalesce($8, acct_export.function_hash($4::oid)))";
 
 /// Makes, changes or (without a reason) withdraws a declaration. 42501 for others than superusers, 22023 for an object
 /// that does not exist.
@@ -40,7 +66,10 @@ pub fn declare(given: &Declaration<'_>) -> Result<()> {
         let number = |oid: Option<u32>| sql::Arg::Int(oid.map(i64::from));
         let (relation, function) = (number(given.relation), number(given.function));
         let what = [given.kind.into(), relation, given.column_name.into(), function, given.name.into()];
-        let removed = sql::run(REMOVE, &what)?;
+        let mut removed = sql::run(REMOVE, &what)?;
+        if given.kind == "secret_column" {
+            removed += sql::run(RELEASE, &[relation, given.column_name.into()])?;
+        }
         if reason.is_some() {
             let [kind, relation, column_name, function, name] = what;
             let lifted = xact::with_latest_snapshot(|| lifted(given, &object))?;
@@ -68,7 +97,7 @@ pub fn declare(given: &Declaration<'_>) -> Result<()> {
     })
 }
 
-/// What an exemption sets aside: the bar that there is now. One that comes for another reason is not lifted by it.
+/// The bar that an exemption lifts: the present one. A bar with another reason is not lifted by it.
 fn lifted(given: &Declaration<'_>, object: &str) -> Result<Option<String>> {
     let (Some(relation), Some(column), "exempt_column") = (given.relation, given.column_name, given.kind)
     else {
@@ -76,7 +105,7 @@ fn lifted(given: &Declaration<'_>, object: &str) -> Result<Option<String>> {
     };
     match lineage::trace(relation)?.bars(column) {
         Some(reason) => Ok(Some(reason)),
-        None => Err(Error::invalid(format!("column {object} may leave as it is"))
+        None => Err(Error::invalid(format!("column {object} is not barred; it needs no exemption"))
             .hint("An exemption sets aside the reason that acct_export_fields gives as barred.")),
     }
 }
@@ -105,8 +134,13 @@ fn object(given: &Declaration<'_>) -> Result<String> {
         }
         _ => {
             let relation = given.relation.ok_or_else(|| needed("relation"))?;
-            let name = catalog::relation_name(relation)
-                .ok_or_else(|| Error::invalid(format!("relation with OID {relation} does not exist")))?;
+            let name = match catalog::relation_name(relation) {
+                Some(name) => Some(name),
+                None if given.reason.is_none() => gone(relation)?,
+                None => None,
+            };
+            let name =
+                name.ok_or_else(|| Error::invalid(format!("relation with OID {relation} does not exist")))?;
             if given.kind == "shared_table" {
                 return Ok(name);
             }
@@ -123,4 +157,14 @@ fn object(given: &Declaration<'_>) -> Result<String> {
             Ok(format!("{name}.{}", catalog::quoted(column)))
         }
     }
+}
+
+/// Name of a dropped relation that something is declared of still.
+fn gone(relation: u32) -> Result<Option<String>> {
+    identity::as_owner(|| {
+        sql::text(
+            "SELECT relation_name FROM acct_export.declaration WHERE relation_oid = $1::oid LIMIT 1",
+            &[i64::from(relation).into()],
+        )
+    })
 }

@@ -1,17 +1,29 @@
-//! What superusers have declared beside what names and types say: exempt and secret columns, secret names, clean
-//! functions, shared tables.
+//! Declarations of superusers as they hold now: exempt and secret columns, secret names, clean functions, shared tables.
+//!
+//! A declaration is bound to its object, not to a name. The view `acct_export.declared_column` decides which columns one holds for.
 
 use crate::error::Result;
 use crate::pg::{identity, sql};
 use serde::Deserialize;
 use std::collections::{HashMap, HashSet};
 
+/// A column by the OID of its relation and its attribute number.
+type ColumnId = (u32, i64);
+
+/// The reason that an exemption was declared for.
+#[derive(Debug)]
+pub struct Exemption {
+    /// The reason of the bar that is lifted.
+    pub reason: String,
+    /// Of a column of a view: hash of the code that made it.
+    pub code: Option<String>,
+}
+
 /// All declarations of this database.
 #[derive(Debug, Default)]
 pub struct Declared {
-    /// The reason of the bar that is lifted.
-    exempt: HashMap<(u32, String), String>,
-    secret: HashSet<(u32, String)>,
+    exempt: HashMap<ColumnId, Exemption>,
+    secret: HashSet<ColumnId>,
     clean: HashSet<u32>,
     shared: HashSet<u32>,
     /// Names that say that a column or a JSON key holds a secret.
@@ -22,17 +34,21 @@ pub struct Declared {
 struct Row {
     kind: String,
     relation: Option<u32>,
-    column_name: Option<String>,
+    attnum: Option<i64>,
     function: Option<u32>,
     name: Option<String>,
     definition: Option<String>,
+    code: Option<String>,
 }
 
 const ALL: &str = "
-SELECT json_build_object('kind', kind, 'relation', relation::oid::bigint, 'column_name', column_name,
-                         'function', function::oid::bigint, 'name', name, 'definition', definition)
-  FROM acct_export.declaration
- WHERE kind <> 'clean_function' OR definition = acct_export.function_hash(function::oid)
+SELECT json_build_object('kind', kind, 'relation', relation::bigint, 'attnum', attnum, 'function', function::bigint,
+                         'name', name, 'definition', definition, 'code', code)
+  FROM (SELECT kind, relation, attnum, NULL::oid AS function, NULL::text AS name, definition, code FROM acct_export.declared_column
+        UNION ALL
+        SELECT kind, relation::oid, NULL, function, name, definition, NULL FROM acct_export.declaration
+         WHERE kind IN ('secret_name', 'shared_table')
+            OR kind = 'clean_function' AND definition = acct_export.function_hash(function)) AS d
  ORDER BY kind, name";
 
 impl Declared {
@@ -40,9 +56,12 @@ impl Declared {
         let rows: Vec<Row> = identity::as_owner(|| sql::documents(ALL, &[]))?;
         let mut declared = Declared::default();
         for row in rows {
-            let column = row.relation.zip(row.column_name);
+            let column = row.relation.zip(row.attnum);
             match row.kind.as_str() {
-                "exempt_column" => declared.exempt.extend(column.zip(row.definition)),
+                "exempt_column" => {
+                    let exemption = row.definition.map(|reason| Exemption { reason, code: row.code });
+                    declared.exempt.extend(column.zip(exemption));
+                }
                 "secret_column" => declared.secret.extend(column),
                 "clean_function" => declared.clean.extend(row.function),
                 "shared_table" => declared.shared.extend(row.relation),
@@ -52,25 +71,22 @@ impl Declared {
         Ok(declared)
     }
 
-    /// The reason why a column would never leave, which a superuser set aside.
-    pub fn lifted(&self, relation: u32, column: &str) -> Option<&str> {
-        if self.exempt.is_empty() {
-            return None;
-        }
-        self.exempt.get(&(relation, column.to_owned())).map(String::as_str)
+    /// The exemption of a column.
+    pub fn exemption(&self, relation: u32, attnum: i64) -> Option<&Exemption> {
+        self.exempt.get(&(relation, attnum))
     }
 
-    /// Whether a column holds a secret although nothing says so.
-    pub fn is_secret(&self, relation: u32, column: &str) -> bool {
-        !self.secret.is_empty() && self.secret.contains(&(relation, column.to_owned()))
+    /// True if a superuser declared that the column holds a secret.
+    pub fn is_secret(&self, relation: u32, attnum: i64) -> bool {
+        self.secret.contains(&(relation, attnum))
     }
 
-    /// Whether a function reads nothing but its arguments.
+    /// True if a superuser declared that the function reads nothing but its arguments.
     pub fn is_clean(&self, function: u32) -> bool {
         self.clean.contains(&function)
     }
 
-    /// Whether a table holds no tenant's data.
+    /// True if a superuser declared that the table holds no tenant's data.
     pub fn is_shared(&self, relation: u32) -> bool {
         self.shared.contains(&relation)
     }

@@ -1,12 +1,15 @@
-//! What a DBA says of a field of JSON objects: that csv and xlsx have a column for each key, and for which keys.
+//! The setting of a field of JSON objects: csv and xlsx have a column for each key, or for the listed keys.
 
-use super::given::{required, shown_text};
+use super::args::{required, shown_text};
+use super::field::is_free;
 use super::owner::owner_of_dataset;
 use super::register::may_write;
 use super::{field, load};
+use crate::audit;
 use crate::error::{Error, Result};
+use crate::model::label::Labels;
+use crate::model::{json_path, Dataset};
 use crate::pg::{identity, sql};
-use crate::request::part;
 use serde_json::json;
 use std::collections::HashSet;
 
@@ -30,8 +33,7 @@ pub fn set(dataset: Option<&str>, name: Option<&str>, wish: &Wish) -> Result<()>
     let loaded = load::load(dataset)?;
     owner_of_dataset(dataset)?;
     let known = field::find(&loaded.dataset, name)?;
-    let expand =
-        wish.expand.ok_or_else(|| Error::invalid("expand must not be null").hint("Give true or false."))?;
+    let expand = wish.expand.unwrap_or(true);
     if !expand && (wish.keys.is_some() || wish.labels.is_some()) {
         return Err(Error::invalid("keys and labels are given for a field that is not expanded")
             .hint("Leave them out, or leave expand out."));
@@ -49,20 +51,22 @@ pub fn set(dataset: Option<&str>, name: Option<&str>, wish: &Wish) -> Result<()>
     let keys = wish.keys.as_deref().map(|keys| checked(keys, &|key| loaded.names.is_secret(key)));
     let keys = keys.transpose()?;
     labels(wish.labels.as_deref(), keys.as_ref().map(Vec::len))?;
+    distinct(&loaded.dataset, name, wish.labels.as_deref())?;
     may_write()?;
-    let document = json!({ "expand": expand, "keys": keys, "labels": wish.labels }).to_string();
-    identity::as_owner(|| sql::run(SAVE, &[dataset.into(), name.into(), (&document).into()])).map(drop)
+    let document = json!({ "expand": expand, "keys": keys, "labels": wish.labels });
+    identity::as_owner(|| sql::run(SAVE, &[dataset.into(), name.into(), (&document.to_string()).into()]))?;
+    audit::catalog_change(audit::EXPANSION_SET, dataset, json!({ "field": name, "change": document }))
 }
 
 fn checked(keys: &[Option<String>], is_secret: &dyn Fn(&str) -> bool) -> Result<Vec<String>> {
-    if keys.is_empty() || keys.len() > part::MOST {
-        return Err(Error::invalid(format!("keys must have 1 to {} elements", part::MOST))
+    if keys.is_empty() || keys.len() > json_path::MOST {
+        return Err(Error::invalid(format!("keys must have 1 to {} elements", json_path::MOST))
             .hint("Leave keys out for those that the rows of an export have."));
     }
     let (mut paths, mut seen) = (Vec::with_capacity(keys.len()), HashSet::new());
     for path in keys {
         let path = path.as_deref().ok_or_else(|| Error::invalid("keys must not contain NULL"))?;
-        part::no_secret(path, &part::keys(path)?, is_secret)?;
+        json_path::no_secret(path, &json_path::keys(path)?, is_secret)?;
         if !seen.insert(path) {
             return Err(Error::invalid(format!("path \"{path}\" is named twice in keys"))
                 .hint("Name each path once."));
@@ -79,4 +83,18 @@ fn labels(labels: Option<&[Option<String>]>, keys: Option<usize>) -> Result<()> 
             .hint("A NULL among the labels stands for the key itself."));
     }
     labels.iter().flatten().try_for_each(|label| shown_text(Some(label), "label"))
+}
+
+/// 22023 for a label that is given twice or that another field has.
+fn distinct(dataset: &Dataset, name: &str, labels: Option<&[Option<String>]>) -> Result<()> {
+    let mut seen = Labels::default();
+    for label in labels.into_iter().flatten().flatten() {
+        if seen.has(label) {
+            return Err(Error::invalid(format!("label \"{label}\" is given twice in labels"))
+                .hint("Labels are compared without regard to case. Give each key a label of its own."));
+        }
+        seen.take(label);
+        is_free(dataset, name, label)?;
+    }
+    Ok(())
 }

@@ -1,22 +1,33 @@
-//! What a DBA says of a single field: its label, place, group and masks.
+//! The settings of a single field: its label, place, group and masks.
 
-use super::given::{required, shown_text};
+use super::args::{required, shown_text};
 use super::load;
-use super::model::{Dataset, Field};
 use super::owner::owner_of_dataset;
 use super::register::may_write;
+use crate::audit;
 use crate::error::{Error, Result};
+use crate::model::label::folded;
+use crate::model::{Dataset, Expansion, Field};
 use crate::pg::{identity, sql};
+use serde::Serialize;
+use serde_json::json;
 
 /// Changes to a field; None leaves a thing as it is.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize)]
 pub struct FieldChange<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub position: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub is_default: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub in_group: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub on_anonymise: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub mask: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub json_path: Option<&'a str>,
 }
 
@@ -50,6 +61,9 @@ pub fn set_field(dataset: Option<&str>, field: Option<&str>, change: &FieldChang
     one_of(change.on_anonymise, "on_anonymise", &["keep", "redact", "pseudonymise", "last4", "drop"])?;
     one_of(change.mask, "mask", &["none", "last4", "redact"])?;
     shown_text(change.label, "label")?;
+    if let Some(label) = change.label {
+        is_free(&loaded.dataset, field, label)?;
+    }
     // An empty one takes the field out of its group.
     shown_text(change.in_group.filter(|group| !group.is_empty()), "in_group")?;
     if change.position.is_some_and(|position| position < 1) {
@@ -62,19 +76,21 @@ pub fn set_field(dataset: Option<&str>, field: Option<&str>, change: &FieldChang
         }
     }
     may_write()?;
+    // There is no place behind the last one.
+    let last = i64::try_from(loaded.dataset.fields.len()).unwrap_or(i64::MAX);
+    let position = change.position.map(|position| i64::from(position).min(last));
     identity::as_owner(|| {
-        if let Some(position) = change.position {
-            sql::run(MOVE, &[dataset.into(), field.into(), i64::from(position).into()])?;
+        if let Some(position) = position {
+            sql::run(MOVE, &[dataset.into(), field.into(), position.into()])?;
         }
         let is_default = change.is_default.map(|value| if value { "true" } else { "false" });
-        let position = sql::Arg::Int(change.position.map(i64::from));
         sql::run(
             SET_FIELD,
             &[
                 dataset.into(),
                 field.into(),
                 change.label.into(),
-                position,
+                sql::Arg::Int(position),
                 is_default.into(),
                 change.in_group.into(),
                 change.on_anonymise.into(),
@@ -83,7 +99,7 @@ pub fn set_field(dataset: Option<&str>, field: Option<&str>, change: &FieldChang
             ],
         )
     })?;
-    Ok(())
+    audit::catalog_change(audit::FIELD_SET, dataset, json!({ "field": field, "change": change }))
 }
 
 /// 22023 for an unknown field.
@@ -93,6 +109,27 @@ pub(super) fn find<'d>(dataset: &'d Dataset, field: &str) -> Result<&'d Field> {
         Error::invalid(format!("unknown field \"{field}\" of dataset \"{}\"", dataset.name))
             .hint(format!("Known fields: {}.", names.join(", ")))
     })
+}
+
+/// 22023 for a label that another field or a declared key has: a reader of the file would lose one of them.
+pub(super) fn is_free(dataset: &Dataset, field: &str, label: &str) -> Result<()> {
+    let wanted = folded(label);
+    let taken = |other: &&Field| {
+        let declared = match &other.expansion {
+            Some(Expansion::Declared(keys)) => keys.as_slice(),
+            _ => &[],
+        };
+        let mut labels = declared.iter().filter_map(|key| key.label.as_deref()).chain([other.label.as_str()]);
+        other.name != field && labels.any(|label| folded(label) == wanted)
+    };
+    match dataset.fields.iter().find(taken) {
+        None => Ok(()),
+        Some(other) => Err(Error::invalid(format!(
+            "label \"{label}\" is used by field \"{}\" of dataset \"{}\"",
+            other.name, dataset.name
+        ))
+        .hint("Labels are compared without regard to case. Choose another one, or first give that field another label.")),
+    }
 }
 
 fn one_of(value: Option<&str>, what: &str, known: &[&str]) -> Result<()> {

@@ -1,18 +1,19 @@
 //! Datasets from the catalogue tables, with what the server says of their columns now.
 
 use super::lineage::Lineage;
-use super::model::{Dataset, DeclaredKey, Expansion, Field, Policy, Treatment};
-use super::secrets::Names;
 use super::{lineage, rights};
 use crate::error::{Error, Result};
+use crate::model::{Dataset, DeclaredKey, Expansion, Field, Policy, Treatment};
 use crate::pg::{identity, sql, types};
+use crate::secret::Names;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 /// A dataset together with where its rows come from.
 pub struct Loaded {
     pub dataset: Dataset,
     pub lineage: Lineage,
-    /// What is secret by its name.
+    /// The names of secrets.
     pub names: Names,
 }
 
@@ -24,6 +25,7 @@ struct Row {
     exists: bool,
     key: String,
     tenant_column: Option<String>,
+    tenant_setting: Option<String>,
     created_column: Option<String>,
     updated_column: Option<String>,
     status_column: Option<String>,
@@ -31,6 +33,7 @@ struct Row {
     required_roles: Vec<String>,
     authorize: Option<String>,
     companions: Vec<String>,
+    matches: BTreeMap<String, String>,
     policy: Policy,
     fields: Vec<FieldRow>,
 }
@@ -49,17 +52,24 @@ struct FieldRow {
     expand: bool,
     keys: Option<Vec<String>>,
     labels: Option<Vec<Option<String>>>,
-    /// None: the column is gone.
+    /// Last known name of the column.
+    column_name: String,
+    /// Name, number and type of the column now; None: it is gone.
+    column: Option<String>,
+    attnum: Option<i16>,
     type_oid: Option<u32>,
+    /// Of a nondeterministic one.
+    collation: Option<u32>,
 }
 
 const DATASET: &str = "
 SELECT jsonb_build_object(
     'dataset', d.dataset, 'title', d.title, 'source', d.source::oid::bigint,
     'exists', EXISTS (SELECT FROM pg_class c WHERE c.oid = d.source),
-    'key', d.key, 'tenant_column', d.tenant_column, 'created_column', d.created_column,
+    'key', d.key, 'tenant_column', d.tenant_column, 'tenant_setting', d.tenant_setting, 'created_column', d.created_column,
     'updated_column', d.updated_column, 'status_column', d.status_column, 'disabled_values', d.disabled_values,
     'required_roles', d.required_roles, 'authorize', d.authorize, 'companions', d.companions,
+    'matches', coalesce((SELECT jsonb_object_agg(m.companion, m.match) FROM acct_export.companion m WHERE m.dataset = d.dataset), '{}'),
     'policy', jsonb_build_object('approve_above', d.approve_above, 'approver_roles', d.approver_roles,
                   'require_filter', d.require_filter, 'max_rows', d.max_rows, 'max_active', d.max_active),
     'fields', coalesce((
@@ -67,10 +77,19 @@ SELECT jsonb_build_object(
                    'field', f.field, 'label', f.label, 'position', f.position, 'is_default', f.is_default,
                    'in_group', f.in_group, 'on_anonymise', f.on_anonymise, 'mask', f.mask, 'json_path', f.json_path,
                    'eligible', f.eligible, 'expand', f.expand, 'keys', f.keys, 'labels', f.labels,
-                   'type_oid', a.atttypid::bigint) ORDER BY f.position, f.field)
+                   'column_name', f.column_name, 'column', a.attname, 'attnum', a.attnum,
+                   'type_oid', a.atttypid::bigint,
+                   'collation', (SELECT c.oid::bigint FROM pg_collation c
+                                  WHERE c.oid = a.attcollation AND NOT c.collisdeterministic))
+                   ORDER BY f.position, f.field)
           FROM acct_export.field f
           LEFT JOIN pg_attribute a
-                 ON a.attrelid = d.source AND a.attname = f.field AND a.attnum > 0 AND NOT a.attisdropped
+                 ON a.attrelid = d.source AND a.attnum > 0 AND NOT a.attisdropped
+                AND a.attnum = CASE WHEN f.relation_oid = d.source::oid THEN f.attnum
+                                    -- A copy of a row of another database: its number is that database's.
+                                    ELSE (SELECT n.attnum FROM pg_attribute n
+                                           WHERE n.attrelid = d.source AND n.attname = f.column_name::name AND f.attnum > 0
+                                             AND NOT n.attisdropped) END
          WHERE f.dataset = d.dataset), '[]'))
   FROM acct_export.dataset d
  WHERE d.dataset = $1";
@@ -93,21 +112,37 @@ pub fn load_for_reading(name: &str) -> Result<Loaded> {
     if let Some(source) = source {
         lineage::hold(source)?;
     }
-    load(name)
+    load_named(name)
 }
 
-/// Finds a dataset by name. 22023 with the known names for an unknown one; 42501 for a source that is gone or has
+/// Finds a dataset by name. 22023 with the known names for an unknown one, and for one that the caller may not know of; 42501 for a source that is gone or has
 /// become one that could leak.
 pub fn load(name: &str) -> Result<Loaded> {
+    check_exists(name)?;
+    load_named(name)
+}
+
+/// 22023 with the known names for a dataset that does not exist, and for one that the caller may not know of.
+pub fn check_exists(name: &str) -> Result<()> {
+    if rights::check_known(name)? {
+        Ok(())
+    } else {
+        Err(unknown(name)?)
+    }
+}
+
+/// The same for a dataset that another one names, or that the caller has been found to know of.
+pub fn load_named(name: &str) -> Result<Loaded> {
     let row: Option<Row> = identity::as_owner(|| sql::document(DATASET, &[name.into()]))?;
     let Some(row) = row else { return Err(unknown(name)?) };
     if !row.exists {
-        return Err(Error::denied(format!("the source of dataset \"{name}\" does not exist any more"))
-            .hint("Register the dataset again with acct_export_register."));
+        return Err(gone(name));
     }
     let lineage = lineage::trace(row.source)?;
     lineage.check(name)?;
     let names = lineage.names.clone();
+    let is_tenant = |field: &&FieldRow| row.tenant_column.as_ref() == Some(&field.field);
+    let tenant_collation = row.fields.iter().find(is_tenant).and_then(|field| field.collation);
     let fields = row.fields.into_iter().map(|field| assemble(field, &lineage)).collect();
     let dataset = Dataset {
         name: row.dataset,
@@ -115,6 +150,8 @@ pub fn load(name: &str) -> Result<Loaded> {
         source: row.source,
         key: row.key,
         tenant_column: row.tenant_column,
+        tenant_setting: row.tenant_setting,
+        tenant_collation,
         created_column: row.created_column,
         updated_column: row.updated_column,
         status_column: row.status_column,
@@ -122,6 +159,7 @@ pub fn load(name: &str) -> Result<Loaded> {
         required_roles: row.required_roles,
         authorize: row.authorize,
         companions: row.companions,
+        matches: row.matches,
         policy: row.policy,
         fields,
     };
@@ -130,12 +168,17 @@ pub fn load(name: &str) -> Result<Loaded> {
 
 fn assemble(row: FieldRow, lineage: &Lineage) -> Field {
     let ty = types::describe(row.type_oid.unwrap_or(0));
-    let barred = lineage.bars(&row.field);
-    let json_text = !ty.is_json() && lineage.holds_json(&row.field);
+    // Another column may have the name of one that is gone.
+    let column = row.column.as_deref();
+    let barred = column.map_or_else(|| Some(lineage::GONE.to_owned()), |column| lineage.bars(column));
+    let json_text = !ty.is_json() && column.is_some_and(|column| lineage.holds_json(column));
+    let named_by = column.and_then(|column| lineage.named_by(column));
     // The column may be of another type by now.
     let expansion = (row.expand && ty.is_document()).then(|| expansion(row.keys, row.labels));
     Field {
         name: row.field,
+        column: row.column.unwrap_or(row.column_name),
+        attnum: row.attnum.unwrap_or(0),
         label: row.label,
         position: row.position,
         is_default: row.is_default,
@@ -149,6 +192,7 @@ fn assemble(row: FieldRow, lineage: &Lineage) -> Field {
         json_path: row.json_path,
         eligible: row.eligible,
         json_text,
+        named_by,
         expansion,
         barred,
         ty,
@@ -163,8 +207,16 @@ fn expansion(keys: Option<Vec<String>>, labels: Option<Vec<Option<String>>>) -> 
     )
 }
 
+/// 42501 for a dataset whose source was dropped.
+pub fn gone(name: &str) -> Error {
+    Error::denied(format!("the source of dataset \"{name}\" does not exist any more")).hint(format!(
+        "Give the dataset another source: SELECT acct_export_alter({}, source => 'schema.relation');",
+        crate::value::quote_literal(name)
+    ))
+}
+
 /// The error for a name that is no dataset; its hint lists those that the caller may export.
-fn unknown(name: &str) -> Result<Error> {
+pub fn unknown(name: &str) -> Result<Error> {
     let known: Vec<(String, u32, Vec<String>)> = identity::as_owner(|| {
         sql::documents(
             "SELECT jsonb_build_array(dataset, source::oid::bigint, required_roles) FROM acct_export.dataset ORDER BY dataset",
@@ -191,6 +243,21 @@ pub fn field_names(dataset: &str) -> Result<Vec<String>> {
         sql::documents(
             "SELECT to_jsonb(field) FROM acct_export.field WHERE dataset = $1 ORDER BY position, field",
             &[dataset.into()],
+        )
+    })
+}
+
+/// Names of the columns that fields are bound to now; a name that is no field stays.
+pub fn columns_of(dataset: &str, fields: &[String]) -> Result<Vec<String>> {
+    let fields = serde_json::json!(fields).to_string();
+    identity::as_owner(|| {
+        sql::documents(
+            "SELECT to_jsonb(coalesce(a.attname::text, f.column_name, n.field))
+               FROM jsonb_array_elements_text($2::jsonb) AS n(field)
+               LEFT JOIN acct_export.field f ON f.dataset = $1 AND f.field = n.field
+               LEFT JOIN pg_attribute a ON a.attrelid = f.relation_oid AND a.attnum = f.attnum AND a.attnum > 0
+                    AND NOT a.attisdropped",
+            &[dataset.into(), (&fields).into()],
         )
     })
 }

@@ -1,20 +1,29 @@
-//! What may be exported: datasets, fields, what never leaves, who may export.
+//! Datasets, their fields, the bars on them, and the rights to export.
 
-mod context;
+mod args;
+pub mod authorize;
+pub mod bound;
+pub mod broken;
+pub mod companion;
 pub mod declare;
 pub mod declared;
+pub mod definition;
+pub mod disabled;
 pub mod expand;
 pub mod field;
-mod given;
-mod key;
+pub mod fields;
+pub mod key;
+mod labels;
+pub mod lapsed;
 pub mod lineage;
 pub mod load;
-pub mod model;
 pub mod owner;
-pub mod personal;
 pub mod policy;
 pub mod reference;
 pub mod register;
+pub mod registration;
 pub mod rights;
-pub mod secrets;
-pub mod words;
+pub mod scan;
+pub mod settings_read;
+mod unique_index;
+pub mod unregister;

@@ -1,10 +1,12 @@
-//! Who may say what is exported of a relation: its owner, and superusers.
+//! The roles that may define the exports of a relation: its owner, and superusers.
 
+use super::rights;
 use crate::error::{Error, Result};
 use crate::pg::{identity, sql};
 
-/// Whether the dataset exists; 42501 where the caller is not the owner of its source.
+/// True if the dataset exists. 42501 if the caller does not own its source, 22023 if the caller may not know that it exists.
 pub fn owner_of_dataset(dataset: &str) -> Result<bool> {
+    rights::check_known(dataset)?;
     let source: Option<(u32, Option<String>)> = identity::as_owner(|| {
         sql::document(
             "SELECT jsonb_build_array(source::oid::bigint, (SELECT c.oid::regclass::text FROM pg_class c WHERE c.oid = d.source))

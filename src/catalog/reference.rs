@@ -1,20 +1,16 @@
 //! Fields whose values are those of another dataset: what a DBA says of them, kept beside the fields.
 
-use super::given::required;
+use super::args::required;
 use super::load;
-use super::model::{Class, Field, Treatment, Type};
 use super::owner::owner_of_dataset;
 use super::register::may_write;
+use crate::audit;
 use crate::error::{Error, Result};
+use crate::model::Target;
+use crate::model::{Class, Field, Treatment, Type};
 use crate::pg::{identity, sql};
-use serde::{Deserialize, Serialize};
-
-/// A field of a dataset, by their names.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Target {
-    pub dataset: String,
-    pub field: String,
-}
+use serde::Deserialize;
+use serde_json::json;
 
 /// A field and where its values come from.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -60,7 +56,9 @@ pub fn set(
         }
         may_write()?;
         let withdraw = "DELETE FROM acct_export.reference WHERE dataset = $1 AND field = $2";
-        return identity::as_owner(|| sql::run(withdraw, &[dataset.into(), field.into()])).map(drop);
+        identity::as_owner(|| sql::run(withdraw, &[dataset.into(), field.into()]))?;
+        let detail = json!({ "field": field, "withdrawn": true });
+        return audit::catalog_change(audit::REFERENCE_SET, dataset, detail);
     };
     let ref_dataset = required(Some(ref_dataset), "ref_dataset")?;
     // Before anything is said of its fields.
@@ -76,10 +74,12 @@ pub fn set(
     }
     may_write()?;
     let arguments = [dataset.into(), field.into(), ref_dataset.into(), (&to.name).into()];
-    identity::as_owner(|| sql::run(SAVE, &arguments)).map(drop)
+    identity::as_owner(|| sql::run(SAVE, &arguments))?;
+    let detail = json!({ "field": field, "ref_dataset": ref_dataset, "ref_field": to.name });
+    audit::catalog_change(audit::REFERENCE_SET, dataset, detail)
 }
 
-/// Why values of a field are not to be listed; None: they may be.
+/// The reason why values of a field are not to be listed; None: they may be.
 pub fn barred(field: &Field) -> Option<&str> {
     match &field.barred {
         Some(reason) => Some(reason),

@@ -1,120 +1,236 @@
 //! Registration: what a DBA says of a relation, checked against the server's catalogue before it is kept.
+//!
+//! `acct_export_register`, `acct_export_alter` and `acct_export_refresh` come to a whole registration, which is checked and kept by
+//! the same code.
 
-use super::given::{elements, null, required, shown_text};
+use super::args::{null, required, shown_text};
+use super::bound::Change;
+use super::fields::{self, find, Column, Extent};
 use super::lineage::{self, Lineage};
-use super::model::{Class, Treatment};
 use super::owner::{owner_of_dataset, owner_only};
-use super::{key, personal, policy};
-use crate::error::{Error, Result};
+use super::registration::{self, Given, Registered, Stated};
+use super::{authorize, disabled, key, rights};
+use crate::audit;
+use crate::error::{Error, Kind, Result};
+use crate::model::Class;
 use crate::pg::{catalog, identity, sql, types};
-use crate::request::filter;
-use crate::tenant_key;
-use serde::{Deserialize, Serialize};
+use crate::pseudonym_key;
+use crate::settings;
+use serde_json::{json, Value};
 
-/// Arguments of `acct_export_register`.
-#[derive(Debug, Deserialize)]
-pub struct Registration {
-    pub dataset: Option<String>,
-    pub source: Option<u32>,
-    pub key: Option<String>,
-    pub tenant_column: Option<String>,
-    pub created_column: Option<String>,
-    pub updated_column: Option<String>,
-    pub status_column: Option<String>,
-    pub disabled_values: Option<Vec<Option<String>>>,
-    pub required_roles: Option<Vec<Option<String>>>,
-    pub authorize: Option<String>,
-    pub title: Option<String>,
-    pub companions: Option<Vec<Option<String>>>,
-}
-
-#[derive(Deserialize)]
-struct Column {
-    name: String,
-    type_oid: u32,
-    position: i32,
-    comment: Option<String>,
-}
-
-#[derive(Serialize)]
-struct NewField<'a> {
-    field: &'a str,
-    label: String,
-    position: i32,
-    is_default: bool,
-    eligible: bool,
-    on_anonymise: Treatment,
-}
-
-const COLUMNS: &str = "
-SELECT jsonb_build_object('name', a.attname, 'type_oid', a.atttypid::bigint,
-           'position', row_number() OVER (ORDER BY a.attnum), 'comment', col_description(a.attrelid, a.attnum))
-  FROM pg_attribute a
- WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped
- ORDER BY a.attnum";
-
-const SAVE: &str = "
-INSERT INTO acct_export.dataset AS d (dataset, title, source, key, tenant_column, created_column, updated_column,
-       status_column, disabled_values, required_roles, authorize, companions)
-SELECT r.dataset, coalesce(r.title, initcap(r.dataset)), r.source::oid::regclass, r.key, r.tenant_column, r.created_column,
-       r.updated_column, r.status_column, coalesce(r.disabled_values, '{}'), coalesce(r.required_roles, '{}'), r.authorize,
-       coalesce(r.companions, '{}')
+const INSERT: &str = "
+INSERT INTO acct_export.dataset (dataset, title, source, key, tenant_column, tenant_setting, created_column,
+       updated_column, status_column, disabled_values, required_roles, authorize, companions)
+SELECT r.dataset, coalesce(r.title, initcap(r.dataset)), r.source::oid::regclass, r.key, r.tenant_column, r.tenant_setting,
+       r.created_column, r.updated_column, r.status_column, r.disabled_values, r.required_roles, r.authorize, r.companions
   FROM jsonb_to_record($1::jsonb) AS r(dataset text, title text, source bigint, key text, tenant_column text,
-       created_column text, updated_column text, status_column text, disabled_values text[], required_roles text[],
-       authorize text, companions text[])
-    ON CONFLICT (dataset) DO UPDATE
-   SET title = excluded.title, source = excluded.source, key = excluded.key, tenant_column = excluded.tenant_column,
-       created_column = excluded.created_column, updated_column = excluded.updated_column,
-       status_column = excluded.status_column, disabled_values = excluded.disabled_values,
-       required_roles = excluded.required_roles, authorize = excluded.authorize, companions = excluded.companions";
+       tenant_setting text, created_column text, updated_column text, status_column text, disabled_values text[],
+       required_roles text[], authorize text, companions text[])
+    ON CONFLICT (dataset) DO NOTHING";
 
-/// Fields of columns that are gone are dropped, those of new columns added, the others keep what set_field said; one that may
-/// leave from now on is one of the default ones, as if it were new.
-const SAVE_FIELDS: &str = "
-WITH new AS (
-    SELECT * FROM jsonb_to_recordset($2::jsonb)
-        AS f(field text, label text, position integer, is_default boolean, eligible boolean, on_anonymise text)
-), gone AS (
-    DELETE FROM acct_export.field f WHERE f.dataset = $1 AND NOT EXISTS (SELECT FROM new WHERE new.field = f.field)
-)
-INSERT INTO acct_export.field AS f (dataset, field, label, position, is_default, eligible, on_anonymise)
-SELECT $1, new.field, new.label, new.position, new.is_default, new.eligible, new.on_anonymise FROM new
-    ON CONFLICT (dataset, field) DO UPDATE
-   SET is_default = f.is_default OR (excluded.eligible AND NOT f.eligible), eligible = excluded.eligible";
+const UPDATE: &str = "
+UPDATE acct_export.dataset d
+   SET title = coalesce(r.title, initcap(r.dataset)), source = r.source::oid::regclass, source_name = $2, key = r.key,
+       tenant_column = r.tenant_column, tenant_setting = r.tenant_setting, created_column = r.created_column,
+       updated_column = r.updated_column, status_column = r.status_column, disabled_values = r.disabled_values,
+       required_roles = r.required_roles, authorize = r.authorize, companions = r.companions
+  FROM jsonb_to_record($1::jsonb) AS r(dataset text, title text, source bigint, key text, tenant_column text,
+       tenant_setting text, created_column text, updated_column text, status_column text, disabled_values text[],
+       required_roles text[], authorize text, companions text[])
+ WHERE d.dataset = r.dataset";
 
-/// Checks and keeps a registration. 22023 for what does not exist or fit, 42501 for a caller who is not the owner and
-/// for a source that could leak.
-pub fn register(given: &Registration) -> Result<()> {
-    let dataset = required(given.dataset.as_deref(), "dataset")?;
-    let key = required(given.key.as_deref(), "key")?;
+/// The settings of a dataset for its companions are removed with them.
+const FORGET_MATCHES: &str = "
+DELETE FROM acct_export.companion c
+ WHERE c.dataset = $1 AND NOT EXISTS (SELECT FROM acct_export.dataset d WHERE d.dataset = $1 AND c.companion = ANY (d.companions))";
+
+/// `acct_export_register`. Settings of fields, the policy and references of a dataset that is replaced stay for the columns
+/// that stay.
+///
+/// Errors: 42710 for a name that is registered, without `replace`; 22023 for what does not exist or fit; 42501 for a caller who is
+/// not the owner and for a source that could leak; 42883 for a function that cannot authorize.
+pub fn register(dataset: Option<&str>, given: &Given, replace: bool) -> Result<()> {
+    let dataset = required(dataset, "dataset")?;
     let source = given.source.ok_or_else(|| null("source"))?;
-    let relation = catalog::relation_name(source)
-        .ok_or_else(|| Error::invalid(format!("relation with OID {source} does not exist")))?;
+    let relation = relation(source)?;
     if dataset.chars().count() > 200 || dataset.chars().any(char::is_control) {
         return Err(Error::invalid("a dataset's name has at most 200 characters and no control characters"));
     }
     owner_only(source, &relation)?;
+    may_write()?;
+    registration::hold(dataset)?;
+    let kept = registration::registered(dataset)?;
+    if kept.is_some() && !replace {
+        return Err(taken(dataset));
+    }
+    if owner_of_dataset(dataset).is_err() {
+        return Err(Error::denied(format!("dataset \"{dataset}\" belongs to another owner"))
+            .hint("Register the relation by another name."));
+    }
+    let stated = Stated::new(dataset, source, given)?;
+    let saved = save(stated, kept.as_ref(), Extent::All)?;
+    saved.record(audit::REGISTERED, kept.is_some().then_some(json!({ "replace": true })))
+}
+
+/// `acct_export_alter`: what is not named stays. Fields stay as they are, unless the source is another one.
+///
+/// Errors: those of `acct_export_register`; 22023 for an unknown dataset, for an unknown name in `reset` and for one that is
+/// given too.
+pub fn alter(dataset: Option<&str>, given: &Given, reset: Option<&[Option<String>]>) -> Result<()> {
+    let kept = held(dataset)?;
+    let reset = super::args::elements(&reset.map(<[_]>::to_vec), "reset")?;
+    if let Some(source) = given.source {
+        owner_only(source, &relation(source)?)?;
+    }
+    let stated = kept.changed(given, &reset)?;
+    let extent = if stated.source == kept.stated.source { Extent::Named } else { Extent::All };
+    let saved = save(stated, Some(&kept), extent)?;
+    saved.record(audit::ALTERED, (!reset.is_empty()).then_some(json!({ "reset": reset })))
+}
+
+/// `acct_export_refresh`: fields follow the columns of the source. The changes, in the order of the columns.
+///
+/// Errors: those of `acct_export_alter`.
+pub fn refresh(dataset: Option<&str>) -> Result<Vec<Change>> {
+    let kept = held(dataset)?;
+    let stated = kept.on(kept.stated.source);
+    let saved = save(stated, Some(&kept), Extent::All)?;
+    saved.record(audit::REFRESHED, None)?;
+    Ok(saved.changes)
+}
+
+/// The registration of a dataset that the caller may change, locked.
+fn held(dataset: Option<&str>) -> Result<Registered> {
+    let dataset = required(dataset, "dataset")?;
+    if !owner_of_dataset(dataset)? {
+        return Err(super::load::unknown(dataset)?);
+    }
+    may_write()?;
+    registration::hold(dataset)?;
+    match registration::registered(dataset)? {
+        Some(kept) => Ok(kept),
+        None => Err(super::load::unknown(dataset)?),
+    }
+}
+
+fn taken(dataset: &str) -> Error {
+    Error::new(Kind::DuplicateObject, format!("dataset \"{dataset}\" is already registered")).hint(format!(
+        "SELECT acct_export_alter({0}, …); changes what it names; acct_export_register(…, replace => true) registers it anew.",
+        crate::value::quote_literal(dataset)
+    ))
+}
+
+/// Checks a whole registration and keeps it. `kept` is the one that it takes the place of.
+fn save(mut stated: Stated, kept: Option<&Registered>, extent: Extent) -> Result<Saved> {
+    let dataset = stated.dataset.clone();
+    let checked = check(&mut stated)?;
+    let fields = fields::of(&stated, &checked.columns, &checked.lineage);
+    let named = stated.clone();
+    if extent == Extent::Named {
+        by_fields(&mut stated, kept);
+    }
+    let record =
+        serde_json::to_string(&stated).map_err(|_| Error::invalid("the registration cannot be kept"))?;
+    let arguments = [(&record).into(), (&checked.relation).into()];
+    let changes = identity::as_owner(|| {
+        pseudonym_key::ensure()?;
+        let touched =
+            if kept.is_some() { sql::run(UPDATE, &arguments)? } else { sql::run(INSERT, &arguments[..1])? };
+        if touched == 0 {
+            // Another session registered or unregistered it at the same moment.
+            return Err(taken(&dataset));
+        }
+        sql::run(FORGET_MATCHES, &[(&dataset).into()])?;
+        fields::save(&named, &fields, kept, extent)
+    })?;
+    Ok(Saved { stated, relation: checked.relation, changes })
+}
+
+/// A registration that was kept.
+struct Saved {
+    stated: Stated,
+    relation: String,
+    changes: Vec<Change>,
+}
+
+impl Saved {
+    /// Tells the audit trail of the registration as it is now, and of the fields that changed.
+    fn record(&self, event: &'static str, more: Option<Value>) -> Result<()> {
+        let mut detail = json!(self.stated);
+        if let Some(detail) = detail.as_object_mut() {
+            detail.insert("source".to_owned(), json!(self.relation));
+            detail.remove("dataset");
+            let changes: Vec<Value> = self
+                .changes
+                .iter()
+                .map(|change| json!({ "field": change.field, "change": change.kind.as_str() }))
+                .collect();
+            detail.insert("changes".to_owned(), json!(changes));
+            if let Some(Value::Object(more)) = more {
+                detail.extend(more);
+            }
+        }
+        audit::catalog_change(event, &self.stated.dataset, detail)
+    }
+}
+
+/// Columns by the names of the fields that are bound to them, which the table has.
+fn by_fields(stated: &mut Stated, kept: Option<&Registered>) {
+    let fields = kept.map_or(&[][..], |kept| &kept.fields);
+    let field = |column: &mut String| {
+        if let Some(kept) = fields.iter().find(|kept| kept.name_in(true) == Some(column)) {
+            column.clone_from(&kept.field);
+        }
+    };
+    field(&mut stated.key);
+    let named = [
+        &mut stated.tenant_column,
+        &mut stated.created_column,
+        &mut stated.updated_column,
+        &mut stated.status_column,
+    ];
+    named.into_iter().flatten().for_each(field);
+}
+
+/// A registration that was checked.
+struct Checked {
+    relation: String,
+    columns: Vec<Column>,
+    lineage: Lineage,
+}
+
+fn check(stated: &mut Stated) -> Result<Checked> {
+    let (dataset, source) = (stated.dataset.clone(), stated.source);
+    let relation = match catalog::relation_name(source) {
+        Some(relation) => relation,
+        None => return Err(super::load::gone(&dataset)),
+    };
     if catalog::is_temporary(source) {
         return Err(Error::invalid(format!("{relation} is a temporary relation"))
             .hint("Register a relation that other sessions can see."));
     }
     let lineage = lineage::trace(source)?;
-    lineage.check(dataset)?;
-    let columns: Vec<Column> = identity::as_owner(|| sql::documents(COLUMNS, &[i64::from(source).into()]))?;
+    lineage.check(&dataset)?;
+    let columns = fields::columns(source)?;
     let column = |name: &str, what: &str| find(&columns, name, what, &relation);
+    stated.key = one_column(std::mem::take(&mut stated.key), &columns)?;
+    let key = stated.key.as_str();
     column(key, "key")?;
     if let Some(reason) = lineage.bars(key) {
         return Err(Error::denied(format!("column \"{key}\" cannot be the key: {reason}")));
     }
-    if let Some(name) = &given.tenant_column {
+    if let Some(name) = &stated.tenant_column {
         key::check_tenant_type(name, &types::describe(column(name, "tenant_column")?.type_oid))?;
-        no_foreign_table(&lineage, dataset)?;
+        no_foreign_table(&lineage, &dataset)?;
     }
-    // What the rows are selected by tells of itself.
+    if let Some(name) = &stated.tenant_setting {
+        settings::check_custom_name(name, "tenant_setting")?;
+    }
+    // The columns by which rows are selected: their values show in which rows leave.
     let selecting = [
-        (&given.created_column, "created_column"),
-        (&given.updated_column, "updated_column"),
-        (&given.status_column, "status_column"),
+        (&stated.created_column, "created_column"),
+        (&stated.updated_column, "updated_column"),
+        (&stated.status_column, "status_column"),
     ];
     for (name, what) in selecting.iter().filter_map(|(name, what)| Some((name.as_ref()?, what))) {
         column(name, what)?;
@@ -122,104 +238,93 @@ pub fn register(given: &Registration) -> Result<()> {
             return Err(Error::denied(format!("column \"{name}\" cannot be the {what}: {reason}")));
         }
     }
-    for (name, what) in [(&given.created_column, "created_column"), (&given.updated_column, "updated_column")]
+    for (name, what) in
+        [(&stated.created_column, "created_column"), (&stated.updated_column, "updated_column")]
     {
-        if let Some(name) = name {
-            let ty = types::describe(column(name, what)?.type_oid);
-            if !matches!(ty.class, Class::Date | Class::Timestamp | Class::Instant) {
-                return Err(Error::invalid(format!(
-                    "{what} \"{name}\" is of type {}, not a date or timestamp",
-                    ty.name
-                )));
-            }
+        let Some(name) = name else { continue };
+        let ty = types::describe(column(name, what)?.type_oid);
+        if !matches!(ty.class, Class::Date | Class::Timestamp | Class::Instant) {
+            return Err(Error::invalid(format!(
+                "{what} \"{name}\" is of type {}, not a date or timestamp",
+                ty.name
+            )));
         }
     }
-    let disabled_values = elements(&given.disabled_values, "disabled_values")?;
-    if !disabled_values.is_empty() && given.status_column.is_none() {
-        return Err(Error::invalid("disabled_values are given without a status_column"));
+    roles_exist(&stated.required_roles)?;
+    companions_exist(stated)?;
+    check_authorize(stated.authorize.as_deref(), source)?;
+    match (&stated.status_column, stated.disabled_values.is_empty()) {
+        (_, true) => {}
+        (None, false) => {
+            return Err(Error::invalid("disabled_values are given without a status_column")
+                .hint("Name the column that has these values, or reset disabled_values."))
+        }
+        (Some(name), false) => {
+            let type_oid = column(name, "status_column")?.type_oid;
+            disabled::check(
+                &disabled::Status { source, column: name, type_oid, lineage: &lineage },
+                &stated.disabled_values,
+            )?;
+        }
     }
-    let required_roles = elements(&given.required_roles, "required_roles")?;
-    if let Some(missing) = required_roles.iter().find(|role| identity::role_oid(role).is_none()) {
-        return Err(Error::invalid(format!("role \"{missing}\" in required_roles does not exist"))
-            .hint("CREATE ROLE it first, and GRANT it to those who may export."));
+    if !key::is_proven(&lineage, &[key], stated.tenant_column.as_deref())? {
+        key::look_for_twins(source, &lineage, &[key], stated.tenant_column.as_deref())?;
     }
-    let companions = elements(&given.companions, "companions")?;
-    if companions.iter().any(|companion| given.dataset.as_ref() == Some(companion)) {
-        return Err(Error::invalid(format!(
-            "dataset \"{}\" cannot be a companion of itself",
-            given.dataset.as_deref().unwrap_or_default()
-        ))
-        .hint("Companions are other datasets, which ride along as further files."));
+    shown_text(stated.title.as_deref(), "title")?;
+    Ok(Checked { relation, columns, lineage })
+}
+
+/// The one column that a key names, also as an array literal.
+fn one_column(key: String, columns: &[Column]) -> Result<String> {
+    let is_list =
+        key.starts_with('{') && key.ends_with('}') && !columns.iter().any(|column| column.name == key);
+    if !is_list {
+        return Ok(key);
     }
-    for companion in &companions {
-        let known = identity::as_owner(|| {
-            sql::text("SELECT 'x' FROM acct_export.dataset WHERE dataset = $1", &[companion.into()])
-        })?;
-        if known.is_none() {
+    let names: Option<Vec<Option<String>>> =
+        identity::as_owner(|| sql::document("SELECT to_jsonb($1::text[])", &[(&key).into()]))?;
+    match names.unwrap_or_default().as_slice() {
+        [Some(name)] => Ok(name.clone()),
+        [] | [None] => Err(null("key")),
+        _ => Err(Error::new(Kind::FeatureNotSupported, "keys of several columns are not supported")
+            .hint("Register a view with one column that identifies its rows, or name a unique column.")),
+    }
+}
+
+fn relation(source: u32) -> Result<String> {
+    catalog::relation_name(source)
+        .ok_or_else(|| Error::invalid(format!("relation with OID {source} does not exist")))
+}
+
+fn roles_exist(roles: &[String]) -> Result<()> {
+    match roles.iter().find(|role| identity::role_oid(role).is_none()) {
+        None => Ok(()),
+        Some(missing) => Err(Error::invalid(format!("role \"{missing}\" in required_roles does not exist"))
+            .hint("CREATE ROLE it first, and GRANT it to those who may export.")),
+    }
+}
+
+fn companions_exist(stated: &Stated) -> Result<()> {
+    for companion in &stated.companions {
+        if *companion == stated.dataset {
+            return Err(Error::invalid(format!("dataset \"{companion}\" cannot be a companion of itself"))
+                .hint("Companions are other datasets, which ride along as further files."));
+        }
+        if !rights::check_known(companion).unwrap_or(false) {
             return Err(Error::invalid(format!("companion \"{companion}\" is not a registered dataset"))
                 .hint("Register the companions first."));
         }
     }
-    check_authorize(given.authorize.as_deref(), source)?;
-    if !key::is_proven(&lineage, key, given.tenant_column.as_deref())? {
-        key::look_for_twins(source, key, given.tenant_column.as_deref())?;
-    }
-    shown_text(given.title.as_deref(), "title")?;
-    let record = serde_json::json!({
-        "dataset": dataset, "title": given.title, "source": source, "key": key, "tenant_column": given.tenant_column,
-        "created_column": given.created_column, "updated_column": given.updated_column,
-        "status_column": given.status_column, "disabled_values": disabled_values, "required_roles": required_roles,
-        "authorize": given.authorize, "companions": companions,
-    })
-    .to_string();
-    let fields: Vec<NewField<'_>> = columns.iter().map(|column| new_field(column, key, &lineage)).collect();
-    let fields =
-        serde_json::to_string(&fields).map_err(|_| Error::invalid("a column's name cannot be kept"))?;
-    may_write()?;
-    // Another dataset of this name may belong to somebody else's relation.
-    owner_of_dataset(dataset)?;
-    identity::as_owner(|| {
-        tenant_key::ensure()?;
-        sql::run(SAVE, &[(&record).into()])?;
-        sql::run(SAVE_FIELDS, &[dataset.into(), (&fields).into()]).map(drop)
-    })
-}
-
-/// `acct_export_unregister`: the dataset and its fields; jobs and files of it stay until their time.
-pub fn unregister(dataset: Option<&str>) -> Result<()> {
-    let dataset = required(dataset, "dataset")?;
-    if !owner_of_dataset(dataset)? {
-        super::load::load(dataset)?; // not there: the error that lists the known ones
-    }
-    may_write()?;
-    policy::tell_of_end(dataset)?;
-    // Who takes the name next does not ride along with what this one rode along with.
-    let leave = "UPDATE acct_export.dataset SET companions = array_remove(companions, $1) WHERE $1 = ANY (companions)";
-    let forget = "DELETE FROM acct_export.dataset WHERE dataset = $1";
-    identity::as_owner(|| {
-        sql::run(leave, &[dataset.into()])?;
-        sql::run(forget, &[dataset.into()]).map(drop)
-    })
+    Ok(())
 }
 
 fn check_authorize(function: Option<&str>, source: u32) -> Result<()> {
     let Some(function) = function else { return Ok(()) };
-    let fits = identity::as_owner(|| {
-        sql::text(
-            // It runs as whoever asks: only those may bring it who could put code into the source as well.
-            "SELECT 'x' FROM pg_proc p
-              WHERE oid = to_regprocedure($1) AND prorettype = 'boolean'::regtype AND NOT proretset
-                AND NOT pg_is_other_temp_schema(pronamespace) AND pronamespace <> pg_my_temp_schema()
-                AND (proowner = (SELECT relowner FROM pg_class WHERE oid = $2::oid)
-                     OR (SELECT rolsuper FROM pg_roles r WHERE r.oid = proowner))",
-            &[function.into(), i64::from(source).into()],
-        )
-    })?;
-    match fits {
-        Some(_) => Ok(()),
-        None => Err(Error::invalid(format!("function {function} cannot authorize a request"))
-            .hint("It has to be a function f(request jsonb) that returns boolean, owned by the owner of the source or by a superuser.")),
+    if authorize::find(function, Some(source))?.is_some() {
+        return Ok(());
     }
+    Err(Error::invalid(format!("function {function} cannot authorize a request"))
+        .hint("It has to be a function f(request jsonb) that returns boolean, owned by the owner of the source or by a superuser."))
 }
 
 fn no_foreign_table(lineage: &Lineage, dataset: &str) -> Result<()> {
@@ -230,32 +335,8 @@ fn no_foreign_table(lineage: &Lineage, dataset: &str) -> Result<()> {
     ))
     .hint(format!(
         "Make it a partition of a table with row security; or, if it holds no tenant's data: SELECT acct_export_shared_table({}, 'why');",
-        filter::quote_literal(&table.name)
+        crate::value::quote_literal(&table.name)
     )))
-}
-
-fn new_field<'a>(column: &'a Column, key: &str, lineage: &Lineage) -> NewField<'a> {
-    let eligible = lineage.bars(&column.name).is_none();
-    let label = column
-        .comment
-        .as_deref()
-        .filter(|text| text.chars().count() <= 63 && shown_text(Some(text), "label").is_ok());
-    NewField {
-        field: &column.name,
-        label: label.unwrap_or(&column.name).to_owned(),
-        position: column.position,
-        is_default: eligible,
-        eligible,
-        on_anonymise: personal::on_anonymise(&column.name, types::describe(column.type_oid).class, key),
-    }
-}
-
-fn find<'a>(columns: &'a [Column], name: &str, what: &str, relation: &str) -> Result<&'a Column> {
-    columns.iter().find(|column| column.name == name).ok_or_else(|| {
-        let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-        Error::invalid(format!("{what} \"{name}\" is not a column of {relation}"))
-            .hint(format!("Its columns: {}.", names.join(", ")))
-    })
 }
 
 pub(super) fn may_write() -> Result<()> {

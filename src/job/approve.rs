@@ -3,11 +3,13 @@
 //! The worker finds that out by reading, and keeps nothing; an approved job is queued again and read anew, with all rights checked
 //! anew. An approval is for one job, whatever the number of its rows then.
 
-use super::create;
-use super::status::{given, is_of_tenant, is_visible, not_found, notify};
-use crate::audit::denied::{self, Attempt};
+use super::session::Session;
+use super::status::{given, is_visible, not_found, notify};
+use super::{create, record};
+use crate::audit::denials::{self, Attempt};
 use crate::audit::{self, By};
 use crate::error::{Error, Kind, Result};
+use crate::model::JobStatus;
 use crate::pg::{identity, sql, xact};
 use serde::Deserialize;
 use serde_json::json;
@@ -16,13 +18,14 @@ use serde_json::json;
 #[derive(Debug, Deserialize)]
 struct Job {
     /// Its state now: one past its time awaits nothing any more.
-    status: String,
+    status: JobStatus,
     dataset: String,
     requested_by: u32,
     requested_login: u32,
     requested_role: String,
     actor: Option<String>,
-    tenant: Option<String>,
+    tenant_key: Option<String>,
+    session: Session,
     /// Of the dataset as it is now; empty where it needs no approval any more, or is none.
     approver_roles: Vec<String>,
     max_active: Option<u64>,
@@ -30,7 +33,7 @@ struct Job {
 
 const LOOK: &str = "
 SELECT jsonb_build_object('status', j.state, 'dataset', j.dataset, 'requested_by', j.requested_by::bigint,
-           'requested_login', j.requested_login::bigint, 'requested_role', j.requested_role, 'actor', j.actor, 'tenant', j.tenant,
+           'requested_login', j.requested_login::bigint, 'requested_role', j.requested_role, 'actor', j.actor, 'tenant_key', j.tenant_key, 'session', j.session,
            'approver_roles', coalesce(d.approver_roles, '{}'), 'max_active', d.max_active)
   FROM acct_export.job_now j LEFT JOIN acct_export.dataset d ON d.dataset = j.dataset
  WHERE j.id = $1::uuid";
@@ -49,19 +52,20 @@ fn look(job: &str) -> Result<Option<Job>> {
 
 impl Job {
     fn awaits(&self) -> bool {
-        self.status == "awaiting_approval"
+        self.status == JobStatus::AwaitingApproval
     }
 
-    /// Whether the caller is one of those who approve exports of the dataset and tenant.
+    /// True if the caller is one of those who approve exports of the dataset and tenant.
     fn is_approvers(&self) -> bool {
         let caller = identity::current_user();
         let holds =
-            |role: &String| identity::role_oid(role).is_some_and(|role| identity::is_member(caller, role));
-        (self.approver_roles.iter().any(holds) || identity::is_superuser(caller))
-            && is_of_tenant(self.tenant.as_deref())
+            |role: &String| identity::role_oid(role).is_some_and(|role| identity::may_act_as(caller, role));
+        // Another person's session differs in the other settings.
+        identity::is_superuser(caller)
+            || (self.approver_roles.iter().any(holds) && self.session.is_of_tenant())
     }
 
-    /// Whether the caller may be who asked: the same role or login, one that is a member of it or of which it is one, the same
+    /// True if the caller may be who asked: the same role or login, one that is a member of it or of which it is one, the same
     /// actor. Two roles that only a superuser's session has taken on are not told by that session: it could be anybody.
     fn is_requesters(&self, by: &By) -> bool {
         let (role, login) = (identity::current_user(), identity::session_user());
@@ -103,7 +107,7 @@ fn awaits_nothing(job: &str, found: &Job) -> Error {
         .hint("acct_export_jobs lists the jobs that await yours.")
 }
 
-/// Whether the caller may approve a job, and it waits for that.
+/// True if the caller may approve a job, and it waits for that.
 pub fn may_approve(job: &str) -> Result<bool> {
     let waiting = look(job)?.filter(|job| job.awaits());
     Ok(waiting.is_some_and(|waiting| waiting.check(job, &By::caller()).is_ok()))
@@ -125,16 +129,16 @@ pub fn approve(job: Option<&str>, note: Option<&str>) -> Result<()> {
         job: Some(job),
         detail: json!({ "note": note }),
     };
-    if !found.is_approvers() && !is_visible(found.requested_by, found.tenant.as_deref()) {
+    if !found.is_approvers() && !is_visible(found.requested_by, &found.session) {
         let error = not_found(job);
-        denied::hidden(attempt(), &error);
+        denials::hidden(attempt(), &error);
         return Err(error);
     }
     if !found.awaits() {
         return Err(awaits_nothing(job, &found));
     }
     let by = By::caller();
-    denied::watch(attempt, || found.check(job, &by))?;
+    denials::watch(attempt, || found.check(job, &by))?;
     xact::require_write("approve an export")?;
     let approved: Option<String> =
         identity::as_owner(|| sql::change(APPROVE, &[job.into(), (&json!(by).to_string()).into()]))?;
@@ -145,8 +149,8 @@ pub fn approve(job: Option<&str>, note: Option<&str>) -> Result<()> {
     let detail =
         json!({ "note": note, "requested_by": found.requested_role, "requesting_actor": found.actor });
     identity::as_owner(|| {
-        create::within_policy(&found.dataset, found.tenant.as_deref(), found.max_active)?;
-        audit::record_by(audit::APPROVED, job, &by, detail)?;
-        notify(job, "queued")
+        create::within_policy(&found.dataset, found.tenant_key.as_deref(), found.max_active)?;
+        record::record_by(audit::APPROVED, job, &by, detail)?;
+        notify(job, JobStatus::Queued)
     })
 }

@@ -1,39 +1,68 @@
 //! A request becomes a job: one row, one audit event, one notification, a worker woken at commit.
 
-use super::context::Context;
+use super::captured_session::CapturedSession;
+use super::record;
 use crate::audit;
-use crate::catalog::model::Policy;
 use crate::error::{Error, Kind, Result};
+use crate::model::{ExportRequest, IfActive, JobStatus, Policy};
 use crate::pg::count::{self, Key};
 use crate::pg::lock::Lock;
 use crate::pg::sql::{self, Arg};
 use crate::pg::{identity, xact};
-use crate::request::Asked;
 use crate::settings;
+use serde_json::json;
 
 const INSERT: &str = "
 INSERT INTO acct_export.job (dataset, format, status, request, context, fingerprint, requested_by, requested_role, actor, tenant,
-                             requested_login, titles)
+                             requested_login, titles, tenant_key, session, rows_print, login, client_addr, application_name)
 VALUES ($1, $2, 'queued', $3::jsonb, $4::jsonb, $5, $6::oid, $7, $8, $9, $10::oid,
-        ARRAY(SELECT jsonb_array_elements_text($11::jsonb)))
+        ARRAY(SELECT jsonb_array_elements_text($11::jsonb)), $12, $13::jsonb, $14, $15, $16::inet, $17)
     ON CONFLICT (fingerprint) WHERE status IN ('awaiting_approval', 'queued', 'running') DO NOTHING
 RETURNING to_jsonb(id)";
 
 const TWIN: &str = "
-SELECT id::text FROM acct_export.job
+SELECT jsonb_build_array(id, status) FROM acct_export.job
  WHERE fingerprint = $1 AND status IN ('awaiting_approval', 'queued', 'running')";
+
+const REPLACE: &str = "
+UPDATE acct_export.job
+   SET status = 'cancelled', cancelled_by = $2::jsonb, finished_at = clock_timestamp(), expires_at = NULL
+ WHERE id = $1::uuid AND status = 'awaiting_approval'
+RETURNING to_jsonb(id)";
+
+/// Ends a twin that awaits an approval which the policy does not ask for any more. As the owner.
+fn replace(twin: &str, by: &audit::By) -> Result<()> {
+    let replaced: Option<String> = sql::change(REPLACE, &[twin.into(), (&json!(by).to_string()).into()])?;
+    if replaced.is_some() {
+        let reason = "asked for again, as the policy needs no approval any more";
+        record::record_by(audit::CANCELLED, twin, by, json!({ "reason": reason }))?;
+        super::status::notify(twin, JobStatus::Cancelled)?;
+    }
+    Ok(())
+}
 
 /// Inserts the job; its id. `titles`: of the dataset and its companions. 55006 with the twin's id in DETAIL where the same request
 /// is active, 53400 where there are as many as there may be.
-pub fn create(asked: &Asked, context: &Context, policy: &Policy, titles: &[String]) -> Result<String> {
+pub fn create(
+    asked: &ExportRequest,
+    context: &CapturedSession,
+    policy: &Policy,
+    titles: &[String],
+    if_active: IfActive,
+) -> Result<Created> {
     xact::require_write("start an export")?;
     let role = identity::current_user();
     let role_name = identity::role_name(role).unwrap_or_default();
     let internal = |_| Error::new(Kind::Internal, "the request cannot be written as JSON");
     let request = serde_json::to_string(asked).map_err(internal)?;
     let captured = serde_json::to_string(context).map_err(internal)?;
-    let titles = serde_json::json!(titles).to_string();
-    let fingerprint = asked.fingerprint(role, context.tenant.as_deref(), context.actor.as_deref());
+    let titles = json!(titles).to_string();
+    let session = context.session.clone().unwrap_or_default();
+    let asker = json!({ "role": role, "actor": context.actor, "session": session.print() });
+    let fingerprint = asked.fingerprint(&asker);
+    let rows_print = asked.rows_print(&session.reader(role));
+    let session = json!(session).to_string();
+    let by = audit::By::caller();
     // A twin that another session has inserted and not committed would be waited for, however long that takes.
     let (print, _) = fingerprint.split_at(8);
     let lock = Lock::Twin(u64::from_be_bytes(print.try_into().unwrap_or_default()));
@@ -42,8 +71,8 @@ pub fn create(asked: &Asked, context: &Context, policy: &Policy, titles: &[Strin
             .hint("Wait until that session commits, and follow its job."));
     }
     let outcome = identity::as_owner(|| {
-        // What is past its time is neither a twin nor counted.
-        super::manage::end_unapproved()?;
+        // A job past its time is neither a twin nor counted.
+        super::purge::end_unapproved()?;
         // A twin may end between the two statements; then the second try finds its place free.
         for _ in 0..10 {
             let job: Option<String> = sql::change(
@@ -57,32 +86,63 @@ pub fn create(asked: &Asked, context: &Context, policy: &Policy, titles: &[Strin
                     i64::from(role).into(),
                     (&role_name).into(),
                     context.actor.as_deref().into(),
-                    context.tenant.as_deref().into(),
+                    context.tenant.text().into(),
                     i64::from(identity::session_user()).into(),
                     (&titles).into(),
+                    context.tenant.key().into(),
+                    (&session).into(),
+                    Arg::Bytes(&rows_print),
+                    by.login.as_deref().into(),
+                    by.client_addr.as_deref().into(),
+                    by.application_name.as_deref().into(),
                 ],
             )?;
             if let Some(job) = job {
                 within_limit(role)?;
-                within_policy(&asked.dataset, context.tenant.as_deref(), policy.max_active)?;
-                audit::record(audit::REQUESTED, &job, serde_json::json!({ "request": asked }))?;
-                super::status::notify(&job, "queued")?;
-                return Ok(job);
+                within_policy(&asked.dataset, context.tenant.key(), policy.max_active)?;
+                record::record(audit::REQUESTED, &job, json!({ "request": asked }))?;
+                super::status::notify(&job, JobStatus::Queued)?;
+                return Ok(Ok(job));
             }
-            let twin = xact::with_latest_snapshot(|| sql::text(TWIN, &[Arg::Bytes(&fingerprint)]))?;
-            if let Some(twin) = twin {
-                return Err(Error::new(
-                    Kind::ObjectInUse,
-                    "the same export is queued, running or awaiting approval already",
-                )
-                .detail(format!("Job {twin} does it."))
-                .hint("Follow that job with acct_export_status, or cancel it with acct_export_cancel."));
+            let twin: Option<(String, JobStatus)> =
+                xact::with_latest_snapshot(|| sql::document(TWIN, &[Arg::Bytes(&fingerprint)]))?;
+            match twin {
+                Some((twin, JobStatus::AwaitingApproval)) if policy.approve_above.is_none() => {
+                    replace(&twin, &by)?;
+                }
+                Some((twin, _)) => return Ok(Err(twin)),
+                None => {}
             }
         }
         Err(Error::new(Kind::ObjectInUse, "the same export is being asked for by another session"))
     });
+    // As the caller again, who sees the twin: it has the same role and the same session.
+    let outcome = outcome.and_then(|created| match created {
+        Ok(job) => Ok(Created::New(job)),
+        Err(twin) => active(twin, if_active),
+    });
     // Nobody is to be refused for the sake of one who was refused himself and has not rolled back yet.
     outcome.inspect_err(|_| lock.release_in_transaction())
+}
+
+/// The job of a request.
+pub enum Created {
+    New(String),
+    /// An identical one that is active.
+    Twin(String),
+}
+
+/// 55006, or the twin where that was asked for. It is named to those who may see it.
+fn active(twin: String, if_active: IfActive) -> Result<Created> {
+    let error = Error::new(Kind::ObjectInUse, "an identical export is already active");
+    let seen = xact::with_latest_snapshot(|| super::commands::look(&twin))?;
+    Err(match seen {
+        Some(seen) if seen.is_visible() && if_active == IfActive::Return => return Ok(Created::Twin(twin)),
+        Some(seen) if seen.is_visible() => error
+            .detail(format!("Job {twin}, status {}.", seen.status))
+            .hint("Follow that job with acct_export_status, or cancel it with acct_export_cancel."),
+        _ => error.hint("Wait until it has ended."),
+    })
 }
 
 /// 53400 where the role has more active jobs than it may have, the one just inserted among them, and those that other sessions
@@ -96,24 +156,22 @@ fn within_limit(role: u32) -> Result<()> {
     }
     Err(Error::new(
         Kind::ConfigurationLimitExceeded,
-        format!("the role has {limit} exports queued or running, as many as it may have"),
+        format!("too many active exports of this role: the limit is {limit}"),
     )
     .hint("Wait until some have ended, or cancel them with acct_export_cancel; acct_export.max_active_per_role is for superusers to raise."))
 }
 
 /// The same for the jobs that the dataset's policy lets one tenant have; also asked when one is approved, which did not count
 /// while it waited.
-pub(super) fn within_policy(dataset: &str, tenant: Option<&str>, max_active: Option<u64>) -> Result<()> {
+pub(super) fn within_policy(dataset: &str, tenant_key: Option<&str>, max_active: Option<u64>) -> Result<()> {
     let Some(limit) = max_active else { return Ok(()) };
-    let keys = [Key::Text(dataset), Key::Text(tenant.unwrap_or_default())];
+    let keys = [Key::Text(dataset), Key::Text(tenant_key.unwrap_or_default())];
     if count::jobs(c"job_active_tenant", &keys, limit + 1) <= limit {
         return Ok(());
     }
     Err(Error::new(
         Kind::ConfigurationLimitExceeded,
-        format!(
-            "dataset \"{dataset}\" has {limit} exports of this tenant queued or running, as many as its policy allows"
-        ),
+        format!("too many active exports of \"{dataset}\" for this tenant: the limit is {limit}"),
     )
     .hint("Wait until some have ended, or cancel them with acct_export_cancel."))
 }

@@ -1,30 +1,30 @@
 //! A job: its states, the transitions between them, and the only SQL that touches the job tables.
-//!
-//! ```text
-//!                  ┌────────────── crashed, attempts left ──────────────┐
-//!                  ▼                                                    │
-//!  start ──►  queued ──► running ──► completed | completed_with_errors ─┼──► expired
-//!                │           │                                          │
-//!                ├───────────┴──► cancelled                             │
-//!                └───────────────► failed  ◄────────────────────────────┘
-//!
-//!  running ──► awaiting_approval ──► queued      more rows than leave without approval, and a second person's
-//!                    └──► cancelled | failed     or nobody's, in time
-//! ```
+//! The states and their legal changes are [`JobStatus`](crate::model::JobStatus).
 //!
 //! A `running` job whose lock is free has lost its worker. What is running is committed before the work begins, so a
 //! missing end means a crash and nothing else.
 
 pub mod approve;
-pub mod context;
+pub mod captured_session;
+pub mod chunks;
+pub mod commands;
 pub mod create;
-pub mod manage;
-pub mod object;
+pub mod finish;
+pub mod manifest;
+pub mod origin;
 pub mod outbox;
-pub mod product;
+pub mod output;
+pub mod purge;
 pub mod queue;
-pub mod settle;
+pub mod record;
+pub mod row_counts;
+pub mod seen;
+pub mod session;
 pub mod status;
+pub mod stored_file;
+pub mod stored_object;
+pub mod upgrade;
+pub mod wake;
 
 pub use crate::pg::progress::Stage;
 

@@ -1,15 +1,16 @@
 //! The outbox: messages about the end of jobs, made in its commit, sent after it (worker/sender.rs).
 
-use crate::destination::Server;
 use crate::error::{Error, Result};
-use crate::notice::{self, mail_server, Means, Message, Refusal, Retry};
+use crate::foreign_server::Server;
+use crate::model::JobStatus;
+use crate::notify::{self, mail_server, Channel, Message, Retry, SendError};
 use crate::pg::sql::{self, Arg};
 use crate::pg::xact;
 use serde::Deserialize;
 use std::time::Duration;
 
 /// Outcomes that are told by mail to who asked for one. Whoever cancels an export knows of it.
-const MAILED: [&str; 3] = ["completed", "completed_with_errors", "failed"];
+const MAILED: [JobStatus; 3] = [JobStatus::Completed, JobStatus::CompletedWithErrors, JobStatus::Failed];
 
 const ASKED: &str = "
 SELECT jsonb_build_array(requested_by::bigint, request->>'notify_email') FROM acct_export.job WHERE id = $1::uuid";
@@ -20,9 +21,9 @@ const INSERT: &str = "
 WITH told AS (
     SELECT 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"' AS iso
 )
-INSERT INTO acct_export.outbox (job, kind, server, server_name, requested_by, tenant, recipient, event, next_try_at, failed_at,
+INSERT INTO acct_export.outbox (job, kind, server, server_name, requested_by, session, recipient, event, next_try_at, failed_at,
                                 error, error_code)
-SELECT j.id, $3, $4::oid, $5, j.requested_by, j.tenant, CASE $3 WHEN 'mail' THEN j.request->>'notify_email' END,
+SELECT j.id, $3, $4::oid, $5, j.requested_by, j.session, CASE $3 WHEN 'mail' THEN j.request->>'notify_email' END,
        jsonb_build_object('status', $2, 'dataset', j.dataset, 'title', j.titles[1], 'format', j.format, 'tenant', j.tenant,
            'rows', j.rows_done, 'bytes', j.bytes_done,
            'files', (SELECT coalesce(jsonb_agg(jsonb_build_object('file', f.file, 'name', f.name, 'media_type', f.media_type,
@@ -43,8 +44,8 @@ SELECT j.id, $3, $4::oid, $5, j.requested_by, j.tenant, CASE $3 WHEN 'mail' THEN
 
 /// Makes the messages about a change of status, if it is one that is told; whether there is one to send. A server that cannot be
 /// used is the message's failure, never the job's. As the owner.
-pub fn fill(job: &str, status: &str) -> Result<bool> {
-    if !notice::is_told(status) {
+pub fn fill(job: &str, status: JobStatus) -> Result<bool> {
+    if !notify::is_told(status) {
         return Ok(false);
     }
     // As it is now: this very statement may have made the job (acct_export.async = off).
@@ -53,24 +54,29 @@ pub fn fill(job: &str, status: &str) -> Result<bool> {
     let mut to_send = false;
     if let Some(address) = address.filter(|_| MAILED.contains(&status)) {
         let server = mail_server::of(role, &address);
-        insert(job, status, Means::Mail, server.as_ref())?;
+        insert(job, status, Channel::Mail, server.as_ref())?;
         to_send = server.is_ok();
     }
-    for server in notice::webhooks(role, status)? {
-        insert(job, status, Means::Webhook, Ok(&server))?;
+    for server in notify::webhooks(role, status)? {
+        insert(job, status, Channel::Webhook, Ok(&server))?;
         to_send = true;
     }
     Ok(to_send)
 }
 
-fn insert(job: &str, status: &str, means: Means, server: std::result::Result<&Server, &Error>) -> Result<()> {
+fn insert(
+    job: &str,
+    status: JobStatus,
+    channel: Channel,
+    server: std::result::Result<&Server, &Error>,
+) -> Result<()> {
     let (server, error) = (server.ok(), server.err());
     sql::run(
         INSERT,
         &[
             job.into(),
-            status.into(),
-            means.name().into(),
+            status.as_str().into(),
+            channel.name().into(),
             Arg::Int(server.map(|server| server.oid.into())),
             server.map(|server| server.name.as_str()).into(),
             error.map(told).as_deref().into(),
@@ -91,7 +97,7 @@ fn told(error: &Error) -> String {
 pub struct Claimed {
     #[serde(flatten)]
     pub message: Message,
-    /// Which try this is.
+    /// The number of this try.
     pub tries: u32,
 }
 
@@ -118,10 +124,10 @@ pub fn claim() -> Result<Option<Claimed>> {
 }
 
 fn retry(server: u32) -> Result<Retry> {
-    Ok(crate::destination::by_oid(server)?.as_ref().map(Retry::of).unwrap_or_default())
+    Ok(crate::foreign_server::by_oid(server)?.as_ref().map(Retry::of).unwrap_or_default())
 }
 
-/// Whether a mail has links for the first time, which is then remembered. As the owner.
+/// True if a mail has links for the first time, which is then remembered. As the owner.
 pub fn begins_with_links(message: &Message) -> Result<bool> {
     let first = "UPDATE acct_export.outbox SET has_links = true WHERE id = $1::uuid AND NOT has_links";
     Ok(sql::run(first, &[(&message.id).into()])? > 0)
@@ -143,16 +149,16 @@ UPDATE acct_export.outbox
  WHERE id = $1::uuid AND sent_at IS NULL
 RETURNING to_jsonb(failed_at IS NOT NULL)";
 
-/// What else goes by a server that cannot be reached waits as long: the messages of others shall not wait for all of it.
+/// All messages for a server that cannot be reached wait as long: the messages of others shall not wait for all of it.
 const POSTPONE: &str = "
 UPDATE acct_export.outbox SET next_try_at = clock_timestamp() + $2 * interval '1 second'
  WHERE server = $1::oid AND sent_at IS NULL AND failed_at IS NULL
    AND next_try_at < clock_timestamp() + $2 * interval '1 second'";
 
 /// Records that a try failed; whether the message is given up. As the owner.
-pub fn failed(claimed: &Claimed, refusal: &Refusal) -> Result<bool> {
+pub fn failed(claimed: &Claimed, send_error: &SendError) -> Result<bool> {
     let message = &claimed.message;
-    let (retry, error) = (retry(message.server)?, &refusal.error);
+    let (retry, error) = (retry(message.server)?, &send_error.error);
     let pause = i64::from(retry.after(claimed.tries));
     let given_up = sql::change(
         FAILED,
@@ -160,7 +166,7 @@ pub fn failed(claimed: &Claimed, refusal: &Refusal) -> Result<bool> {
             (&message.id).into(),
             (&told(error)).into(),
             error.sqlstate().into(),
-            refusal.is_final.into(),
+            send_error.is_final.into(),
             pause.into(),
             i64::from(retry.timeout).into(),
         ],
@@ -175,14 +181,18 @@ const SOONEST: &str = "
 SELECT to_jsonb(greatest(0, ceil(extract(epoch FROM next_try_at - clock_timestamp()) * 1000))::bigint)
   FROM acct_export.outbox WHERE sent_at IS NULL AND failed_at IS NULL ORDER BY next_try_at LIMIT 1";
 
-/// How long until a message is due; None: there is none to send. As the owner.
+/// The time until a message is due; None: there is none to send. As the owner.
 pub fn next_due() -> Result<Option<Duration>> {
     Ok(sql::document(SOONEST, &[])?.map(Duration::from_millis))
 }
 
-/// Forgets messages that were sent or given up, as long ago as job records are kept. As the owner.
-pub fn forget(history: &str) -> Result<()> {
-    let old = "DELETE FROM acct_export.outbox WHERE coalesce(sent_at, failed_at) < clock_timestamp() - $1::interval";
-    sql::run(old, &[history.into()])?;
-    Ok(())
+const FORGET: &str = "
+DELETE FROM acct_export.outbox WHERE id = ANY (ARRAY(
+    SELECT id FROM acct_export.outbox
+     WHERE coalesce(sent_at, failed_at) < (SELECT clock_timestamp() - $1::interval)
+     ORDER BY coalesce(sent_at, failed_at) LIMIT $2 FOR UPDATE SKIP LOCKED))";
+
+/// Forgets messages that were sent or given up, as long ago as job records are kept, so many at most; how many. As the owner.
+pub fn forget(history: &str, most: i64) -> Result<u64> {
+    sql::run(FORGET, &[history.into(), most.into()])
 }

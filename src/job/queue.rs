@@ -1,10 +1,12 @@
 //! The queue: which job is next, and which have lost their worker.
 
-use super::lock_of;
+use super::{lock_of, record};
 use crate::audit::{self, By};
 use crate::error::Result;
-use crate::pg::lock::Lock;
-use crate::pg::{sql, worker};
+use crate::model::JobStatus;
+use crate::pg::identity::Requester;
+use crate::pg::lock::{self, Lock};
+use crate::pg::{sql, worker, xact};
 use crate::settings;
 use serde::Deserialize;
 use std::cell::Cell;
@@ -14,52 +16,103 @@ use std::cell::Cell;
 pub struct Claimed {
     pub id: String,
     pub requested_by: u32,
-    pub request: crate::request::Asked,
-    pub context: super::context::Context,
+    /// Session user who asked.
+    pub requested_login: u32,
+    pub request: crate::model::ExportRequest,
+    pub context: super::captured_session::CapturedSession,
     /// Of the dataset and its companions.
     pub titles: Vec<String>,
     /// The second person who has agreed to whatever number of rows.
     pub approved_by: Option<By>,
-    /// Which attempt this is: who finishes another one is too late.
-    pub attempts: i64,
+    /// The number of this run, which no other run of the job has: to finish another one is too late.
+    pub run: i64,
 }
 
-/// Tenants in turn: the one that has fewest running, then the one whose last start is longest ago, then the oldest job.
+/// Tenants in turn: the one that has fewest running, then the one whose last start is longest ago, then the oldest job. Last
+/// come jobs whose tenant or role would have all slots while another one waits. $1: number of slots. $2: the job is for the extra
+/// slot, which only a job of another tenant or role than that of all running ones may take.
 const CANDIDATES: &str = "
 WITH waiting AS (
-    SELECT coalesce(tenant, '') AS tenant FROM acct_export.job WHERE status = 'queued' GROUP BY 1
+    SELECT coalesce(tenant_key, '') AS tenant, requested_by AS role FROM acct_export.job WHERE status = 'queued' GROUP BY 1, 2
+), running AS (
+    SELECT coalesce(tenant_key, '') AS tenant, requested_by AS role FROM acct_export.job WHERE status = 'running'
+), held AS (
+    SELECT CASE WHEN min(tenant) = max(tenant) THEN min(tenant) END AS tenant,
+           CASE WHEN min(role) = max(role) THEN min(role) END AS role, count(*) >= $1 AS is_all
+      FROM running
 ), turn AS (
-    SELECT w.tenant,
-           (SELECT count(*) FROM acct_export.job r WHERE r.status = 'running' AND coalesce(r.tenant, '') = w.tenant) AS running,
-           (SELECT max(s.started_at) FROM acct_export.job s WHERE coalesce(s.tenant, '') = w.tenant) AS last
-      FROM waiting w
+    SELECT w.tenant, w.role,
+           (SELECT count(*) FROM running r WHERE r.tenant = w.tenant) AS running,
+           (SELECT max(s.started_at) FROM acct_export.job s WHERE coalesce(s.tenant_key, '') = w.tenant) AS last,
+           $1 > 1 AND (
+               ((SELECT count(*) FROM running r WHERE r.tenant = w.tenant) >= $1 - 1
+                AND EXISTS (SELECT FROM waiting o WHERE o.tenant <> w.tenant))
+            OR ((SELECT count(*) FROM running r WHERE r.role = w.role) >= $1 - 1
+                AND EXISTS (SELECT FROM waiting o WHERE o.role <> w.role))) AS has_all
+      FROM waiting w, held h
+     WHERE NOT $2 OR (h.is_all AND (w.tenant <> h.tenant OR w.role <> h.role))
 )
 SELECT to_jsonb(j.id)
   FROM turn t
  CROSS JOIN LATERAL (SELECT q.id, q.created_at FROM acct_export.job q
-                      WHERE q.status = 'queued' AND coalesce(q.tenant, '') = t.tenant
+                      WHERE q.status = 'queued' AND coalesce(q.tenant_key, '') = t.tenant AND q.requested_by = t.role
                       ORDER BY q.created_at LIMIT 20) j
- ORDER BY t.running, t.last NULLS FIRST, j.created_at
+ ORDER BY t.has_all, t.running, t.last NULLS FIRST, j.created_at
  LIMIT 100";
+
+/// True if jobs of one tenant or of one role have all slots and a job of another one waits.
+/// Smaller and greater ones are looked for, as indexes serve these, however many jobs wait.
+const LOCKED_OUT: &str = "
+SELECT to_jsonb(h.jobs >= $1 AND (
+           (h.tenants = 1 AND (
+               EXISTS (SELECT FROM acct_export.job q WHERE q.status = 'queued' AND coalesce(q.tenant_key, '') < h.tenant)
+            OR EXISTS (SELECT FROM acct_export.job q WHERE q.status = 'queued' AND coalesce(q.tenant_key, '') > h.tenant)))
+        OR (h.roles = 1 AND (
+               EXISTS (SELECT FROM acct_export.job q WHERE q.status = 'queued' AND q.requested_by < h.role)
+            OR EXISTS (SELECT FROM acct_export.job q WHERE q.status = 'queued' AND q.requested_by > h.role)))))
+  FROM (SELECT count(*) AS jobs, count(DISTINCT coalesce(tenant_key, '')) AS tenants, min(coalesce(tenant_key, '')) AS tenant,
+               count(DISTINCT requested_by) AS roles, min(requested_by) AS role
+          FROM acct_export.job WHERE status = 'running') AS h";
+
+/// True if a job may take the extra slot. With two slots and more, no tenant and no role can keep others waiting by jobs that take
+/// long: a job of another one gets one slot beyond `max_workers`. While slots are free, any job may take them.
+pub fn is_locked_out() -> Result<bool> {
+    let slots = settings::max_workers();
+    if slots < 2 {
+        return Ok(false);
+    }
+    Ok(sql::document(LOCKED_OUT, &[i64::from(slots).into()])?.unwrap_or(false))
+}
 
 const TAKE: &str = "
 WITH next AS (
-    SELECT id FROM acct_export.job WHERE id = $1::uuid AND status = 'queued' FOR UPDATE SKIP LOCKED
+    SELECT id FROM acct_export.job WHERE id = $1::uuid AND status = 'queued' FOR NO KEY UPDATE SKIP LOCKED
 )
 UPDATE acct_export.job j
-   SET status = 'running', started_at = clock_timestamp(), attempts = attempts + 1, worker_pid = $2::integer
+   SET status = 'running', started_at = clock_timestamp(), attempts = attempts + 1, runs = runs + 1, worker_pid = $2::integer
   FROM next WHERE j.id = next.id
-RETURNING jsonb_build_object('id', j.id, 'requested_by', j.requested_by::bigint, 'request', j.request,
-                             'context', j.context, 'titles', j.titles, 'approved_by', j.approved_by, 'attempts', j.attempts)";
+RETURNING jsonb_build_object('id', j.id, 'requested_by', j.requested_by::bigint,
+                             'requested_login', j.requested_login::bigint, 'request', j.request,
+                             'context', j.context, 'titles', j.titles, 'approved_by', j.approved_by, 'run', j.runs)";
+
+impl Claimed {
+    /// The session that asked.
+    pub fn asker(&self) -> Requester {
+        Requester { login: self.requested_login, role: self.context.role_taken_on }
+    }
+}
 
 thread_local! {
     /// Lock of the job that this worker has claimed. A session lock outlives an aborted transaction, so who claims has
     /// to know what to give back.
     static HELD: Cell<Option<Lock>> = const { Cell::new(None) };
+    /// Id and run of this job.
+    static CLAIMED: Cell<Option<(String, i64)>> = const { Cell::new(None) };
 }
 
 /// Gives the lock of the claimed job back, if there is one.
 pub fn let_go() {
+    CLAIMED.set(None);
     let Some(lock) = HELD.take() else { return };
     // It was taken again after the read: twice at most.
     for _ in 0..2 {
@@ -70,9 +123,13 @@ pub fn let_go() {
 }
 
 /// Takes the next job for this worker; its lock is held before the change is committed, so there is no moment in which it
-/// looks crashed. As the owner; `let_go` ends it, whatever comes.
-pub fn claim() -> Result<Option<Claimed>> {
-    let candidates: Vec<String> = sql::documents(CANDIDATES, &[])?;
+/// looks crashed. `extra`: it has the extra slot. As the owner; `let_go` ends it, whatever comes.
+pub fn claim(extra: bool) -> Result<Option<Claimed>> {
+    // One after the other, so that each sees which slots the others have given away.
+    Lock::Claim.acquire_for_transaction();
+    let slots = i64::from(settings::max_workers());
+    let candidates: Vec<String> =
+        xact::with_latest_snapshot(|| sql::documents(CANDIDATES, &[slots.into(), extra.into()]))?;
     for job in candidates {
         let lock = lock_of(&job);
         if !lock.try_acquire() {
@@ -80,11 +137,39 @@ pub fn claim() -> Result<Option<Claimed>> {
         }
         HELD.set(Some(lock));
         if let Some(claimed) = take(&job)? {
+            CLAIMED.set(Some((job, claimed.run)));
             return Ok(Some(claimed));
         }
         let_go();
     }
     Ok(None)
+}
+
+/// Runs beyond which an interrupted run counts as an attempt, whatever the reason of the interruption.
+pub const MOST_RUNS: i64 = 1000;
+
+/// The run does not count. A row that somebody holds is not waited for, and one that is to be cancelled is left to `recover`.
+const GIVE_BACK: &str = "
+WITH mine AS (
+    SELECT id FROM acct_export.job
+     WHERE id = $1::uuid AND status = 'running' AND runs = $2 AND runs < $3 AND NOT cancel_requested FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE acct_export.job j SET status = 'queued', attempts = attempts - 1, worker_pid = NULL, started_at = NULL
+  FROM mine WHERE j.id = mine.id
+RETURNING to_jsonb(j.id)";
+
+/// Puts the job of this process, which another process ends, back into the queue: the run does not count as an attempt. True if
+/// another worker may take it after the commit. Waits for nothing. As the owner.
+pub fn give_back() -> Result<bool> {
+    let Some((job, run)) = CLAIMED.take() else { return Ok(false) };
+    if !lock::table_is_free("acct_export", "job") {
+        return Ok(false);
+    }
+    let given: Option<String> = sql::change(GIVE_BACK, &[(&job).into(), run.into(), MOST_RUNS.into()])?;
+    if given.is_some() {
+        super::status::notify(&job, JobStatus::Queued)?;
+    }
+    Ok(given.is_some())
 }
 
 /// Makes one queued job this process's own. Without its lock only where nobody else can see the job: in the transaction
@@ -93,31 +178,33 @@ pub fn take(job: &str) -> Result<Option<Claimed>> {
     let pid = i64::from(worker::pid());
     let claimed: Option<Claimed> = sql::change(TAKE, &[job.into(), pid.into()])?;
     if claimed.is_some() {
-        super::status::notify(job, "running")?;
+        super::status::notify(job, JobStatus::Running)?;
     }
     Ok(claimed)
 }
 
-/// Whether a worker would find a job to take. A queued job that an open transaction is about to cancel is none. As the
+/// True if a worker would find a job to take. A queued job that an open transaction is about to cancel is none. As the
 /// owner, within a transaction that may write.
 pub fn has_work() -> Result<bool> {
     let free =
-        "SELECT to_jsonb(id) FROM acct_export.job WHERE status = 'queued' LIMIT 1 FOR UPDATE SKIP LOCKED";
+        "SELECT to_jsonb(id) FROM acct_export.job WHERE status = 'queued' LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED";
     Ok(sql::change::<String>(free, &[])?.is_some())
 }
 
-/// Whether a worker may be missing: a queued job, one that lost its worker, one that is past its time. Reads only.
+/// True if a worker may be missing: a queued job, one that lost its worker, one that is past its time. Reads only.
 pub fn is_waiting() -> Result<bool> {
-    let active: Vec<(String, String)> = sql::documents(
-        "SELECT jsonb_build_array(id, status) FROM acct_export.job WHERE status IN ('queued', 'running') LIMIT 1000",
-        &[],
-    )?;
-    let missing = active.iter().any(|(job, status)| status == "queued" || !lock_of(job).is_held_elsewhere());
-    Ok(missing || super::manage::has_unapproved()?)
+    let queued = "SELECT 'x' FROM acct_export.job WHERE status = 'queued' LIMIT 1";
+    if sql::text(queued, &[])?.is_some() {
+        return Ok(true);
+    }
+    let running: Vec<String> =
+        sql::documents("SELECT to_jsonb(id) FROM acct_export.job WHERE status = 'running' LIMIT 1000", &[])?;
+    let lost = running.iter().any(|job| !lock_of(job).is_held_elsewhere());
+    Ok(lost || super::purge::has_unapproved()?)
 }
 
 const CRASHED: &str = "
-WITH lost AS (SELECT id FROM acct_export.job WHERE id = $1::uuid AND status = 'running' FOR UPDATE SKIP LOCKED)
+WITH lost AS (SELECT id FROM acct_export.job WHERE id = $1::uuid AND status = 'running' FOR NO KEY UPDATE SKIP LOCKED)
 UPDATE acct_export.job j
    SET status = CASE WHEN cancel_requested THEN 'cancelled' WHEN attempts < $2 THEN 'queued' ELSE 'failed' END,
        worker_pid = NULL, started_at = NULL,
@@ -125,7 +212,7 @@ UPDATE acct_export.job j
        error = CASE WHEN NOT cancel_requested AND attempts >= $2 THEN 'the worker or the server went down while the export ran' END,
        error_code = CASE WHEN NOT cancel_requested AND attempts >= $2 THEN '57P02' END
   FROM lost WHERE j.id = lost.id
-RETURNING jsonb_build_array(j.status, j.attempts)";
+RETURNING jsonb_build_array(j.status, j.attempts, j.error, j.error_code)";
 
 /// Puts running jobs whose worker is gone back into the queue, or ends them after `max_attempts`. As the owner.
 pub fn recover() -> Result<()> {
@@ -136,22 +223,22 @@ pub fn recover() -> Result<()> {
         if !lock.try_acquire() {
             continue;
         }
-        let outcome: Option<(String, i64)> =
+        let outcome: Option<(JobStatus, i64, Option<String>, Option<String>)> =
             sql::change(CRASHED, &[(&job).into(), settings::max_attempts().into()])?;
         lock.release();
-        if let Some((status, attempts)) = outcome {
-            super::object::doom_begun(&job)?;
-            match status.as_str() {
-                "failed" => audit::record(
+        if let Some((status, attempts, error, code)) = outcome {
+            super::stored_object::doom_begun(&job)?;
+            match status {
+                JobStatus::Failed => record::record(
                     audit::FAILED,
                     &job,
-                    serde_json::json!({ "code": "57P02", "attempts": attempts }),
+                    serde_json::json!({ "error": error, "error_code": code, "attempts": attempts }),
                 )?,
-                "cancelled" => audit::record_cancelled(&job)?,
+                JobStatus::Cancelled => record::record_cancelled(&job)?,
                 _ => {}
             }
-            super::status::notify(&job, &status)?;
+            super::status::notify(&job, status)?;
         }
     }
-    super::object::doom_lost()
+    super::stored_object::doom_lost()
 }

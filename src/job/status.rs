@@ -1,32 +1,25 @@
 //! Reading a job: who sees it, its document, waiting for its end, telling others.
 
+use super::session::Session;
 use crate::error::{Error, Kind, Result};
-use crate::pg::{guc, identity, sql, wait, xact};
-use crate::settings;
+use crate::model::JobStatus;
+use crate::pg::{identity, sql, wait, xact};
 use serde_json::{json, Value};
 use std::time::{Duration, Instant};
 
-/// Whether the caller may see a job of this role and tenant (contract, section 4.5). A job with a tenant is seen in a
-/// session of this tenant only; superusers without a tenant set see all.
-pub fn is_visible(requested_by: u32, tenant: Option<&str>) -> bool {
+/// True if the caller may see a job of this role and session. Superusers see all jobs, roles that may act as the role those of their
+/// session.
+pub fn is_visible(requested_by: u32, session: &Session) -> bool {
     let caller = identity::current_user();
-    identity::is_member(caller, requested_by) && is_of_tenant(tenant)
+    identity::is_superuser(caller) || (identity::may_act_as(caller, requested_by) && session.is_here())
 }
 
-/// Whether the caller's session is one of the job's tenant.
-pub fn is_of_tenant(tenant: Option<&str>) -> bool {
-    let caller = identity::current_user();
-    let current = guc::get(&settings::tenant_setting());
-    match (tenant, current) {
-        (None, _) => true,
-        (Some(tenant), Some(current)) => tenant == current,
-        (Some(_), None) => identity::is_superuser(caller),
-    }
-}
-
-/// Columns of acct_export_jobs, and the request.
+/// Columns of acct_export_jobs, and the request with its bounds as they were resolved.
 const DOCUMENT: &str = "
-SELECT to_jsonb(s) - 'requested_oid' || jsonb_build_object('request', j.request, 'wal_position', j.wal_position)
+SELECT to_jsonb(s) || jsonb_build_object('request', j.request, 'wal_position', j.wal_position,
+           'time_zone', j.context -> 'time_zone',
+           'bounds', jsonb_build_object('from', j.context #> '{bounds,from,instant}', 'before', j.context #> '{bounds,until,instant}',
+                                        'since', j.context #> '{bounds,since,instant}'))
   FROM acct_export.job_status s JOIN acct_export.job j ON j.id = s.job_id
  WHERE s.job_id = $1::uuid";
 
@@ -35,7 +28,7 @@ SELECT to_jsonb(s) - 'requested_oid' || jsonb_build_object('request', j.request,
 pub fn document(job: Option<&str>) -> Result<Value> {
     let job = given(job)?;
     xact::with_latest_snapshot(|| {
-        super::manage::find(job)?;
+        super::commands::find(job)?;
         identity::as_owner(|| sql::document(DOCUMENT, &[job.into()]))
     })?
     .ok_or_else(|| not_found(job))
@@ -52,7 +45,7 @@ pub fn not_found(job: &str) -> Error {
         .hint("acct_export_jobs lists the jobs that you may see; is the right tenant set?")
 }
 
-/// Whether this very transaction asked for the job, so that no worker can see it yet.
+/// True if this very transaction asked for the job, so that no worker can see it yet.
 fn is_own_unfinished(job: &str) -> Result<bool> {
     let own = identity::as_owner(|| {
         sql::text(
@@ -69,7 +62,7 @@ fn is_own_unfinished(job: &str) -> Result<bool> {
 /// asked for: it cannot begin before the commit.
 pub fn wait_for_end(job: Option<&str>, limit: Duration) -> Result<Value> {
     let job = given(job)?;
-    xact::with_latest_snapshot(|| super::manage::find(job))?;
+    xact::with_latest_snapshot(|| super::commands::find(job))?;
     if is_own_unfinished(job)? {
         return Err(Error::new(
             Kind::NotInPrerequisiteState,
@@ -77,16 +70,16 @@ pub fn wait_for_end(job: Option<&str>, limit: Duration) -> Result<Value> {
         )
         .hint("Commit first, then wait; or CALL acct_export_run(...), which does both."));
     }
-    crate::worker::wake::if_needed();
+    super::wake::if_needed();
     let begin = Instant::now();
     loop {
         let document = document(Some(job))?;
-        let ended = !matches!(document["status"].as_str(), Some("queued" | "running" | "awaiting_approval"));
+        let ended = document["status"].as_str().and_then(JobStatus::parse).is_none_or(JobStatus::has_ended);
         let left = limit.saturating_sub(begin.elapsed());
         if ended || left.is_zero() {
             return Ok(document);
         }
-        crate::worker::wake::if_needed();
+        super::wake::if_needed();
         // A twentieth of what has passed: a wait ends that much late at most.
         let pause = (begin.elapsed() / 20).clamp(Duration::from_millis(5), Duration::from_millis(250));
         wait::pause(pause.min(left).max(Duration::from_millis(1)));
@@ -95,11 +88,19 @@ pub fn wait_for_end(job: Option<&str>, limit: Duration) -> Result<Value> {
 
 /// Tells of a change, at its commit: listeners of channel `acct_export` get the job's id and status, and nothing else; mails and
 /// webhooks go out afterwards. As the owner.
-pub fn notify(job: &str, status: &str) -> Result<()> {
+pub fn notify(job: &str, status: JobStatus) -> Result<()> {
     if super::outbox::fill(job, status)? {
-        crate::worker::wake::sender_at_commit();
+        super::wake::sender_at_commit();
     }
     let payload = json!({ "job": job, "status": status }).to_string();
     sql::run("SELECT pg_notify('acct_export', $1)", &[(&payload).into()])?;
     Ok(())
+}
+
+const SECONDS_LEFT: &str = "
+SELECT to_jsonb(ceil(extract(epoch FROM expires_at - clock_timestamp()))::bigint) FROM acct_export.job WHERE id = $1::uuid";
+
+/// Seconds until a job's files are removed. As the owner.
+pub fn seconds_left(job: &str) -> Result<Option<i64>> {
+    sql::document(SECONDS_LEFT, &[job.into()])
 }

@@ -3,12 +3,12 @@
 //! What holds: all of it happens on threads that know nothing of the server and see no signal; the process's own thread waits and can be
 //! cancelled at any time. TLS is that of rustls, by which certificates are checked against the system's or a file of the DBA's.
 
-mod away;
+mod blocking;
 #[cfg(any(feature = "smtp", feature = "webhook"))]
-pub mod fault;
+pub mod errors;
 pub mod tls;
 
 #[cfg(any(feature = "smtp", feature = "webhook"))]
-pub use away::away;
+pub use blocking::off_thread;
 #[cfg(feature = "s3")]
-pub use away::{awaited, start};
+pub use blocking::{awaited, start};

@@ -1,4 +1,4 @@
-//! What all TLS connections share.
+//! Settings shared by all TLS connections.
 
 use crate::error::{Error, Kind, Result};
 use std::fs::File;
@@ -35,7 +35,7 @@ fn read(path: &str) -> std::io::Result<Vec<u8>> {
     Ok(pem)
 }
 
-/// Where that file holds no certificates.
+/// The error where that file holds no certificates.
 pub fn no_roots() -> Error {
     Error::new(Kind::InvalidParameter, "the file of option \"sslrootcert\" holds no certificates in PEM")
 }

@@ -1,10 +1,15 @@
 //! Facts of the server's catalogues that need no SQL.
 
 use pgrx::pg_sys;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 
 /// `FirstNormalObjectId` (access/transam.h): what has a lower one came with the server.
 pub const FIRST_USER_OID: u32 = 16384;
+
+/// Owner of the extension's tables, by its number.
+pub fn owner_oid() -> u32 {
+    owner().to_u32()
+}
 
 /// Owner of the extension's tables.
 pub(super) fn owner() -> pg_sys::Oid {
@@ -23,10 +28,35 @@ pub(super) fn owner() -> pg_sys::Oid {
     }
 }
 
-/// Whether the extension is in this database.
+/// True if the extension is in this database.
 pub fn is_installed() -> bool {
     // SAFETY: a look-up in pg_extension; with missing_ok the result is InvalidOid where there is none.
     unsafe { pg_sys::get_extension_oid(c"pg_acctexport".as_ptr(), true) != pg_sys::InvalidOid }
+}
+
+/// Keeps the extension from being dropped until the transaction ends. DROP EXTENSION takes this lock before all others (RemoveObjects,
+/// dropcmds.c): whoever has it can take locks on the tables in any order. False: the extension is gone.
+pub fn hold_extension() -> bool {
+    // SAFETY: a look-up in pg_extension, and a lock until the transaction ends; an ERROR (a time limit, a cancel) leaves none.
+    unsafe {
+        let extension = pg_sys::get_extension_oid(c"pg_acctexport".as_ptr(), true);
+        if extension == pg_sys::InvalidOid {
+            return false;
+        }
+        pg_sys::LockDatabaseObject(pg_sys::ExtensionRelationId, extension, 0, pg_sys::AccessShareLock as i32);
+        pg_sys::get_extension_oid(c"pg_acctexport".as_ptr(), true) == extension
+    }
+}
+
+/// Oid of a relation by its names.
+pub fn relation_oid(schema: &str, name: &str) -> Option<u32> {
+    let (schema, name) = (CString::new(schema).ok()?, CString::new(name).ok()?);
+    // SAFETY: syscache look-ups that give InvalidOid where there is none.
+    let oid = unsafe {
+        let schema = pg_sys::get_namespace_oid(schema.as_ptr(), true);
+        pg_sys::get_relname_relid(name.as_ptr(), schema)
+    };
+    (oid != pg_sys::InvalidOid).then(|| oid.to_u32())
 }
 
 /// `schema.name`, quoted; None: there is no such relation.
@@ -47,7 +77,7 @@ pub fn relation_name(relation: u32) -> Option<String> {
     }
 }
 
-/// Whether policies of this table apply to the role at this moment (superusers, BYPASSRLS and owners without FORCE:
+/// True if policies of this table apply to the role at this moment (superusers, BYPASSRLS and owners without FORCE:
 /// no).
 pub fn row_security_active(table: u32, role: u32) -> bool {
     // SAFETY: syscache look-ups; with noError there is no ERROR for `row_security = off`.
@@ -62,7 +92,6 @@ pub fn database_is_utf8() -> bool {
 }
 
 /// Name of the database of this process.
-#[cfg(any(feature = "smtp", feature = "webhook"))]
 pub fn database_name() -> String {
     // SAFETY: within a transaction; NULL or a palloc'd name.
     unsafe {
@@ -118,7 +147,7 @@ pub fn databases() -> Vec<u32> {
     found
 }
 
-/// Whether a relation lives in a session's temporary schema.
+/// True if a relation lives in a session's temporary schema.
 pub fn is_temporary(relation: u32) -> bool {
     // SAFETY: a syscache look-up.
     unsafe { pg_sys::get_rel_persistence(pg_sys::Oid::from(relation)) as u8 == pg_sys::RELPERSISTENCE_TEMP }

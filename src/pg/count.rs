@@ -4,7 +4,7 @@ use pgrx::{pg_sys, IntoDatum};
 use std::collections::HashSet;
 use std::ffi::CStr;
 
-/// What an index column has to be.
+/// The requirement on an index column.
 #[derive(Debug, Clone, Copy)]
 pub enum Key<'a> {
     Oid(u32),

@@ -3,7 +3,7 @@
 use super::params;
 use super::query::statement;
 use crate::error::{Error, Kind, Result};
-use crate::request::filter::Param;
+use crate::filter::Param;
 use pgrx::pg_sys;
 use std::ffi::CStr;
 

@@ -8,7 +8,7 @@ use std::ffi::CString;
 pub enum Rights {
     /// The extension's own business (`search_path`, `DateStyle`).
     Superuser,
-    /// What the current user may set, no more.
+    /// Settings that the current user may set, no more.
     CurrentUser,
 }
 
@@ -50,7 +50,7 @@ impl Scope {
         }
     }
 
-    /// What makes output the same in every session and names mean the server's own objects.
+    /// Pins the settings that output and the resolution of names depend on to the same values in every session.
     pub fn pin(&self) {
         for (name, value) in [
             ("search_path", "pg_catalog, pg_temp"),

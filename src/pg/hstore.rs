@@ -2,12 +2,12 @@
 
 use crate::encode::json_string;
 use crate::error::{Error, Kind, Result};
-use crate::room;
+use crate::value::memory;
 
 /// None: the text is not what `hstore_out` writes.
 pub fn to_json(text: &str) -> Result<Option<String>> {
     let mut json = Vec::new();
-    room::more(&mut json, text.len())?;
+    memory::reserve(&mut json, text.len())?;
     match object(text, &mut json) {
         Ok(()) => String::from_utf8(json)
             .map(Some)
@@ -17,7 +17,7 @@ pub fn to_json(text: &str) -> Result<Option<String>> {
     }
 }
 
-/// Why a text was not read to its end.
+/// The reason why a text was not read to its end.
 enum Stop {
     Malformed,
     Failed(Error),
@@ -33,7 +33,7 @@ fn object(text: &str, json: &mut Vec<u8>) -> std::result::Result<(), Stop> {
     json.push(b'{');
     let mut rest = text;
     while !rest.is_empty() {
-        room::more(json, 0)?;
+        memory::reserve(json, 0)?;
         if json.len() > 1 {
             rest = rest.strip_prefix(", ").ok_or(Stop::Malformed)?;
             json.push(b',');
@@ -71,7 +71,7 @@ fn unquoted(text: &str) -> Result<Option<(String, &str)>> {
     let Some((inside, rest)) = end.and_then(|end| Some((inside.get(..end)?, inside.get(end + 1..)?))) else {
         return Ok(None);
     };
-    room::probe(inside.len())?;
+    memory::probe(inside.len())?;
     let mut plain = String::with_capacity(inside.len());
     let mut letters = inside.chars();
     while let Some(letter) = letters.next() {

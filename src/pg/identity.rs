@@ -1,6 +1,11 @@
-//! Who is acting: the caller, the extension's owner, the requester whose job runs.
+//! The acting role: the caller, the extension's owner, the requester whose job runs.
 
+use super::guard::{self, Level};
 use super::guc::{Rights, Scope};
+use super::report::{self, Failure};
+use super::{version, xact};
+use crate::error::{Error, Result};
+use crate::value::quote_ident;
 use pgrx::pg_sys;
 use std::ffi::{CStr, CString};
 
@@ -10,7 +15,14 @@ pub fn current_user() -> u32 {
     unsafe { pg_sys::GetUserId() }.to_u32()
 }
 
-/// Who has logged in, whatever role the session has taken on since.
+/// The role that the session has taken on with SET ROLE; None: it has not.
+pub fn role_taken_on() -> Option<u32> {
+    // SAFETY: reads backend variables.
+    let role = unsafe { pg_sys::GetCurrentRoleId() };
+    (role != pg_sys::InvalidOid).then(|| role.to_u32())
+}
+
+/// The role that logged in, whatever role the session has taken on since.
 pub fn session_user() -> u32 {
     // SAFETY: reads a backend variable.
     unsafe { pg_sys::GetSessionUserId() }.to_u32()
@@ -38,14 +50,14 @@ pub fn is_superuser(role: u32) -> bool {
     unsafe { pg_sys::superuser_arg(pg_sys::Oid::from(role)) }
 }
 
-/// Whether a role could reach the server's files or programs: superusers, and members of the roles that are made for that.
+/// True if a role could reach the server's files or programs: superusers, and members of the roles that are made for that.
 pub fn may_run_programs(role: u32) -> bool {
     let members = [
         pg_sys::ROLE_PG_EXECUTE_SERVER_PROGRAM,
         pg_sys::ROLE_PG_WRITE_SERVER_FILES,
         pg_sys::ROLE_PG_READ_SERVER_FILES,
     ];
-    is_superuser(role) || members.iter().any(|powerful| is_member(role, *powerful))
+    is_superuser(role) || members.iter().any(|powerful| was_granted(role, *powerful))
 }
 
 /// Superuser or BYPASSRLS: no policy applies to it.
@@ -54,16 +66,32 @@ pub fn bypasses_row_security(role: u32) -> bool {
     unsafe { pg_sys::has_bypassrls_privilege(pg_sys::Oid::from(role)) }
 }
 
-/// Whether `member` has been granted `role`, directly or through others; superusers are members of all.
-pub fn is_member(member: u32, role: u32) -> bool {
-    // SAFETY: syscache look-ups.
-    unsafe { pg_sys::is_member_of_role(pg_sys::Oid::from(member), pg_sys::Oid::from(role)) }
+/// True if `member` may act as `role`: it inherits the privileges of the role, or may SET ROLE to it; superusers may act as all roles.
+/// From PostgreSQL 16 on a grant can give neither (WITH INHERIT FALSE, SET FALSE), such as the one that CREATEROLE gets of a role that
+/// it makes. This is the membership that gives a right.
+pub fn may_act_as(member: u32, role: u32) -> bool {
+    let (oid, of) = (pg_sys::Oid::from(member), pg_sys::Oid::from(role));
+    // SAFETY: a syscache look-up.
+    may_take_on(member, role) || unsafe { pg_sys::has_privs_of_role(oid, of) }
 }
 
-/// Whether `member` has been granted `role`, as `is_member`, but nothing follows from being a superuser.
+/// True if `member` was granted `role` in any way, directly or through others; nothing follows from being a superuser. This is the
+/// membership that takes a right away.
 pub fn was_granted(member: u32, role: u32) -> bool {
     // SAFETY: syscache look-ups.
     unsafe { pg_sys::is_member_of_role_nosuper(pg_sys::Oid::from(member), pg_sys::Oid::from(role)) }
+}
+
+/// True if a session of `login` may SET ROLE to `role`; superusers may.
+fn may_take_on(login: u32, role: u32) -> bool {
+    let (login, role) = (pg_sys::Oid::from(login), pg_sys::Oid::from(role));
+    // SAFETY: syscache look-ups, those of check_role (variable.c).
+    unsafe {
+        #[cfg(feature = "pg15")]
+        return pg_sys::is_member_of_role(login, role);
+        #[cfg(not(feature = "pg15"))]
+        return pg_sys::member_can_set_role(login, role);
+    }
 }
 
 /// Puts user id and security context back, also when an error unwinds.
@@ -73,7 +101,7 @@ struct Switched {
 }
 
 impl Switched {
-    /// What is put back is what is now.
+    /// The present state is the one to restore.
     fn from_here() -> Self {
         let mut saved = Switched { user: pg_sys::InvalidOid, context: 0 };
         // SAFETY: fills the pair.
@@ -97,12 +125,14 @@ impl Drop for Switched {
 }
 
 /// Runs `body` as the owner of the extension's tables, with nothing but `pg_catalog` in the search path.
-/// Nothing that a requester named may run inside: no view, no function, no cast of theirs.
+/// Nothing that a requester named may run inside: no view, no function, no cast of theirs. Every access to the tables passes here,
+/// so here it is refused where they are those of another version (55000).
 pub fn as_owner<T>(body: impl FnOnce() -> T) -> T {
+    version::require();
     let _switched = Switched::to(super::catalog::owner(), pg_sys::SECURITY_LOCAL_USERID_CHANGE);
     let scope = Scope::open();
     scope.pin();
-    body()
+    guard::own(body)
 }
 
 /// Puts the session user of a worker back: the server does so only where the process has connected under a name
@@ -123,28 +153,105 @@ impl Drop for Session {
     }
 }
 
-/// How a read is set up.
+/// The session that asked for a job, as a worker takes it on.
+#[derive(Debug, Clone, Copy)]
+pub struct Requester {
+    /// Session user.
+    pub login: u32,
+    /// The role that it had taken on with SET ROLE.
+    pub role: Option<u32>,
+}
+
+impl Requester {
+    /// 42501 where such a session could not be opened any more: the login is gone, or may not take on the role. A role that a
+    /// SECURITY DEFINER function gave was not taken on. `login`: its name when the job was asked for.
+    pub fn check(&self, login: &str) -> Result<()> {
+        let Some(name) = role_name(self.login) else {
+            return Err(Error::denied(format!(
+                "login \"{login}\", which asked for the export, does not exist any more"
+            ))
+            .hint("Ask for the export again as a role that exists."));
+        };
+        let Some(role) = self.role else { return Ok(()) };
+        let Some(taken_on) = role_name(role) else {
+            return Err(Error::denied(format!(
+                "the role that login \"{name}\" asked for the export with does not exist any more"
+            ))
+            .hint("Ask for the export again with a role that exists."));
+        };
+        if may_take_on(self.login, role) {
+            return Ok(());
+        }
+        Err(Error::denied(format!("login \"{name}\" may not set role \"{taken_on}\" any more"))
+            .hint(format!("GRANT {} TO {};", quote_ident(&taken_on), quote_ident(&name))))
+    }
+
+    /// The session user and `SHOW role` of that session, until the scope is dropped.
+    fn take_on(&self, scope: &Scope) {
+        let named = |role| role_name(role).unwrap_or_else(|| report::raise(gone()));
+        scope.set("session_authorization", &named(self.login), Rights::Superuser);
+        if let Some(role) = self.role {
+            scope.set("role", &named(role), Rights::Superuser);
+        }
+    }
+}
+
+/// The role was dropped after `check`.
+fn gone() -> Error {
+    Error::denied("a role of the session that asked for the export does not exist any more")
+}
+
+/// The settings of a read.
 pub struct Reader<'a> {
     /// Role whose rights and row security hold.
     pub role: u32,
-    /// In a worker the session user becomes the requester as well; in a session of theirs it is left alone.
-    pub own_session: bool,
+    /// In a worker: the session that asked. In a session of the requester's own the session user is left alone.
+    pub asker: Option<Requester>,
     /// Captured settings (tenant, actor, others) that are put back, with the role's own rights.
     pub settings: &'a [(String, String)],
+    /// Effects of foreign code that are refused.
+    pub level: Level,
+}
+
+impl<'a> Reader<'a> {
+    /// A check or a read in the current session, in a subtransaction that is rolled back: see `undone`.
+    pub fn checking(role: u32) -> Reader<'static> {
+        Reader { role, asker: None, settings: &[], level: Level::Check }
+    }
+
+    /// A stream in the current session, whose effects stay until the caller's transaction ends.
+    pub fn streaming(role: u32) -> Reader<'static> {
+        Reader { role, asker: None, settings: &[], level: Level::Stream }
+    }
+
+    /// A worker's read, in a transaction that is rolled back.
+    pub fn working(role: u32, asker: Requester, settings: &'a [(String, String)]) -> Reader<'a> {
+        Reader { role, asker: Some(asker), settings, level: Level::Job }
+    }
+
+    /// Runs `body`, which may run foreign code, in a subtransaction that is rolled back however it ends; only plain data may come
+    /// out of it. Within a worker's read the whole transaction is rolled back, and the subtransaction of a body that
+    /// succeeds is kept until then.
+    pub fn undone<T>(&self, body: impl FnOnce() -> Result<T>) -> std::result::Result<T, Failure> {
+        match self.level {
+            Level::Job => xact::attempt(body),
+            _ => xact::discard(body),
+        }
+    }
 }
 
 /// Runs `body` as the requester: a security-restricted operation (RESET ROLE, SET SESSION AUTHORIZATION and
 /// temporary tables fail inside whatever a view calls), read-only, `row_security` on, settings put back. What a
-/// function sets in there is gone afterwards. Found sound on 15.20 with hostile functions.
+/// function sets in there is gone afterwards, and what would outlast the read is refused (guard). Found sound on 15.20 with
+/// hostile functions.
 pub fn as_requester<T>(reader: &Reader<'_>, body: impl FnOnce() -> T) -> T {
     // Dropped last: the session user first, which takes the current user along, then that one.
-    let _here = reader.own_session.then(|| (Session::from_here(), Switched::from_here()));
+    let _here = reader.asker.is_some().then(|| (Session::from_here(), Switched::from_here()));
     let scope = Scope::open();
-    if reader.own_session {
-        if let Some(name) = role_name(reader.role) {
-            scope.set("session_authorization", &name, Rights::Superuser);
-        }
+    if let Some(asker) = &reader.asker {
+        asker.take_on(&scope);
     }
+    raise(reader.level, &scope);
     let _switched = Switched::to(pg_sys::Oid::from(reader.role), pg_sys::SECURITY_RESTRICTED_OPERATION);
     for (name, value) in reader.settings {
         // One that was not set is emptied where this process has a value of its own for it.
@@ -154,10 +261,27 @@ pub fn as_requester<T>(reader: &Reader<'_>, body: impl FnOnce() -> T) -> T {
     }
     scope.pin();
     let _read_only = super::xact::ReadOnly::begin();
+    let _foreign = report::ForeignCode;
     body()
 }
 
-/// Whether a role may read at least one column of a relation.
+/// Runs `body` as the current user, for whom row security that is forced upon the owner of a table is not forced: as the server's own
+/// checks of foreign keys read (ri_triggers.c). Tables of other roles are not affected.
+pub fn past_forced_row_security<T>(body: impl FnOnce() -> T) -> T {
+    let _switched = Switched::to(pg_sys::Oid::from(current_user()), pg_sys::SECURITY_NOFORCE_RLS);
+    body()
+}
+
+/// Raises the guard for the rest of the scope. It cannot be changed within a security-restricted operation or a SECURITY DEFINER
+/// function, in which the caller may be already: a materialised view can call an export.
+fn raise(level: Level, scope: &Scope) {
+    let here = Switched::from_here();
+    // SAFETY: assigns two variables, which are put back when this returns or an error unwinds.
+    unsafe { pg_sys::SetUserIdAndSecContext(here.user, 0) };
+    guard::raise(level, scope);
+}
+
+/// True if a role may read at least one column of a relation.
 #[allow(clippy::useless_conversion)] // AclMode has 64 bits from PostgreSQL 16 on
 pub fn may_select_any(role: u32, relation: u32) -> bool {
     let (relation, role) = (pg_sys::Oid::from(relation), pg_sys::Oid::from(role));

@@ -6,7 +6,7 @@
 
 use super::numeric;
 use crate::encode::json_string;
-use crate::room;
+use crate::value::memory;
 
 /// Levels that the stack is used for.
 const DEEPEST: usize = 200;
@@ -72,7 +72,7 @@ fn container(bytes: &[u8], deeper: usize, out: &mut Vec<u8>) -> Option<()> {
 struct Entries<'b> {
     entries: &'b [u8],
     data: &'b [u8],
-    /// Where the data of the entry before ends.
+    /// The end of the data of the entry before.
     end: usize,
 }
 
@@ -105,7 +105,7 @@ struct Entry<'b> {
 
 impl Entry<'_> {
     fn append(&self, deeper: usize, out: &mut Vec<u8>) -> Option<()> {
-        room::more(out, 0).ok()?;
+        memory::reserve(out, 0).ok()?;
         match self.kind {
             0x0000_0000 => json_string(self.bytes, out).ok()?,
             0x1000_0000 => number(self.bytes.get(self.padding..)?, out)?,

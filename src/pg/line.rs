@@ -1,7 +1,7 @@
 //! Lines of a stream on their way to the caller: a batch lies in one buffer, and each line is copied once, into the value
 //! that the server gets.
 
-use crate::room;
+use crate::value::memory;
 use pgrx::callconv::{BoxRet, FcInfo};
 use pgrx::datum::Datum;
 use pgrx::{impl_sql_translatable, pg_sys};
@@ -21,7 +21,7 @@ impl_sql_translatable!(Line, "text");
 unsafe impl BoxRet for Line {
     unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
         let bytes = self.block.get(self.part).unwrap_or_default();
-        // SAFETY: copies these bytes, at most `room::LARGEST`, into the current memory context: the caller's for one row.
+        // SAFETY: copies these bytes, at most `memory::LARGEST`, into the current memory context: the caller's for one row.
         unsafe {
             let text = pg_sys::cstring_to_text_with_len(bytes.as_ptr().cast(), bytes.len() as i32);
             fcinfo.return_raw_datum(pg_sys::Datum::from(text))
@@ -40,7 +40,7 @@ impl Batch {
     /// The buffer for further lines, empty. It is that of lines that are all gone, where they are.
     pub fn buffer(&mut self) -> Vec<u8> {
         let mut block = Rc::try_unwrap(std::mem::take(&mut self.block)).unwrap_or_default();
-        room::reuse(&mut block);
+        memory::reuse(&mut block);
         block
     }
 

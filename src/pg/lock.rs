@@ -9,13 +9,17 @@ use super::sql;
 use crate::error::Result;
 use pgrx::pg_sys;
 
-/// What is locked.
+/// The object of a lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lock {
     /// A job, by the first eight bytes of its id: its worker lives.
     Job(u64),
-    /// One of the `max_workers` places in which a worker may run.
+    /// One of the `max_workers` slots in which a worker may run.
     Slot(u32),
+    /// The slot beside these, for whoever is locked out of them.
+    ExtraSlot,
+    /// The choice of the next job.
+    Claim,
     /// A request that is just being inserted, by its fingerprint.
     Twin(u64),
     /// The process that sends messages.
@@ -29,6 +33,8 @@ impl Lock {
         let (high, low, class) = match self {
             Lock::Job(id) => ((id >> 32) as u32, id as u32, 0x4a4f),
             Lock::Slot(slot) => (0, slot, 0x534c),
+            Lock::ExtraSlot => (0, 0, 0x4558),
+            Lock::Claim => (0, 0, 0x434c),
             Lock::Twin(print) => ((print >> 32) as u32, print as u32, 0x5457),
             Lock::Sender => (0, 0, 0x5345),
             Lock::Chain => (0, 0, 0x4348),
@@ -67,15 +73,15 @@ impl Lock {
         unsafe { pg_sys::LockAcquire(&tag, pg_sys::ExclusiveLock as i32, false, false) };
     }
 
-    /// Whether this session holds it. It may have lost it: a function that the source calls can run
+    /// True if this session holds it. It may have lost it: a function that the source calls can run
     /// `pg_advisory_unlock_all`.
     pub fn is_held(self) -> bool {
         let tag = self.tag();
         // SAFETY: looks into this backend's own table of locks.
-        unsafe { pg_sys::LockHeldByMe(&tag, pg_sys::ExclusiveLock as i32) }
+        unsafe { is_held(&tag, pg_sys::ExclusiveLock) }
     }
 
-    /// Whether a process holds it, while it is in a transaction. Takes no lock and raises no error, so a commit hook may ask.
+    /// True if a process holds it, while it is in a transaction. Takes no lock and raises no error, so a commit hook may ask.
     pub fn is_held_by(self, pid: i32) -> bool {
         let tag = self.tag();
         // SAFETY: the process is NULL for a backend that is gone; the result is an array of `count` ids in the current
@@ -107,6 +113,30 @@ impl Lock {
         sql::document(held, &fields.map(|field| i64::from(field).into()))
     }
 
+    /// Releases the advisory locks that SQL functions took for this session, and none of ours. Outside of any transaction that holds
+    /// some for itself.
+    pub fn release_foreign() {
+        // SAFETY: a copy of the table of locks in the current memory context, whose entries are complete tags. Only what this process
+        // holds is released, as often as it was taken.
+        unsafe {
+            let all = pg_sys::GetLockStatusData();
+            for index in 0..(*all).nelements as usize {
+                let lock = &*(*all).locks.add(index);
+                let tag = lock.locktag;
+                if lock.pid != pg_sys::MyProcPid
+                    || tag.locktag_lockmethodid != pg_sys::USER_LOCKMETHOD as u8
+                    || tag.locktag_type != pg_sys::LockTagType::LOCKTAG_ADVISORY as u8
+                    || !matches!(tag.locktag_field4, 1 | 2)
+                {
+                    continue;
+                }
+                for mode in [pg_sys::ShareLock, pg_sys::ExclusiveLock] {
+                    while is_held(&tag, mode) && pg_sys::LockRelease(&tag, mode as i32, true) {}
+                }
+            }
+        }
+    }
+
     pub fn release(self) {
         let tag = self.tag();
         // SAFETY: as above; releasing a lock that is not held is a WARNING of the server.
@@ -120,7 +150,7 @@ impl Lock {
         unsafe { pg_sys::LockRelease(&tag, pg_sys::ExclusiveLock as i32, false) };
     }
 
-    /// Whether another session holds it at this moment.
+    /// True if another session holds it at this moment.
     pub fn is_held_elsewhere(self) -> bool {
         if self.try_acquire() {
             self.release();
@@ -129,4 +159,66 @@ impl Lock {
             true
         }
     }
+}
+
+/// Releases all locks of this module that the session of this process holds.
+pub fn release_all() {
+    // SAFETY: as at the end of a session (ShutdownPostgres, postinit.c).
+    unsafe { pg_sys::LockReleaseAll(pg_sys::USER_LOCKMETHOD as u16, true) };
+}
+
+/// True if a table can be written to without a wait. The lock is held until the transaction ends.
+pub fn table_is_free(schema: &str, table: &str) -> bool {
+    let found = super::catalog::relation_oid(schema, table);
+    // SAFETY: a relation that is dropped meanwhile leaves a lock on a number, until the transaction ends.
+    found.is_some_and(|oid| unsafe {
+        pg_sys::ConditionalLockRelationOid(pg_sys::Oid::from(oid), pg_sys::RowExclusiveLock as i32)
+    })
+}
+
+/// The lock that new sessions take on their database (InitPostgres, postinit.c), and whoever drops, moves or renames it in a mode that
+/// excludes that (dropdb, dbcommands.c).
+fn database_tag(database: u32) -> pg_sys::LOCKTAG {
+    pg_sys::LOCKTAG {
+        locktag_field1: 0,
+        locktag_field2: pg_sys::DatabaseRelationId.to_u32(),
+        locktag_field3: database,
+        locktag_field4: 0,
+        locktag_type: pg_sys::LockTagType::LOCKTAG_OBJECT as u8,
+        locktag_lockmethodid: pg_sys::DEFAULT_LOCKMETHOD as u8,
+    }
+}
+
+/// Keeps a database from being dropped, also before this process has connected; false: it is being dropped, moved or renamed.
+pub fn try_keep_database(database: u32) -> bool {
+    let tag = database_tag(database);
+    // SAFETY: a complete tag; a lock of the session needs no transaction, and one that is not waited for no time-out.
+    let result = unsafe { pg_sys::LockAcquire(&tag, pg_sys::RowExclusiveLock as i32, true, true) };
+    result != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
+}
+
+/// Ends `try_keep_database`.
+pub fn let_database_go(database: u32) {
+    // SAFETY: as above.
+    unsafe { pg_sys::LockRelease(&database_tag(database), pg_sys::RowExclusiveLock as i32, true) };
+}
+
+/// True if this database is being dropped, moved or renamed: nobody else may connect.
+pub fn database_is_held() -> bool {
+    // SAFETY: a backend variable, set once at start.
+    let database = unsafe { pg_sys::MyDatabaseId }.to_u32();
+    if !try_keep_database(database) {
+        return true;
+    }
+    let_database_go(database);
+    false
+}
+
+/// # Safety
+/// A complete tag.
+unsafe fn is_held(tag: &pg_sys::LOCKTAG, mode: u32) -> bool {
+    #[cfg(any(feature = "pg15", feature = "pg16"))]
+    return pg_sys::LockHeldByMe(tag, mode as i32);
+    #[cfg(not(any(feature = "pg15", feature = "pg16")))]
+    return pg_sys::LockHeldByMe(tag, mode as i32, false);
 }

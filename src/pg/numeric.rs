@@ -4,7 +4,7 @@
 //! Bytes in, bytes out, nothing of the server: what does not look as it should is `None`, and is left to the server; so is
 //! what finds no room.
 
-use crate::room;
+use crate::value::memory;
 
 /// Signs and special values (`n_header`).
 const SHORT: u16 = 0x8000;
@@ -41,7 +41,7 @@ pub fn append(value: &[u8], out: &mut Vec<u8>) -> Option<()> {
         let bytes = usize::try_from(place).ok().and_then(|place| groups.get(place));
         bytes.map_or(0, |bytes| u16::from_ne_bytes(*bytes))
     };
-    room::more(out, 4 * usize::try_from(weight + 1).unwrap_or(0) + scale).ok()?;
+    memory::reserve(out, 4 * usize::try_from(weight + 1).unwrap_or(0) + scale).ok()?;
     if negative {
         out.push(b'-');
     }

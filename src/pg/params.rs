@@ -1,8 +1,8 @@
 //! Values of a request as typed parameters of the export query.
 
 use super::report::{catching, Failure};
-use crate::error::{Error, Kind, Result};
-use crate::request::filter::{Param, Value};
+use crate::error::{Error, Result};
+use crate::filter::{Param, Value};
 use pgrx::pg_sys;
 use std::ffi::CString;
 
@@ -32,19 +32,9 @@ pub fn bind(params: &[Param]) -> Result<pg_sys::ParamListInfo> {
 fn misfit(param: &Param, failure: Failure) -> Error {
     match failure {
         Failure::Ours(error) => error,
-        Failure::Server(server) if server.sqlstate == "57014" => {
-            Error::new(Kind::QueryCanceled, "canceling statement due to user request")
-        }
-        Failure::Server(_) if param.operator == "tenant" => Error::invalid(format!(
-            "the tenant that is set is not valid for {}, which is of type {}",
-            param.field, param.type_name
-        ))
-        .hint(format!("SET {} to a tenant's {}.", crate::settings::tenant_setting(), param.field)),
-        Failure::Server(_) => Error::invalid(format!(
-            "the value given for {} with operator \"{}\" is not valid for type {}",
-            param.field, param.operator, param.type_name
-        ))
-        .hint(format!("Give a value that type {} reads.", param.type_name)),
+        failure if failure.is_cancel() => Error::canceled(),
+        failure if failure.is_of_server() => failure.into_error(),
+        Failure::Server(_) => param.misfit(),
     }
 }
 

@@ -7,12 +7,12 @@ use pgrx::pg_sys;
 
 /// The last of the 20 parameters.
 const STAGE: i32 = pg_sys::PGSTAT_NUM_PROGRESS_PARAM as i32 - 1;
-/// Which of the job's datasets is read, from 1.
+/// The number of the job's dataset that is read, from 1.
 const PART: i32 = STAGE - 2;
-/// Estimated number of rows.
+/// Estimated number of rows; 0: it is not known.
 const ROWS_TOTAL: i32 = STAGE - 1;
 
-/// What a running job is doing.
+/// The stage of a running job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
     Preparing,
@@ -21,7 +21,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// As it stands in the progress counters.
+    /// As it stands in the progress counters; acct_export_status shows it by its name (sql/views.sql).
     pub fn number(self) -> i64 {
         match self {
             Stage::Preparing => 0,
@@ -35,15 +35,6 @@ impl Stage {
             1 => Stage::Reading,
             2 => Stage::Storing,
             _ => Stage::Preparing,
-        }
-    }
-
-    /// As `acct_export_status` shows it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Stage::Preparing => "preparing",
-            Stage::Reading => "reading",
-            Stage::Storing => "storing",
         }
     }
 }
@@ -72,6 +63,7 @@ pub fn rows(done: u64) {
     set(pg_sys::PROGRESS_COPY_TUPLES_PROCESSED as i32, done as i64);
 }
 
+/// 0: the number is not known.
 pub fn rows_total(rows: i64) {
     set(ROWS_TOTAL, rows);
 }

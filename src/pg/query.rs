@@ -3,15 +3,16 @@
 
 use super::params;
 use super::row::RowReader;
+use super::unique::KeyCheck;
 use crate::encode::Cell;
 use crate::error::{Error, Kind, Result};
-use crate::request::filter::Param;
+use crate::filter::Param;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 use std::ffi::CString;
 use std::ops::ControlFlow;
 
-/// What takes the rows, and says after each whether it wants another.
+/// The consumer of the rows; it says after each if it wants another.
 pub type Sink<'a> = dyn FnMut(&[Cell<'_>]) -> Result<ControlFlow<()>> + 'a;
 
 /// A DestReceiver (tcop/dest.h) whose first member is the server's part.
@@ -20,6 +21,7 @@ pub(super) struct Receiver<'a> {
     server: pg_sys::DestReceiver,
     sink: *mut Sink<'a>,
     reader: RowReader,
+    keys: Option<&'a mut KeyCheck>,
     /// Set by the sink: the executor is asked to stop, and the error is returned once it has.
     failure: Option<Error>,
     /// The sink has enough for now.
@@ -27,7 +29,8 @@ pub(super) struct Receiver<'a> {
 }
 
 impl<'a> Receiver<'a> {
-    pub(super) fn new(sink: &'a mut Sink<'a>, local: bool) -> Self {
+    /// `keys`: rows come in the order of their key, and none has that of another.
+    pub(super) fn new(sink: &'a mut Sink<'a>, local: bool, keys: Option<&'a mut KeyCheck>) -> Self {
         Receiver {
             server: pg_sys::DestReceiver {
                 receiveSlot: Some(receive),
@@ -38,6 +41,7 @@ impl<'a> Receiver<'a> {
             },
             sink,
             reader: RowReader::new(local),
+            keys,
             failure: None,
             stopped: false,
         }
@@ -47,7 +51,7 @@ impl<'a> Receiver<'a> {
         std::ptr::from_mut(self).cast()
     }
 
-    /// Whether the sink stopped the reading.
+    /// True if the sink stopped the reading.
     pub(super) fn outcome(self) -> Result<bool> {
         self.failure.map_or(Ok(self.stopped), Err)
     }
@@ -63,8 +67,11 @@ unsafe extern "C-unwind" fn startup(
 ) {
     // SAFETY: the server hands back the receiver it was given; the descriptor is valid during the call.
     let receiver = &mut *this.cast::<Receiver<'_>>();
-    let attributes = (0..(*row).natts as usize).map(|index| (*tuple_attribute(row, index)).atttypid);
-    receiver.reader.bind(&attributes.collect::<Vec<_>>());
+    let attributes = (0..(*row).natts as usize).map(|index| {
+        let attribute = tuple_attribute(row, index);
+        ((*attribute).atttypid, (*attribute).attcollation)
+    });
+    receiver.reader.bind(&attributes.collect::<Vec<_>>(), receiver.keys.as_deref());
 }
 
 /// # Safety
@@ -85,7 +92,7 @@ unsafe extern "C-unwind" fn receive(
 ) -> bool {
     // SAFETY: as in `startup`; the slot holds a tuple of the descriptor that startup saw.
     let receiver = &mut *this.cast::<Receiver<'_>>();
-    match receiver.reader.read(slot, &mut *receiver.sink) {
+    match receiver.reader.read(slot, receiver.keys.as_deref_mut(), &mut *receiver.sink) {
         Ok(ControlFlow::Continue(())) => true,
         Ok(ControlFlow::Break(())) => {
             receiver.stopped = true;
@@ -106,11 +113,22 @@ unsafe extern "C-unwind" fn shutdown(_this: *mut pg_sys::DestReceiver) {}
 /// Runs `sql` (one SELECT) with the active snapshot, and gives every row to `sink`. `local`: instants also as wall
 /// clock of the session's TimeZone.
 pub fn for_each_row(sql: &str, bound: &[Param], local: bool, sink: &mut Sink<'_>) -> Result<()> {
+    for_each_ordered_row(sql, bound, local, None, sink)
+}
+
+/// The same for rows in the order of their key, which `keys` compares. 22023 where two have the same.
+pub fn for_each_ordered_row(
+    sql: &str,
+    bound: &[Param],
+    local: bool,
+    keys: Option<&mut KeyCheck>,
+    sink: &mut Sink<'_>,
+) -> Result<()> {
     let statement = statement(sql)?;
     // SAFETY: SPI is connected around the execution; receiver, parameters and statement outlive it.
     unsafe {
         pg_sys::SPI_connect();
-        let mut receiver = Receiver::new(sink, local);
+        let mut receiver = Receiver::new(sink, local, keys);
         let options = pg_sys::SPIExecuteOptions {
             params: params::bind(bound)?,
             read_only: true,
@@ -130,7 +148,7 @@ pub fn for_each_row(sql: &str, bound: &[Param], local: bool, sink: &mut Sink<'_>
     }
 }
 
-/// How many rows a SELECT has; no more than `most` are looked for.
+/// The number of rows of a SELECT; no more than `most` are counted.
 pub fn count(sql: &str, bound: &[Param], most: Option<u64>) -> Result<i64> {
     let mut count = 0;
     let limit = most.map(|most| format!(" LIMIT {}", most.min(i64::MAX as u64))).unwrap_or_default();
@@ -146,37 +164,6 @@ pub fn count(sql: &str, bound: &[Param], most: Option<u64>) -> Result<i64> {
         },
     )?;
     Ok(count)
-}
-
-/// The planner's estimate of the number of rows.
-pub fn estimate(sql: &str, bound: &[Param]) -> Result<i64> {
-    let statement = statement(sql)?;
-    // SAFETY: as above; the plan is only looked at while SPI is connected.
-    unsafe {
-        pg_sys::SPI_connect();
-        let list = params::bind(bound)?;
-        let options = pg_sys::SPIPrepareOptions {
-            parserSetup: if list.is_null() { None } else { (*list).parserSetup },
-            parserSetupArg: if list.is_null() { std::ptr::null_mut() } else { (*list).parserSetupArg },
-            parseMode: pg_sys::RawParseMode::RAW_PARSE_DEFAULT,
-            cursorOptions: pg_sys::CURSOR_OPT_PARALLEL_OK as i32,
-        };
-        let plan = pg_sys::SPI_prepare_extended(statement.as_ptr(), &options);
-        if plan.is_null() {
-            pg_sys::SPI_finish();
-            return Err(Error::new(Kind::Internal, "the export's query could not be planned"));
-        }
-        // A generic plan would do for an estimate, but the constants (tenant, period) are what makes it good: plan
-        // through a portal that is opened and closed without fetching.
-        let portal = pg_sys::SPI_cursor_open_with_paramlist(std::ptr::null(), plan, list, true);
-        let rows = pg_sys::PortalGetPrimaryStmt(portal)
-            .as_ref()
-            .and_then(|statement| statement.planTree.as_ref())
-            .map_or(0.0, |plan| plan.plan_rows);
-        pg_sys::SPI_cursor_close(portal);
-        pg_sys::SPI_finish();
-        Ok(rows.clamp(0.0, 9e18) as i64)
-    }
 }
 
 pub(super) fn statement(sql: &str) -> Result<CString> {

@@ -1,32 +1,44 @@
 //! Errors across the border: ours to the server's reports, the server's to something that can be kept.
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{self, Error, Kind, Result};
 use pgrx::pg_sys::errcodes::PgSqlErrorCode as Code;
 use pgrx::pg_sys::panic::{CaughtError, ErrorReport};
 use pgrx::PgTryBuilder;
+use std::cell::Cell;
 use std::panic::AssertUnwindSafe;
 
 /// The error of an SQL function of ours: the server raises it as ERROR.
 pub type Report = ErrorReport;
 
-impl From<Error> for ErrorReport {
-    fn from(error: Error) -> Self {
-        let state = error.server_state.as_deref().and_then(pack);
-        let mut report = ErrorReport::new(state.unwrap_or(code(error.kind)), error.message, "pg_acctexport");
-        if let Some(detail) = error.detail {
-            report = report.set_detail(detail);
-        }
-        if let Some(hint) = error.hint {
-            report = report.set_hint(hint);
-        }
-        report
+/// Makes a report of an error of ours, which belongs to a crate without a server.
+pub trait Reported<T> {
+    fn reported(self) -> std::result::Result<T, Report>;
+}
+
+impl<T> Reported<T> for Result<T> {
+    fn reported(self) -> std::result::Result<T, Report> {
+        self.map_err(report)
     }
+}
+
+fn report(error: Error) -> Report {
+    let state = error.server_state.as_deref().and_then(pack);
+    let mut report = ErrorReport::new(state.unwrap_or(code(error.kind)), error.message, "pg_acctexport");
+    if let Some(detail) = error.detail {
+        report = report.set_detail(detail);
+    }
+    if let Some(hint) = error.hint {
+        report = report.set_hint(hint);
+    }
+    report
 }
 
 fn code(kind: Kind) -> Code {
     match kind {
         Kind::InvalidParameter => Code::ERRCODE_INVALID_PARAMETER_VALUE,
         Kind::InvalidText => Code::ERRCODE_INVALID_TEXT_REPRESENTATION,
+        Kind::DuplicateObject => Code::ERRCODE_DUPLICATE_OBJECT,
+        Kind::UndefinedFunction => Code::ERRCODE_UNDEFINED_FUNCTION,
         Kind::InsufficientPrivilege => Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
         Kind::NoDataFound => Code::ERRCODE_NO_DATA_FOUND,
         Kind::NotInPrerequisiteState => Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
@@ -55,20 +67,41 @@ fn code(kind: Kind) -> Code {
 
 /// Raises an error of ours where no `Result` can be returned (an iterator of a set-returning function).
 pub fn raise(error: Error) -> ! {
-    let report: ErrorReport = error.into();
-    report.report(pgrx::PgLogLevel::ERROR);
+    report(error).report(pgrx::PgLogLevel::ERROR);
     unreachable!("an ERROR does not return")
 }
 
-/// A server error that was caught: what may be kept of it. Its message, detail and context may quote row
-/// values, so they are not here.
+/// Marks an error as one of `refuse`. It travels where C code alone puts something: no SQL can forge it.
+const REFUSAL: &str = "acct_export_guard";
+
+/// Raises an error of ours in the midst of foreign code, on whose way back it is still known as ours: it quotes names of functions and
+/// statements, and nothing that was read.
+pub fn refuse(error: Error) -> ! {
+    let report = ErrorReport::new(code(error.kind), error.message, REFUSAL);
+    report.set_hint(error.hint.unwrap_or_default()).report(pgrx::PgLogLevel::ERROR);
+    unreachable!("an ERROR does not return")
+}
+
+/// The error of `refuse`, if it is one; it may have been raised in a parallel worker.
+fn refusal(caught: &CaughtError) -> Option<Error> {
+    let CaughtError::PostgresError(report) = caught else { return None };
+    if report.function_name() != Some(REFUSAL) {
+        return None;
+    }
+    Some(Error::denied(report.message()).hint(report.hint().unwrap_or_default()))
+}
+
+/// A server error that was caught: what may be kept of it. Message, detail and context of an error that a source raises may quote
+/// row values, so they are not here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerError {
     /// Five characters.
     pub sqlstate: String,
+    /// Of a statement on the extension's own tables: message, detail and hint, for the server's log and nothing else.
+    pub own: Option<String>,
 }
 
-/// How a piece of work ended that did not end well.
+/// The failure of a piece of work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
     Ours(Error),
@@ -82,6 +115,53 @@ impl From<Error> for Failure {
 }
 
 impl Failure {
+    /// True if a cancel request or a time limit stopped the work.
+    pub fn is_cancel(&self) -> bool {
+        error::is_cancel(self.sqlstate())
+    }
+
+    /// True if a lock, or another transaction, was in the way: the same work may succeed when it is done again.
+    pub fn is_passing(&self) -> bool {
+        matches!(self.sqlstate(), "55P03" | "40001" | "40P01")
+    }
+
+    /// True if the state of the server is the reason (a cancel, locks, resources, a shutdown, files), and not the thing that was looked
+    /// at: an answer about that thing would be wrong.
+    pub fn is_of_server(&self) -> bool {
+        let state = match self {
+            Failure::Ours(error) if error.server_state.is_none() => return self.is_cancel(),
+            Failure::Ours(_) | Failure::Server(_) => self.sqlstate(),
+        };
+        state == "55P03" || ["40", "53", "57", "58"].iter().any(|class| state.starts_with(class))
+    }
+
+    /// The failure in full, for the server's log.
+    pub fn in_full(&self) -> String {
+        let (message, sqlstate) = self.described();
+        let more = match self {
+            Failure::Ours(error) => error.detail.as_deref(),
+            Failure::Server(error) => error.own.as_deref(),
+        };
+        let more = more.map(|more| format!(": {more}")).unwrap_or_default();
+        format!("{message} ({sqlstate}){more}")
+    }
+
+    /// The same failure told as one of `work`, where it is an error of the extension's own tables.
+    pub fn told_as(self, work: &str) -> Failure {
+        match &self {
+            Failure::Server(error) if error.own.is_some() && !self.is_cancel() => {
+                let told = Error::new(Kind::Internal, format!("{work} failed, SQLSTATE {}", error.sqlstate))
+                    .hint("The server's log has the error in full.");
+                let told = match &error.own {
+                    Some(own) => told.detail(own.clone()),
+                    None => told,
+                };
+                Failure::Ours(Error { server_state: Some(error.sqlstate.clone()), ..told })
+            }
+            _ => self,
+        }
+    }
+
     /// The SQLSTATE to keep.
     pub fn sqlstate(&self) -> &str {
         match self {
@@ -102,10 +182,17 @@ impl Failure {
     pub fn into_error(self) -> Error {
         let state = match self {
             Failure::Ours(error) => return error,
+            Failure::Server(ServerError { own: Some(_), ref sqlstate }) if !error::is_cancel(sqlstate) => {
+                return match self.told_as("a statement on the extension's tables") {
+                    // The text is for the server's log.
+                    Failure::Ours(error) => Error { detail: None, ..error },
+                    Failure::Server(error) => Error::new(Kind::Internal, error.sqlstate),
+                };
+            }
             Failure::Server(error) => error.sqlstate,
         };
         let (kind, what) = match state.get(..2).unwrap_or_default() {
-            _ if state == "57014" => {
+            _ if error::is_cancel(&state) => {
                 return Error::new(
                     Kind::QueryCanceled,
                     "the export was stopped by a cancel request or a time limit",
@@ -130,20 +217,79 @@ pub fn reading<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
     catching(body).map_err(Failure::into_error)
 }
 
+/// Runs code of a DBA that decides on a request: an exception with SQLSTATE 42501 is its refusal, told in its words. The caller
+/// aborts the subtransaction.
+pub fn deciding<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
+    PgTryBuilder::new(AssertUnwindSafe(body))
+        .catch_when(Code::ERRCODE_INSUFFICIENT_PRIVILEGE, |caught| {
+            let (CaughtError::PostgresError(report) | CaughtError::ErrorReport(report)) = &caught else {
+                return Err(Error::denied("the export was not authorized"));
+            };
+            let refusal = Error::denied(report.message());
+            Err(match report.hint() {
+                Some(hint) => refusal.hint(hint),
+                None => refusal,
+            })
+        })
+        .execute()
+}
+
 /// Runs `body` and catches a server ERROR. This is no savepoint: after a `Server` failure the transaction (or
 /// subtransaction) has to be aborted by the caller.
 pub fn catching<T>(body: impl FnOnce() -> Result<T>) -> std::result::Result<T, Failure> {
+    caught(body, false)
+}
+
+/// The same of statements on the extension's own tables, whose errors are told in full in the server's log; those of code of others
+/// that runs in there are not (`ForeignCode`).
+pub fn catching_own<T>(body: impl FnOnce() -> Result<T>) -> std::result::Result<T, Failure> {
+    FAILED.set(false);
+    caught(body, true)
+}
+
+thread_local! {
+    /// Set when an error leaves code of others.
+    static FAILED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Marks the errors that unwind through it: code of others may have raised them.
+pub struct ForeignCode;
+
+impl Drop for ForeignCode {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            FAILED.set(true);
+        }
+    }
+}
+
+fn caught<T>(body: impl FnOnce() -> Result<T>, is_own: bool) -> std::result::Result<T, Failure> {
     PgTryBuilder::new(AssertUnwindSafe(|| body().map_err(Failure::Ours)))
         .catch_others(|caught| {
+            if let Some(refusal) = refusal(&caught) {
+                return Err(Failure::Ours(refusal));
+            }
             let code = match &caught {
                 CaughtError::PostgresError(report) | CaughtError::ErrorReport(report) => {
                     report.sql_error_code()
                 }
                 CaughtError::RustPanic { ereport, .. } => ereport.sql_error_code(),
             };
-            Err(Failure::Server(ServerError { sqlstate: unpack(code as i32) }))
+            let own = Some(&caught).filter(|_| is_own && !FAILED.get()).map(in_full);
+            Err(Failure::Server(ServerError { sqlstate: unpack(code as i32), own }))
         })
         .execute()
+}
+
+/// Message, detail and hint. A detail about a value that does not fit quotes the row.
+fn in_full(caught: &CaughtError) -> String {
+    let (CaughtError::PostgresError(report)
+    | CaughtError::ErrorReport(report)
+    | CaughtError::RustPanic { ereport: report, .. }) = caught;
+    let state = unpack(report.sql_error_code() as i32);
+    let detail = report.detail().filter(|_| !state.starts_with("22") && !state.starts_with("23"));
+    let parts = [Some(report.message()), detail, report.hint()];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 /// The reverse of `unpack`.

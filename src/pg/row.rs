@@ -4,9 +4,10 @@
 
 use super::query::Sink;
 use super::tuple::Reader;
+use super::unique::{Comparison, KeyCheck};
 use crate::encode::Cell;
 use crate::error::Result;
-use crate::room;
+use crate::value::memory;
 use pgrx::pg_sys;
 use std::ops::ControlFlow;
 
@@ -14,6 +15,10 @@ use std::ops::ControlFlow;
 pub struct RowReader {
     local: bool,
     readers: Vec<Reader>,
+    /// Of the columns of the key, where keys are compared.
+    comparisons: Vec<Comparison>,
+    /// Columns of the result.
+    width: usize,
     /// Holds what the type functions keep between rows; ends with this reader.
     kept: pg_sys::MemoryContext,
     /// Its child holds what one row allocates.
@@ -40,14 +45,26 @@ impl RowReader {
         // SAFETY: reads a backend variable.
         let kept = context(unsafe { pg_sys::CurrentMemoryContext }, c"acct_export reader");
         let row = context(kept, c"acct_export row");
-        RowReader { local, readers: Vec::new(), kept, row, cells: Vec::new() }
+        RowReader {
+            local,
+            readers: Vec::new(),
+            comparisons: Vec::new(),
+            width: 0,
+            kept,
+            row,
+            cells: Vec::new(),
+        }
     }
 
-    /// Says which types the rows have.
-    pub fn bind(&mut self, types: &[pg_sys::Oid]) {
+    /// Says which types and collations the columns have. With `keys` the last ones may be of the key only, and are not read.
+    pub fn bind(&mut self, columns: &[(pg_sys::Oid, pg_sys::Oid)], keys: Option<&KeyCheck>) {
         // SAFETY: our own context; an error in between is followed by an abort, which resets the current one.
         let outer = unsafe { pg_sys::MemoryContextSwitchTo(self.kept) };
-        self.readers = types.iter().map(|oid| Reader::of(*oid, self.local)).collect();
+        let visible = keys.map_or(columns.len(), |keys| keys.visible.min(columns.len()));
+        self.readers = columns[..visible].iter().map(|(oid, _)| Reader::of(*oid, self.local)).collect();
+        self.width = columns.len();
+        let of_key = keys.into_iter().flat_map(KeyCheck::places).filter_map(|place| columns.get(place));
+        self.comparisons = of_key.map(|(oid, collation)| Comparison::of(*oid, *collation)).collect();
         // SAFETY: back to where we came from.
         unsafe { pg_sys::MemoryContextSwitchTo(outer) };
     }
@@ -59,14 +76,21 @@ impl RowReader {
     pub unsafe fn read(
         &mut self,
         slot: *mut pg_sys::TupleTableSlot,
+        keys: Option<&mut KeyCheck>,
         sink: &mut Sink<'_>,
     ) -> Result<ControlFlow<()>> {
         pg_sys::MemoryContextReset(self.row);
         let outer = pg_sys::MemoryContextSwitchTo(self.row);
-        if i32::from((*slot).tts_nvalid) < self.readers.len() as i32 {
-            pg_sys::slot_getsomeattrs_int(slot, self.readers.len() as i32);
+        if i32::from((*slot).tts_nvalid) < self.width as i32 {
+            pg_sys::slot_getsomeattrs_int(slot, self.width as i32);
         }
         self.cells.clear();
+        if let Some(keys) = keys {
+            if let Err(error) = keys.next(&mut self.comparisons, (*slot).tts_values, (*slot).tts_isnull) {
+                pg_sys::MemoryContextSwitchTo(outer);
+                return Err(error);
+            }
+        }
         let (mut outcome, mut bytes) = (Ok(()), 0);
         for (index, reader) in self.readers.iter_mut().enumerate() {
             let cell = if *(*slot).tts_isnull.add(index) {
@@ -78,8 +102,8 @@ impl RowReader {
                 Ok(cell) => {
                     bytes += cell.memory();
                     // Before the next value takes memory as well.
-                    if bytes > room::LARGEST {
-                        outcome = Err(room::too_large());
+                    if bytes > memory::LARGEST {
+                        outcome = Err(memory::too_large());
                         break;
                     }
                     self.cells.push(cell);

@@ -65,7 +65,7 @@ impl Arg<'_> {
     }
 }
 
-/// Which snapshot a statement sees, and whether it may write.
+/// The snapshot of a statement, and its right to write.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Access {
     /// The active snapshot; no transaction id is taken, so it runs on a standby and in a poll.
@@ -199,6 +199,11 @@ pub fn document<T: DeserializeOwned>(sql: &str, args: &[Arg<'_>]) -> Result<Opti
 /// First row of a writing statement that returns one JSON document a row; None: no row was returned.
 pub fn change<T: DeserializeOwned>(sql: &str, args: &[Arg<'_>]) -> Result<Option<T>> {
     Ok(execute(sql, args, Access::Write, parse)?.1.into_iter().next())
+}
+
+/// All rows of such a statement.
+pub fn changes<T: DeserializeOwned>(sql: &str, args: &[Arg<'_>]) -> Result<Vec<T>> {
+    execute(sql, args, Access::Write, parse).map(|(_, rows)| rows)
 }
 
 /// Runs a writing statement; the number of rows it touched.

@@ -2,9 +2,11 @@
 
 use super::params;
 use super::query::{statement, Receiver, Sink};
+use super::unique::KeyCheck;
 use crate::error::{Error, Kind, Result};
-use crate::request::filter::Param;
+use crate::filter::Param;
 use pgrx::pg_sys;
+use std::cell::RefCell;
 use std::ffi::CString;
 
 /// Rows of one fetch at most; between two of them the caller's session looks for a cancel request and gives memory back.
@@ -14,11 +16,12 @@ const MOST_ROWS: i64 = 1000;
 pub struct Stream {
     name: CString,
     local: bool,
+    keys: RefCell<Option<KeyCheck>>,
 }
 
 impl Stream {
-    /// Opens with the active snapshot; rows are read by `fetch`.
-    pub fn open(sql: &str, bound: &[Param], local: bool) -> Result<Stream> {
+    /// Opens with the active snapshot; rows are read by `fetch`. `keys`: of rows in the order of their key.
+    pub fn open(sql: &str, bound: &[Param], local: bool, keys: Option<KeyCheck>) -> Result<Stream> {
         let statement = statement(sql)?;
         // SAFETY: the portal copies plan and parameters; it outlives the SPI session by design (spi.c).
         unsafe {
@@ -38,7 +41,7 @@ impl Stream {
             }
             (*portal).visible = false; // not in pg_cursors
             pg_sys::SPI_finish();
-            Ok(Stream { name, local })
+            Ok(Stream { name, local, keys: RefCell::new(keys) })
         }
     }
 
@@ -50,7 +53,8 @@ impl Stream {
             if portal.is_null() {
                 return Err(Error::new(Kind::NotInPrerequisiteState, "the export's cursor was closed"));
             }
-            let mut receiver = Receiver::new(sink, self.local);
+            let mut keys = self.keys.borrow_mut();
+            let mut receiver = Receiver::new(sink, self.local, keys.as_mut());
             pg_sys::PortalRunFetch(
                 portal,
                 pg_sys::FetchDirection::FETCH_FORWARD,

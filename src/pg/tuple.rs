@@ -3,15 +3,15 @@
 //! Text types are read where they lie; numbers, dates and booleans are taken from the datum; all else goes through
 //! the type's output function, looked up once.
 
-use super::zone::Zone;
+use super::zone::{self, Zone};
 use super::{hstore, jsonb, numeric, types};
-use crate::encode::{Cell, Kind};
+use crate::encode::{Cell, Grid, Kind};
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::room;
+use crate::value::memory;
 use pgrx::pg_sys;
 use std::ffi::CStr;
 
-/// How a column's datum becomes a cell.
+/// The conversion of a column's datum to a cell.
 pub(super) enum Reader {
     Bool,
     Int2,
@@ -33,6 +33,8 @@ pub(super) enum Reader {
     Jsonb(Vec<u8>),
     Numeric(Vec<u8>, pg_sys::FmgrInfo),
     Output(pg_sys::FmgrInfo),
+    /// Ranges and multiranges of moments.
+    Moments(pg_sys::FmgrInfo),
     /// Of the extension hstore: as JSON.
     Hstore(pg_sys::FmgrInfo),
     Array(Box<Element>),
@@ -46,7 +48,7 @@ pub(super) struct Element {
     align: core::ffi::c_char,
 }
 
-/// What an encoder has to know of a type: the kind of cell that its values become.
+/// The kind of cell that the values of a type become.
 pub fn kind_of(type_oid: u32) -> Kind {
     let base = base_type(pg_sys::Oid::from(type_oid));
     match base {
@@ -100,6 +102,7 @@ impl Reader {
             _ if types::is_hstore(base) => Reader::Hstore(output_function(base)),
             _ => match element_type(base) {
                 Some(element) => Reader::Array(Box::new(Element::of(element, local))),
+                None if is_range_of_moments(base) => Reader::Moments(output_function(base)),
                 None => Reader::Output(output_function(base)),
             },
         }
@@ -133,7 +136,7 @@ impl Reader {
             Reader::Text => Cell::Text(varlena_text(datum)?),
             Reader::JsonText => Cell::Json(varlena_text(datum)?),
             Reader::Jsonb(text) => {
-                room::reuse(text);
+                memory::reuse(text);
                 if jsonb::append(varlena(datum), text).is_some() {
                     return Ok(Cell::Json(own(text)?));
                 }
@@ -143,20 +146,43 @@ impl Reader {
                 Cell::Json(c_text(pg_sys::JsonbToCString(std::ptr::null_mut(), container, size))?)
             }
             Reader::Numeric(text, output) => {
-                room::reuse(text);
+                memory::reuse(text);
                 if numeric::append(varlena(datum), text).is_some() {
                     return Ok(Cell::Numeric(own(text)?));
                 }
                 Cell::Numeric(c_text(pg_sys::OutputFunctionCall(output, datum))?)
             }
-            Reader::Output(output) => Cell::Text(c_text(pg_sys::OutputFunctionCall(output, datum))?),
+            Reader::Output(output) => {
+                let _utc = zone::Printing::in_utc();
+                Cell::Text(c_text(pg_sys::OutputFunctionCall(output, datum))?)
+            }
+            // Each bound as ISO 8601; the server writes the zone as an offset.
+            Reader::Moments(output) => {
+                let _iso = zone::Printing::as_iso_8601();
+                let text = c_text(pg_sys::OutputFunctionCall(output, datum))?;
+                Cell::Text(if text.contains(UTC) { keep(&text.replace(UTC, "Z")) } else { text })
+            }
             Reader::Hstore(output) => {
                 let text = c_text(pg_sys::OutputFunctionCall(output, datum))?;
                 Cell::Json(hstore::to_json(text)?.map_or(NO_HSTORE, |json| keep(&json)))
             }
-            Reader::Array(element) => Cell::List(element.read(datum)?),
+            Reader::Array(element) => element.read(datum)?,
         })
     }
+}
+
+/// The zone of a moment in UTC as the server prints it.
+const UTC: &str = "+00:00";
+
+/// True for ranges and multiranges of timestamps with and without zone.
+fn is_range_of_moments(oid: pg_sys::Oid) -> bool {
+    // SAFETY: look-ups in the catalog's cache; InvalidOid for what is no such type.
+    let subtype = unsafe {
+        let range = pg_sys::get_multirange_range(oid);
+        pg_sys::get_range_subtype(if range == pg_sys::InvalidOid { oid } else { range })
+    };
+    subtype != pg_sys::InvalidOid
+        && matches!(base_type(subtype), pg_sys::TIMESTAMPOID | pg_sys::TIMESTAMPTZOID)
 }
 
 /// In the place of an hstore that cannot be read.
@@ -170,11 +196,11 @@ impl Element {
         Element { reader: Reader::of(type_oid, local), type_oid, length, by_value, align }
     }
 
-    /// All elements in their storage order; an array of several dimensions is flattened.
+    /// All elements in their storage order.
     ///
     /// # Safety
     /// As for [`Reader::read`].
-    unsafe fn read<'r>(&mut self, datum: pg_sys::Datum) -> Result<&'r [Cell<'r>]> {
+    unsafe fn read<'r>(&mut self, datum: pg_sys::Datum) -> Result<Cell<'r>> {
         let array = pg_sys::pg_detoast_datum(datum.cast_mut_ptr()).cast::<pg_sys::ArrayType>();
         let (mut values, mut nulls, mut count) = (std::ptr::null_mut(), std::ptr::null_mut(), 0i32);
         pg_sys::deconstruct_array(
@@ -189,7 +215,7 @@ impl Element {
         );
         let count = count as usize;
         if count == 0 {
-            return Ok(&[]);
+            return Ok(Cell::List(&[]));
         }
         let cells =
             pg_sys::MemoryContextAllocHuge(pg_sys::CurrentMemoryContext, count * size_of::<Cell<'r>>())
@@ -204,8 +230,31 @@ impl Element {
             };
             cells.add(index).write(cell);
         }
-        Ok(std::slice::from_raw_parts(cells, count))
+        let items = std::slice::from_raw_parts(cells, count);
+        // The sizes stand behind the header (ARR_DIMS, utils/array.h).
+        let sizes =
+            std::slice::from_raw_parts(array.add(1).cast::<core::ffi::c_int>(), (*array).ndim as usize);
+        if sizes.len() == 1 {
+            return Ok(Cell::List(items));
+        }
+        let grid = pg_sys::MemoryContextAlloc(pg_sys::CurrentMemoryContext, size_of::<Grid<'r>>());
+        let grid = grid.cast::<Grid<'r>>();
+        grid.write(Grid { items, sizes: keep_sizes(sizes) });
+        Ok(Cell::Grid(&*grid))
     }
+}
+
+/// A copy in the current memory context.
+///
+/// # Safety
+/// That context outlives 'r.
+unsafe fn keep_sizes<'r>(sizes: &[core::ffi::c_int]) -> &'r [usize] {
+    let copy =
+        pg_sys::MemoryContextAlloc(pg_sys::CurrentMemoryContext, size_of_val(sizes) * 2).cast::<usize>();
+    for (place, size) in sizes.iter().enumerate() {
+        copy.add(place).write(*size as usize);
+    }
+    std::slice::from_raw_parts(copy, sizes.len())
 }
 
 fn output_function(type_oid: pg_sys::Oid) -> pg_sys::FmgrInfo {
@@ -238,7 +287,7 @@ unsafe fn varlena<'r>(datum: pg_sys::Datum) -> &'r [u8] {
     std::slice::from_raw_parts(pgrx::vardata_any(value).cast::<u8>(), pgrx::varsize_any_exhdr(value))
 }
 
-/// What a reader wrote into its own buffer.
+/// The text that a reader wrote into its own buffer.
 ///
 /// # Safety
 /// 'r ends before the reader's next value.

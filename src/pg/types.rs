@@ -1,6 +1,6 @@
 //! Types of columns, in the families that filters and encoders know.
 
-use crate::catalog::model::{Class, Printed, Type};
+use crate::model::{Class, Printed, Type};
 use pgrx::pg_sys;
 use std::ffi::CStr;
 
@@ -56,7 +56,33 @@ fn printed(base: pg_sys::Oid) -> Option<Printed> {
     }
 }
 
-/// Whether a type is `hstore` of the extension of that name.
+/// True if a value can be one of an enum: false for a label that the enum does not have. Types that are no enums have no labels.
+pub fn may_have_label(base: u32, label: &str) -> bool {
+    let Ok(text) = std::ffi::CString::new(label) else { return false };
+    let base = pg_sys::Oid::from(base);
+    // SAFETY: syscache look-ups; the key is a NUL-terminated string, as for a column of type name; the tuple is released.
+    unsafe {
+        if pg_sys::get_typtype(base) as u8 != pg_sys::TYPTYPE_ENUM {
+            return true;
+        }
+        // A name has at most 63 bytes.
+        if text.as_bytes().len() >= pg_sys::NAMEDATALEN as usize {
+            return false;
+        }
+        let tuple = pg_sys::SearchSysCache2(
+            pg_sys::SysCacheIdentifier::ENUMTYPOIDNAME as i32,
+            pg_sys::Datum::from(base),
+            pg_sys::Datum::from(text.as_ptr()),
+        );
+        if tuple.is_null() {
+            return false;
+        }
+        pg_sys::ReleaseSysCache(tuple);
+        true
+    }
+}
+
+/// True if a type is `hstore` of the extension of that name.
 pub(super) fn is_hstore(base: pg_sys::Oid) -> bool {
     // SAFETY: a syscache look-up that gives a palloc'd name, then look-ups in pg_depend and pg_extension.
     unsafe {
@@ -70,7 +96,7 @@ pub(super) fn is_hstore(base: pg_sys::Oid) -> bool {
     }
 }
 
-/// Why values of a type (domains undone) cannot be looked into; arrays are judged by their elements.
+/// The reason why values of a type (domains undone) cannot be inspected; arrays are judged by their elements.
 fn opaque(base: pg_sys::Oid) -> Option<String> {
     // SAFETY: a syscache look-up.
     let kind = unsafe { pg_sys::get_typtype(base) } as u8;
@@ -115,17 +141,23 @@ fn class(base: pg_sys::Oid) -> Class {
     }
 }
 
-/// Whether the text of a setting can become a value of this type and be compared with it: names, numbers, ids.
+/// True if the text of a setting can become a value of this type and be compared with it: names, numbers, ids.
 pub fn can_be_tenant(ty: &Type) -> bool {
     match ty.class {
         Class::Text | Class::Int | Class::Numeric | Class::Uuid | Class::Enum => true,
         // inet, cidr
-        Class::Other => matches!(ty.base, 869 | 650),
+        Class::Other => matches!(ty.base, 869 | 650) || is_enum(ty.base),
         _ => false,
     }
 }
 
-/// Whether the server would refuse to go deeper (`max_stack_depth`).
+/// True if a type is an enum.
+fn is_enum(base: u32) -> bool {
+    // SAFETY: a syscache look-up.
+    unsafe { pg_sys::get_typtype(pg_sys::Oid::from(base)) as u8 == pg_sys::TYPTYPE_ENUM }
+}
+
+/// True if the server would refuse to go deeper (`max_stack_depth`).
 pub fn is_stack_deep() -> bool {
     // SAFETY: compares the stack pointer with two backend variables.
     unsafe { pg_sys::stack_is_too_deep() }

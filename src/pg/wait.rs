@@ -1,6 +1,6 @@
 //! Interrupts and waiting.
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use pgrx::pg_sys;
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ pub fn check_interrupts() {
     pgrx::check_for_interrupts!();
 }
 
-/// Whether a cancel or termination waits, for code that must not raise (a `Write` deep inside a library).
+/// True if a cancel or termination waits, for code that must not raise (a `Write` deep inside a library).
 pub fn interrupted() -> Result<()> {
     // SAFETY: reads flags that signal handlers set.
     let pending = unsafe { pg_sys::QueryCancelPending != 0 || pg_sys::ProcDiePending != 0 };
     if pending {
-        return Err(Error::new(Kind::QueryCanceled, "canceling statement due to user request"));
+        return Err(Error::canceled());
     }
     Ok(())
 }
@@ -55,11 +55,11 @@ pub fn wake(pid: i32) {
     }
 }
 
-/// Cancels the current work of a backend, as pg_cancel_backend does; false: there is no such backend.
-pub fn cancel_backend(pid: i32) -> bool {
-    // SAFETY: a look-up by pid; the signal is the one that every backend handles. A pid that was taken over by
-    // another backend between the two calls would see a spurious cancel, as with pg_cancel_backend.
-    unsafe { !pg_sys::BackendPidGetProc(pid).is_null() && libc::kill(pid, libc::SIGINT) == 0 }
+/// Stops the export of a worker, whose job is marked as cancelled already; false: there is no such process. The signal is not that of
+/// pg_cancel_backend, which cancels whatever job the worker has by then (pg/signals.rs).
+pub fn stop_export(pid: i32) -> bool {
+    // SAFETY: a look-up by pid; regular backends ignore the signal, so one that has got the pid meanwhile goes on.
+    unsafe { !pg_sys::BackendPidGetProc(pid).is_null() && libc::kill(pid, libc::SIGUSR2) == 0 }
 }
 
 extern "C" {

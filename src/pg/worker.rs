@@ -1,12 +1,12 @@
 //! Background workers: how they are registered, what they set up before the first transaction.
 
-use super::note::Taken;
+use super::{lock, signals};
 use pgrx::pg_sys;
-use pgrx::prelude::*;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-/// Set by SIGHUP; the main loops reload the configuration.
-static RELOAD: AtomicBool = AtomicBool::new(false);
+/// The argument of a worker's entry function, which its definition names.
+pub type Argument = pg_sys::Datum;
 
 fn definition(kind: &str, entry: &str, restart_seconds: i32, argument: u64) -> pg_sys::BackgroundWorker {
     let flags = pg_sys::BGWORKER_SHMEM_ACCESS | pg_sys::BGWORKER_BACKEND_DATABASE_CONNECTION;
@@ -32,7 +32,7 @@ fn copy(name: &str, field: &mut [core::ffi::c_char]) {
     }
 }
 
-/// Starts a worker for a database (by oid); false: no place is free in `max_worker_processes`, the jobs stay queued.
+/// Starts a worker for a database (by oid); false: no worker slot is free in `max_worker_processes`, the jobs stay queued.
 /// Allocates and signals only, so a commit hook may call it.
 pub fn start_worker(database: u32) -> bool {
     let mut worker = definition(
@@ -57,12 +57,16 @@ pub fn start_sender(database: u32) -> bool {
     unsafe { pg_sys::RegisterDynamicBackgroundWorker(&mut worker, std::ptr::null_mut()) }
 }
 
-/// Starts a witness of this database, which takes a note (pg/note.rs); false: no place is free. This process's latch is set
+/// Starts an audit worker of this database, which takes a note (pg/dsm_message.rs); false: no worker slot is free. This process's latch is set
 /// when it begins and when it ends. As `start_worker`, for commit and abort hooks too.
-pub fn start_witness(note: u32) -> bool {
+pub fn start_audit_worker(note: u32) -> bool {
     let argument = u64::from(note) << 32 | u64::from(database());
-    let mut worker =
-        definition("pg_acctexport witness", "acct_export_witness_main", pg_sys::BGW_NEVER_RESTART, argument);
+    let mut worker = definition(
+        "pg_acctexport audit worker",
+        "acct_export_audit_worker_main",
+        pg_sys::BGW_NEVER_RESTART,
+        argument,
+    );
     worker.bgw_notify_pid = pid();
     // SAFETY: the definition is complete and copied by the callee; without a handle to give back it takes no memory.
     unsafe { pg_sys::RegisterDynamicBackgroundWorker(&mut worker, std::ptr::null_mut()) }
@@ -75,13 +79,13 @@ pub fn register_launcher() {
     unsafe { pg_sys::RegisterBackgroundWorker(&mut worker) };
 }
 
-/// Whether this is the postmaster loading its preloaded libraries.
+/// True if this is the postmaster loading its preloaded libraries.
 pub fn preloading() -> bool {
     // SAFETY: reads a backend variable.
     unsafe { pg_sys::process_shared_preload_libraries_in_progress }
 }
 
-/// Whether the library is in `shared_preload_libraries`, so that the launcher is there.
+/// True if the library is in `shared_preload_libraries`, so that the launcher is there.
 pub fn is_preloaded() -> bool {
     let libraries = super::guc::get("shared_preload_libraries").unwrap_or_default();
     libraries.split(',').any(|library| {
@@ -102,44 +106,70 @@ pub fn pid() -> i32 {
     unsafe { pg_sys::MyProcPid }
 }
 
-extern "C" {
-    // The server's own handlers. pgrx's wrappers of the same names are Rust functions with a guard around, which must
-    // not run in a signal handler; pgrx's handlers do not set ProcDiePending, so a query could not be stopped.
-    #[link_name = "die"]
-    fn server_die(signal: core::ffi::c_int);
-    #[link_name = "SignalHandlerForConfigReload"]
-    fn server_reload(signal: core::ffi::c_int);
-}
-
-extern "C" fn on_reload(signal: core::ffi::c_int) {
-    RELOAD.store(true, Ordering::Relaxed);
-    // SAFETY: async-signal-safe by design of the server.
-    unsafe { server_reload(signal) };
-}
-
-/// Handlers, then the connection. SIGINT keeps the server's StatementCancelHandler, which StartBackgroundWorker
-/// installs for workers with a database connection.
-fn begin(database: u32) {
-    // SAFETY: at the start of a background worker, before signals are unblocked.
-    unsafe {
-        libc::signal(libc::SIGTERM, server_die as *const () as libc::sighandler_t);
-        libc::signal(libc::SIGHUP, on_reload as *const () as libc::sighandler_t);
-        pg_sys::BackgroundWorkerUnblockSignals();
-        if database == 0 {
-            pg_sys::BackgroundWorkerInitializeConnection(std::ptr::null(), std::ptr::null(), 0);
-        } else {
-            pg_sys::BackgroundWorkerInitializeConnectionByOid(
-                pg_sys::Oid::from(database),
-                pg_sys::InvalidOid,
-                0,
-            );
-        }
+/// Connects this process; false: the database is gone, and there is nothing to do. Signals are handled from here on.
+pub fn begin(database: u32) -> bool {
+    signals::install();
+    // SAFETY: at the start of a background worker, whose handlers are installed.
+    unsafe { pg_sys::BackgroundWorkerUnblockSignals() };
+    if database == 0 {
+        // SAFETY: as above.
+        unsafe { pg_sys::BackgroundWorkerInitializeConnection(std::ptr::null(), std::ptr::null(), 0) };
+        return true;
     }
+    let Some(is_kept) = keep(database) else { return false };
+    // SAFETY: as above.
+    unsafe {
+        pg_sys::BackgroundWorkerInitializeConnectionByOid(pg_sys::Oid::from(database), pg_sys::InvalidOid, 0);
+    }
+    if is_kept {
+        lock::let_database_go(database);
+    }
+    true
+}
+
+/// Keeps a database from being dropped until this process has connected. None: it is gone, or this process is to end. False: somebody
+/// holds it for long, as CREATE DATABASE does with its template; the server waits for that as with any session.
+fn keep(database: u32) -> Option<bool> {
+    for _ in 0..TRIES {
+        let is_kept = lock::try_keep_database(database);
+        // SAFETY: reads a flag that a signal handler sets.
+        if !has_directory(database) || unsafe { pg_sys::ProcDiePending } != 0 {
+            if is_kept {
+                lock::let_database_go(database);
+            }
+            return None;
+        }
+        if is_kept {
+            return Some(true);
+        }
+        std::thread::sleep(PAUSE);
+    }
+    Some(false)
+}
+
+/// Tries and pauses before the server waits for the database.
+const TRIES: usize = 200;
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// True if a database has its directory, which DROP DATABASE removes before it commits (dbcommands.c). To connect to a database that
+/// is gone ends a process with FATAL. Paths are relative to the data directory, in which every process of the server runs
+/// (GetDatabasePath, relpath.c).
+fn has_directory(database: u32) -> bool {
+    let name = database.to_string();
+    if Path::new("base").join(&name).exists() {
+        return true;
+    }
+    let folders = |path: PathBuf| {
+        let entries = std::fs::read_dir(path).into_iter().flatten();
+        entries.filter_map(|entry| Some(entry.ok()?.path())).collect::<Vec<_>>()
+    };
+    let tablespaces = folders(PathBuf::from("pg_tblspc"));
+    tablespaces.into_iter().flat_map(folders).any(|version| version.join(&name).exists())
 }
 
 /// Reads the configuration again if it was asked for; whether it was.
 pub fn reload_if_asked() -> bool {
-    let asked = RELOAD.swap(false, Ordering::Relaxed);
+    let asked = signals::take_reload();
     if asked {
         // SAFETY: outside of any transaction or between statements, as in the server's own loops.
         unsafe {
@@ -150,7 +180,7 @@ pub fn reload_if_asked() -> bool {
     asked
 }
 
-/// Whether the configuration has changed and this process has not read it yet.
+/// True if the configuration has changed and this process has not read it yet.
 pub fn reload_is_pending() -> bool {
     // SAFETY: reads a flag that a signal handler sets.
     unsafe { pg_sys::ConfigReloadPending != 0 }
@@ -169,39 +199,4 @@ pub fn report_activity(text: Option<&str>) {
             pg_sys::pgstat_report_stat(false);
         }
     }
-}
-
-/// Entry of a worker: `argument` is the oid of its database.
-#[no_mangle]
-#[pg_guard]
-pub extern "C-unwind" fn acct_export_worker_main(argument: pg_sys::Datum) {
-    begin(argument.value() as u32);
-    crate::worker::work();
-}
-
-/// Entry of a sender: `argument` is the oid of its database.
-#[no_mangle]
-#[pg_guard]
-pub extern "C-unwind" fn acct_export_sender_main(argument: pg_sys::Datum) {
-    begin(argument.value() as u32);
-    crate::worker::sender::work();
-}
-
-/// Entry of a witness: `argument` is the handle of its note and the oid of its database. No SQL function: only who can run
-/// C code in the server can start one.
-#[no_mangle]
-#[pg_guard]
-pub extern "C-unwind" fn acct_export_witness_main(argument: pg_sys::Datum) {
-    let argument = argument.value() as u64;
-    let Some((taken, text)) = Taken::from((argument >> 32) as u32) else { return };
-    begin(argument as u32);
-    taken.end(crate::audit::witness::write(&text));
-}
-
-/// Entry of the launcher.
-#[no_mangle]
-#[pg_guard]
-pub extern "C-unwind" fn acct_export_launcher_main(_argument: pg_sys::Datum) {
-    begin(0);
-    crate::worker::launcher::launch();
 }

@@ -1,13 +1,13 @@
 //! Transactions of a worker, snapshots, and what is done when a transaction commits.
 
-use super::report::{catching, Failure};
+use super::report::{catching, catching_own, Failure};
 use crate::error::{Error, Kind, Result};
 use pgrx::{pg_sys, PgSubXactCallbackEvent, PgXactCallbackEvent};
 use std::cell::Cell;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::rc::Rc;
 
-/// How a worker's transaction runs.
+/// The modes of a worker's transaction.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     ReadWrite,
@@ -18,8 +18,10 @@ pub enum Mode {
 /// Runs `body` in a transaction of its own and commits it; whatever goes wrong aborts it. For background workers,
 /// which are outside of any transaction otherwise. (pgrx's own helper takes its snapshot before an isolation level
 /// could be set, and does not abort.)
+///
+/// A server error of the extension's own statements comes with its text (`catching_own`).
 pub fn transaction<T>(mode: Mode, body: impl FnOnce() -> Result<T>) -> std::result::Result<T, Failure> {
-    let outcome = catching(|| {
+    let outcome = catching_own(|| {
         // SAFETY: no transaction is open in this process; the isolation level is set before the first snapshot.
         unsafe {
             pg_sys::SetCurrentStatementStartTimestamp();
@@ -53,6 +55,18 @@ pub fn transaction<T>(mode: Mode, body: impl FnOnce() -> Result<T>) -> std::resu
 /// Runs `body` in a subtransaction, so that after an error of the server's the transaction can go on: locks of the server,
 /// snapshots, settings and the user are as they were.
 pub fn attempt<T>(body: impl FnOnce() -> Result<T>) -> std::result::Result<T, Failure> {
+    subtransaction(true, body)
+}
+
+/// The same, but rolled back however it ends: what the server's code and code of others did in there is undone, locks, notifications
+/// and large objects among it. `body` gives plain data out, nothing that the subtransaction owns. It ends the command
+/// that progress is shown of.
+pub fn discard<T>(body: impl FnOnce() -> Result<T>) -> std::result::Result<T, Failure> {
+    subtransaction(false, body)
+}
+
+/// `kept`: where the body succeeds.
+fn subtransaction<T>(kept: bool, body: impl FnOnce() -> Result<T>) -> std::result::Result<T, Failure> {
     // SAFETY: the pattern of the server's own procedural languages (pl_exec.c, exec_stmt_block): context and resource owner
     // are the outer ones again afterwards, whichever way it ends.
     unsafe {
@@ -60,7 +74,7 @@ pub fn attempt<T>(body: impl FnOnce() -> Result<T>) -> std::result::Result<T, Fa
         pg_sys::BeginInternalSubTransaction(std::ptr::null());
         pg_sys::MemoryContextSwitchTo(context);
         let outcome = catching(body);
-        if outcome.is_ok() {
+        if kept && outcome.is_ok() {
             pg_sys::ReleaseCurrentSubTransaction();
         } else {
             pg_sys::MemoryContextSwitchTo(context);
@@ -141,13 +155,13 @@ impl Flag {
     }
 }
 
-/// Whether this transaction may write: not read-only, not on a standby.
+/// True if this transaction may write: not read-only, not on a standby.
 pub fn may_write() -> bool {
     // SAFETY: reads backend and shared variables.
     unsafe { !pg_sys::XactReadOnly && !pg_sys::RecoveryInProgress() }
 }
 
-/// How far the write-ahead log goes now, as `pg_lsn` shows it; on a standby: how far it was replayed. What a snapshot sees that
+/// The present end of the write-ahead log, as `pg_lsn` shows it; on a standby the end of its replay. Everything in a snapshot that
 /// was taken before was committed before this place.
 pub fn wal_position() -> String {
     // SAFETY: read shared variables; the time line is not wanted.
@@ -212,7 +226,7 @@ pub fn on_rollback_to(hook: impl Fn(u32) + UnwindSafe + RefUnwindSafe + 'static)
     pgrx::register_subxact_callback(PgSubXactCallbackEvent::AbortSub, move |aborted, _parent| hook(aborted));
 }
 
-/// Whether this process is ending, and its transaction with it.
+/// True if this process is ending, and its transaction with it.
 pub fn is_exiting() -> bool {
     // SAFETY: reads a backend variable.
     unsafe { pg_sys::proc_exit_inprogress }

@@ -2,6 +2,7 @@
 
 use pgrx::pg_sys;
 use std::ffi::CString;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// A zone that the server knows; the server keeps it as long as the process lives (pgtz.c).
 #[derive(Clone, Copy)]
@@ -37,6 +38,58 @@ impl Zone {
             utc + (*time).tm_gmtoff * 1_000_000
         }
     }
+}
+
+/// The settings by which the server's output functions print moments, for as long as this lives.
+pub(super) struct Printing {
+    zone: *mut pg_sys::pg_tz,
+    style: core::ffi::c_int,
+}
+
+impl Printing {
+    /// In UTC: the text of a value (a row, a range) is the same in whatever zone it was asked for.
+    #[inline]
+    pub(super) fn in_utc() -> Printing {
+        // SAFETY: variables of this backend, which has one thread that runs the server's code. Output functions read them; the
+        // pointers are the server's own zones, which are kept.
+        unsafe {
+            let before = Printing { zone: pg_sys::session_timezone, style: pg_sys::DateStyle };
+            pg_sys::session_timezone = utc();
+            before
+        }
+    }
+
+    /// In UTC and with the letter `T` between day and time.
+    #[inline]
+    pub(super) fn as_iso_8601() -> Printing {
+        let before = Printing::in_utc();
+        // SAFETY: as above; XML Schema's form is one that output functions know (datatype/timestamp.h, miscadmin.h).
+        unsafe { pg_sys::DateStyle = pg_sys::USE_XSD_DATES as core::ffi::c_int };
+        before
+    }
+}
+
+impl Drop for Printing {
+    fn drop(&mut self) {
+        // SAFETY: as above; puts back what was there, also where an error passes.
+        unsafe {
+            pg_sys::session_timezone = self.zone;
+            pg_sys::DateStyle = self.style;
+        }
+    }
+}
+
+/// The server's own zone UTC, looked up once.
+fn utc() -> *mut pg_sys::pg_tz {
+    static UTC: AtomicPtr<pg_sys::pg_tz> = AtomicPtr::new(std::ptr::null_mut());
+    let known = UTC.load(Ordering::Relaxed);
+    if !known.is_null() {
+        return known;
+    }
+    // SAFETY: the zone of offset 0, which needs no file (pg_tzset_offset, localtime.c).
+    let zone = unsafe { pg_sys::pg_tzset_offset(0) };
+    UTC.store(zone, Ordering::Relaxed);
+    zone
 }
 
 /// 2000-01-01 in seconds since 1970-01-01.

@@ -2,39 +2,48 @@
 //!
 //! Built twice from the same things, when the job is asked for (so that every mistake shows there) and when it runs.
 
-use super::narrow::{self, own_column, RowsOf, Where};
-use super::shield::{Guard, Shield};
-use super::take::Take;
+use super::where_clause::{self, own_column, DisabledRows, KeyMatch, WhereClause};
+use crate::catalog::key;
 use crate::catalog::load::Loaded;
-use crate::catalog::model::{Dataset, Field, Treatment};
-use crate::catalog::personal;
-use crate::catalog::secrets::Names;
-use crate::encode::{Column, Format, Kind, Options, Order};
+use crate::encode::{Column, Kind, Options, Order};
 use crate::error::{Error, Result};
-use crate::job::context::Context;
+use crate::filter::{self, Param};
+use crate::job::captured_session::CapturedSession;
+use crate::layout::field_output::FieldOutput;
+use crate::model::personal;
+use crate::model::ExportRequest;
+use crate::model::{Dataset, Field, NamedBy, Treatment};
+use crate::pg::unique::{KeyCheck, KeyColumn};
 use crate::pg::{catalog, tuple};
-use crate::request::filter::{self, quote_ident, Param};
-use crate::request::{select_fields, Asked};
-use std::collections::BTreeSet;
+use crate::redact::redactor::{FieldRule, Named, Redactor};
+use crate::request::select_fields;
+use crate::secret::Names;
+use crate::tenant;
+use crate::value::quote_ident;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that is needed to read and encode.
 pub struct Plan {
+    /// In the order of the key, columns of the key that are not read stand behind the others.
     pub sql: String,
-    /// The same for an estimate of the number of rows: without the order, and without the tenant, which the policies ask
-    /// for as well; both together would count its selectivity twice.
-    pub estimate_sql: String,
     /// The same, order and all, of a tenant of average size: for the planner, where no tenant is set. Never to be read.
     pub average_sql: String,
-    /// The same without the order.
+    /// The same without the order, but for a source that comes in the order of a secret.
     pub unordered_sql: String,
     pub params: Vec<Param>,
-    /// What is read: one of each field.
+    /// The columns that are read: one of each field.
     pub columns: Vec<Column>,
-    /// What is written of it.
-    pub takes: Vec<Take>,
+    /// The columns that are written.
+    pub outputs: Vec<FieldOutput>,
     /// The place of the dataset's key among these columns; None: it is not there, or not as it is.
     pub key: Option<usize>,
-    guards: Vec<Guard>,
+    /// In the order of the key: dataset and columns of the key, by which each row is another.
+    ordered: Option<(String, Vec<KeyColumn>)>,
+    rules: Vec<FieldRule>,
+    /// By the columns: where the names stand of what their values are.
+    named: Vec<Option<Named>>,
+    /// Columns of such names that are read behind the others and not written, by what the query calls them.
+    helpers: Vec<String>,
     names: Names,
     /// Columns of the source that the query names, for the check of rights.
     pub uses: Vec<String>,
@@ -46,37 +55,70 @@ pub struct Plan {
     pub(super) keys_sql: String,
     /// Fields that were asked for by default or through a group and never leave, with the reason.
     pub left_out: Vec<(String, String)>,
+    pub disabled: DisabledRows,
+    /// The field that a period or `since` selects on: rows without a value of it are not in the export.
+    pub period_field: Option<String>,
 }
 
 impl Plan {
-    pub fn shield(&self, key: Option<[u8; 32]>) -> Shield {
-        Shield::new(&self.guards, &self.columns, self.names.clone(), key)
+    pub fn redactor(&self, key: Option<[u8; 32]>) -> Redactor {
+        let names = self.names.clone();
+        Redactor::new(&self.rules, &self.named, self.helpers.len(), &self.columns, names, key)
     }
 
-    /// Of some of the columns, in this order.
-    pub fn shield_of(&self, places: &[usize], key: Option<[u8; 32]>) -> Shield {
-        let guards: Vec<Guard> = places.iter().map(|place| self.guards[*place]).collect();
+    /// Of some of the columns, in this order, and of what has to be read behind them.
+    pub fn redactor_of(&self, places: &[usize], key: Option<[u8; 32]>) -> (Redactor, Vec<&str>) {
+        let rules: Vec<FieldRule> = places.iter().map(|place| self.rules[*place]).collect();
         let columns: Vec<Column> = places.iter().map(|place| self.columns[*place].clone()).collect();
-        Shield::new(&guards, &columns, self.names.clone(), key)
+        let mut behind = Vec::new();
+        let mut named = Vec::with_capacity(places.len());
+        for place in places {
+            named.push(self.named[*place].clone().map(|mut named| {
+                for (name, _) in &mut named.names {
+                    behind.push(match self.columns.get(*name) {
+                        Some(column) => column.name.as_str(),
+                        None => self.helpers[*name - self.columns.len()].as_str(),
+                    });
+                    *name = places.len() + behind.len() - 1;
+                }
+                named
+            }));
+        }
+        (Redactor::new(&rules, &named, behind.len(), &columns, self.names.clone(), key), behind)
+    }
+
+    /// Compares the keys of rows in their order; None: they come in none.
+    pub fn key_check(&self) -> Option<KeyCheck> {
+        let (dataset, key) = self.ordered.as_ref()?;
+        Some(KeyCheck::new(dataset, self.columns.len() + self.helpers.len(), key.clone()))
     }
 
     pub fn names(&self) -> &Names {
         &self.names
     }
 
+    /// Fields that do not leave as they are, and what is done to them; those that were dropped are in `left_out`.
+    pub fn masks(&self) -> BTreeMap<String, Treatment> {
+        let fields = self.columns.iter().zip(&self.rules);
+        fields
+            .filter(|(_, rule)| rule.treatment != Treatment::Keep)
+            .map(|(column, rule)| (column.name.clone(), rule.treatment))
+            .collect()
+    }
+
     pub fn pseudonymises(&self) -> bool {
-        self.guards.iter().any(|guard| guard.treatment == Treatment::Pseudonymise)
+        self.rules.iter().any(|rule| rule.treatment == Treatment::Pseudonymise)
     }
 }
 
-/// Builds the plan. Errors as of contract section 9: 22023 for what is unknown or does not fit, 42501 for what is barred.
+/// Builds the plan. Errors: 22023 for what is unknown or does not fit, 42501 for what is barred.
 pub fn build(
     loaded: &Loaded,
-    asked: &Asked,
-    context: &Context,
+    asked: &ExportRequest,
+    context: &CapturedSession,
     options: &Options,
     default_order: Order,
-    rows_of: Option<&RowsOf<'_>>,
+    key_match: Option<&KeyMatch<'_>>,
 ) -> Result<Plan> {
     let dataset = &loaded.dataset;
     let include = still_included(dataset, asked, context);
@@ -85,12 +127,13 @@ pub fn build(
         selection.companions.clone_from(&context.included);
     }
     let mut list = Vec::new();
-    let (mut columns, mut takes) = (Vec::new(), Vec::new());
-    let mut guards = Vec::new();
+    let (mut columns, mut outputs) = (Vec::new(), Vec::new());
+    let mut rules = Vec::new();
+    let (mut values, mut read_columns) = (Vec::new(), Vec::new());
     let mut key = None;
-    let mut narrowing = Where::default();
-    if let Some(rows_of) = rows_of {
-        rows_of.narrow(dataset, &mut narrowing)?;
+    let mut narrowing = WhereClause::default();
+    if let Some(key_match) = key_match {
+        key_match.narrow(dataset, &mut narrowing)?;
     }
     let outer_conditions = narrowing.conditions.len();
     let is_secret = |key: &str| loaded.names.is_secret(key);
@@ -99,35 +142,45 @@ pub fn build(
         let known = columns.iter().position(|column: &Column| column.name == field.name);
         let read = column(dataset, field, selected.treatment);
         let place = known.unwrap_or(columns.len());
-        takes.push(Take::of((place, &read), field, selected, &is_secret, &mut selection.left_out)?);
+        outputs.push(FieldOutput::of((place, &read), field, selected, &is_secret, &mut selection.left_out)?);
         // Another part of it is read already.
         if known.is_some() {
             continue;
         }
-        list.push(format!("s.{}", quote_ident(&field.name)));
-        narrowing.uses.push(field.name.clone());
+        list.push(output(field));
+        narrowing.uses.push(field.column.clone());
         if field.name == dataset.key && selected.treatment == Treatment::Keep {
             key = Some(columns.len());
         }
+        values.push(field.named_by.as_ref());
+        read_columns.push(field.column.as_str());
         columns.push(read);
-        guards.push(Guard {
+        rules.push(FieldRule {
             treatment: selected.treatment,
             personal_keys: asked.anonymise && field.on_anonymise == Treatment::Keep,
             json_text: field.json_text,
+            free_text: field.ty.is_free_text(),
         });
     }
-    narrow::tenant(dataset, asked, context, &mut narrowing)?;
+    let (named, helpers) = named(&values, &columns, &read_columns, &mut list, &mut narrowing.uses);
+    where_clause::tenant(dataset, asked, context, &mut narrowing)?;
     let tenant_conditions = narrowing.conditions.len();
     let without_tenant =
         |conditions: &[String]| [&conditions[..outer_conditions], &conditions[tenant_conditions..]].concat();
-    narrow::period(dataset, asked, context, &mut narrowing)?;
-    narrow::status(dataset, asked, &mut narrowing)?;
-    if let Some(document) = &asked.filter {
-        let clause = filter::compile(document, dataset, narrowing.params.len() + 1, &is_secret)?;
+    let period_field = where_clause::period(dataset, asked, context, &mut narrowing)?;
+    let clause = match &asked.filter {
+        Some(document) => Some(filter::compile(document, dataset, narrowing.params.len() + 1, &is_secret)?),
+        None => None,
+    };
+    let disabled = DisabledRows::of(dataset, asked, clause.as_ref().map_or(&[], |clause| &clause.columns));
+    if let Some(clause) = clause {
         narrowing.uses.extend(clause.columns);
         narrowing.narrowed.extend(clause.narrowed);
         narrowing.conditions.push(format!("({})", clause.sql));
         narrowing.params.extend(clause.params);
+    }
+    if disabled == DisabledRows::LeftOut {
+        where_clause::without_disabled(dataset, &mut narrowing)?;
     }
 
     let relation = catalog::relation_name(dataset.source).ok_or_else(|| {
@@ -141,57 +194,149 @@ pub fn build(
         };
         format!("SELECT {list} FROM {relation} AS s{all}")
     };
+    let mut ordered = None;
+    let mut order = String::new();
+    let visible = list.join(", ");
+    // An order that comes from a secret does not leave, whatever was asked for.
+    let is_sorted_by_secret = loaded.lineage.is_sorted_by_secret();
+    if is_sorted_by_secret || options.order.unwrap_or(default_order) == Order::Key {
+        let key = key_columns(loaded, asked)?;
+        let mut places = Vec::with_capacity(key.len());
+        for (field, nullable) in key {
+            let column = format!("s.{}", quote_ident(&field.column));
+            let place = columns.iter().position(|read| read.name == field.name).unwrap_or_else(|| {
+                list.push(column.clone());
+                list.len() - 1
+            });
+            order.push_str(if order.is_empty() { " ORDER BY " } else { ", " });
+            order.push_str(&column);
+            narrowing.uses.push(field.column.clone());
+            places.push(KeyColumn { name: field.name.clone(), place, nullable });
+        }
+        ordered = Some((dataset.name.clone(), places));
+    }
     let list = list.join(", ");
     let select = |conditions: &[String]| select_list(&list, conditions);
-    let keys_sql = select_list(&format!("s.{}", quote_ident(&dataset.key)), &narrowing.conditions);
-    let unordered_sql = select(&narrowing.conditions);
-    let mut sql = unordered_sql.clone();
-    let estimate_sql = select(&without_tenant(&narrowing.conditions));
+    let keys_sql =
+        select_list(&format!("s.{}", quote_ident(dataset.column(&dataset.key))), &narrowing.conditions);
+    let mut unordered_sql = select_list(&visible, &narrowing.conditions);
+    let mut sql = select(&narrowing.conditions);
     let mut average_sql = match &dataset.tenant_column {
         None => sql.clone(),
         Some(tenant) => {
-            // Which one it is the planner does not know, so it reckons with an average share (var_eq_non_const, selfuncs.c).
-            let tenant = quote_ident(tenant);
-            let any = format!("s.{tenant} = (SELECT t.{tenant} FROM {relation} AS t LIMIT 1)");
+            // The planner does not know the value, so it uses an average share (var_eq_non_const, selfuncs.c).
+            let field = own_column(dataset, tenant)?;
+            let tenant = quote_ident(&field.column);
+            let (of_row, equals) = tenant::equality(&field.ty, &format!("s.{tenant}"))?;
+            let (of_any, _) = tenant::equality(&field.ty, &format!("t.{tenant}"))?;
+            let any = format!("{of_row} {equals} (SELECT {of_any} FROM {relation} AS t LIMIT 1)");
             select(&[vec![any], without_tenant(&narrowing.conditions)].concat())
         }
     };
-    if options.order.unwrap_or(default_order) == Order::Key {
-        let key = own_column(dataset, &dataset.key)?;
-        if let Some(reason) = &key.barred {
-            return Err(Error::denied(format!(
-                "dataset \"{}\" cannot be exported in the order of its key \"{}\": {reason}",
-                dataset.name, key.name
-            ))
-            .hint("Register the dataset with another key."));
-        }
-        let order = format!(" ORDER BY s.{}", quote_ident(&key.name));
-        sql.push_str(&order);
-        average_sql.push_str(&order);
-        narrowing.uses.push(key.name.clone());
+    sql.push_str(&order);
+    average_sql.push_str(&order);
+    if is_sorted_by_secret {
+        unordered_sql.push_str(&order);
     }
     Ok(Plan {
         sql,
-        estimate_sql,
         average_sql,
         unordered_sql,
         params: narrowing.params,
         columns,
-        takes,
+        outputs,
         key,
-        guards,
+        ordered,
+        rules,
+        named,
+        helpers,
         names: loaded.names.clone(),
         uses: narrowing.uses,
         narrowed: narrowing.narrowed,
         companions: selection.companions,
         keys_sql,
         left_out: selection.left_out,
+        disabled,
+        period_field,
     })
 }
 
-/// What is to be included, without what was a companion when it was asked and is none any more: that fails when its turn comes,
+/// A field in the select list, under its own name where its column was renamed.
+fn output(field: &Field) -> String {
+    let column = quote_ident(&field.column);
+    if field.column == field.name {
+        return format!("s.{column}");
+    }
+    format!("s.{column} AS {}", quote_ident(&field.name))
+}
+
+/// The columns by which rows are ordered and each is another one, and whether NULL is a value of theirs. Where the rows of all tenants
+/// are read, a key that is unique within a tenant is one together with the tenant.
+fn key_columns<'d>(loaded: &'d Loaded, asked: &ExportRequest) -> Result<Vec<(&'d Field, bool)>> {
+    let dataset = &loaded.dataset;
+    let field = own_column(dataset, &dataset.key)?;
+    if let Some(reason) = &field.barred {
+        return Err(Error::denied(format!(
+            "dataset \"{}\" cannot be exported in the order of its key \"{}\": {reason}",
+            dataset.name, field.name
+        ))
+        .hint("Register the dataset with another key."));
+    }
+    let mut columns = vec![(field, false)];
+    if let (Some(tenant), true) = (&dataset.tenant_column, asked.all_tenants) {
+        if *tenant != dataset.key && !key::is_proven(&loaded.lineage, &[&field.column], None)? {
+            columns.push((own_column(dataset, tenant)?, true));
+        }
+    }
+    Ok(columns)
+}
+
+/// The places of the names of the columns' values. A name that is not among the columns is read behind them. `read`: the source's
+/// columns that they are.
+fn named(
+    values: &[Option<&NamedBy>],
+    columns: &[Column],
+    read: &[&str],
+    list: &mut Vec<String>,
+    uses: &mut Vec<String>,
+) -> (Vec<Option<Named>>, Vec<String>) {
+    let mut helpers: Vec<(&str, String)> = Vec::new();
+    let mut all = Vec::with_capacity(values.len());
+    for value in values {
+        let Some(value) = value else {
+            all.push(None);
+            continue;
+        };
+        let mut names = Vec::with_capacity(value.columns.len());
+        for (name, naming) in &value.columns {
+            let known = read
+                .iter()
+                .position(|column| *column == name.as_str())
+                .or_else(|| Some(columns.len() + helpers.iter().position(|(helper, _)| helper == name)?));
+            let place = known.unwrap_or_else(|| {
+                let mut alias = format!("name of a value {}", helpers.len() + 1);
+                while columns.iter().any(|column| column.name == alias) {
+                    alias.push('_');
+                }
+                list.push(format!("s.{} AS {}", quote_ident(name), quote_ident(&alias)));
+                uses.push(name.clone());
+                helpers.push((name, alias));
+                columns.len() + helpers.len() - 1
+            });
+            names.push((place, *naming));
+        }
+        all.push(Some(Named { names, role: value.role }));
+    }
+    (all, helpers.into_iter().map(|(_, alias)| alias).collect())
+}
+
+/// The included companions, without those that were companions when the export was requested and are none any more: those fail at their turn,
 /// and not the whole export.
-fn still_included(dataset: &Dataset, asked: &Asked, context: &Context) -> Option<Vec<Option<String>>> {
+fn still_included(
+    dataset: &Dataset,
+    asked: &ExportRequest,
+    context: &CapturedSession,
+) -> Option<Vec<Option<String>>> {
     let is_gone = |name: &str| {
         context.included.iter().any(|included| included == name)
             && !dataset.companions.iter().any(|companion| companion == name)
@@ -214,11 +359,8 @@ fn column(dataset: &Dataset, field: &Field, treatment: Treatment) -> Column {
         label: field.label.clone(),
         kind,
         identifier: field.name == dataset.key || personal::is_identifier(&field.name),
+        // A treated value is a text of ours, or a part of one.
+        free_text: treatment != Treatment::Keep || field.ty.is_free_text(),
         json_path: field.json_path.clone(),
     }
-}
-
-/// Checks that a format knows an option set, with the defaults of jobs or streams.
-pub fn options(asked: &Asked, format: Format) -> Result<Options> {
-    Options::parse(format, &serde_json::Value::Object(asked.options.clone()))
 }

@@ -4,17 +4,19 @@
 //! in the same snapshot and for the same role, tenant and settings. Who may not have them is told why, and the export of the
 //! referring dataset goes on without.
 
-use super::ceiling::Ceiling;
-use super::part::{Asker, Part};
+use super::dataset_export::{DatasetExport, Planner};
+use super::row_limit::RowLimit;
 use crate::catalog::load::Loaded;
-use crate::catalog::model::{Class, Treatment};
-use crate::catalog::reference::{self, Target};
-use crate::encode::{plain_text, Cell, Format, Options, Order};
+use crate::catalog::reference;
+use crate::encode::{Cell, Format, Options, Order};
 use crate::error::{Error, Kind, Result};
-use crate::job::context::{Bounds, Context};
+use crate::job::captured_session::{Bounds, CapturedSession};
+use crate::model::ExportRequest;
+use crate::model::Target;
+use crate::model::{Class, Treatment};
 use crate::pg::identity::{self, Reader};
-use crate::pg::{query, wait, xact};
-use crate::request::Asked;
+use crate::pg::{query, wait};
+use crate::value::text::plain_text;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
@@ -26,8 +28,8 @@ const MOST_BYTES: usize = 8 << 20;
 
 /// For whom, and as part of what, values are read.
 pub struct Occasion<'a> {
-    pub asked: &'a Asked,
-    pub context: &'a Context,
+    pub asked: &'a ExportRequest,
+    pub context: &'a CapturedSession,
     pub reader: &'a Reader<'a>,
     /// Also values of rows that are disabled.
     pub disabled: bool,
@@ -39,23 +41,23 @@ pub struct Named {
     pub label: String,
 }
 
-/// What became of a reference.
+/// The outcome of resolving a reference.
 pub enum Outcome<T> {
     Read(T),
-    /// Why not, in a sentence's part that quotes no value.
+    /// The reason, as part of a sentence, without a value.
     Refused(String),
 }
 
 /// The request that reading a reference is, beside the one that it is part of.
-pub fn request(target: &Target, asked: &Asked, disabled: bool) -> Asked {
-    Asked {
+pub fn request(target: &Target, asked: &ExportRequest, disabled: bool) -> ExportRequest {
+    ExportRequest {
         dataset: target.dataset.clone(),
         format: Format::Xlsx.as_str().to_owned(),
         fields: Some(vec![Some(target.field.clone())]),
         include_disabled: disabled.then_some(true),
         anonymise: asked.anonymise,
         all_tenants: asked.all_tenants,
-        ..Asked::default()
+        ..ExportRequest::default()
     }
 }
 
@@ -96,8 +98,9 @@ pub fn each(
     sink: &mut dyn FnMut(&str) -> Result<ControlFlow<()>>,
 ) -> Result<Outcome<Named>> {
     // In a subtransaction: what fails in there does not take the export with it.
-    let error = match xact::attempt(|| read(target, occasion, sink)) {
+    let error = match occasion.reader.undone(|| read(target, occasion, sink)) {
         Ok(named) => return Ok(Outcome::Read(named)),
+        Err(failure) if failure.is_of_server() => return Err(failure.into_error()),
         Err(failure) => failure.into_error(),
     };
     match error.kind {
@@ -116,8 +119,9 @@ fn read(
 ) -> Result<Named> {
     let asked = request(target, occasion.asked, occasion.disabled);
     // Period and companions are of the rows that refer to them.
-    let context = Context { bounds: Bounds::default(), included: Vec::new(), ..occasion.context.clone() };
-    let asker = Asker {
+    let context =
+        CapturedSession { bounds: Bounds::default(), included: Vec::new(), ..occasion.context.clone() };
+    let planner = Planner {
         context: &context,
         format: Format::Xlsx,
         options: &Options::default(),
@@ -125,17 +129,17 @@ fn read(
         reader: occasion.reader,
         held: true,
     };
-    let loaded = asker.load(&target.dataset)?;
+    let loaded = planner.load(&target.dataset).map_err(Error::revealed)?;
     let named = named(&loaded, target, occasion.asked.anonymise)?;
-    let Part { loaded, plan, .. } = asker.admit(loaded, asked, context.clone(), None)?;
-    let ceiling = Ceiling::of(&loaded.dataset, false);
-    let mut shield = plan.shield(None);
+    let DatasetExport { loaded, plan, .. } = planner.admit(loaded, asked, context.clone(), None)?;
+    let row_limit = RowLimit::of(&loaded.dataset, false);
+    let mut redactor = plan.redactor(None);
     let mut rows = 0;
     let mut admitted = true;
     identity::as_requester(occasion.reader, || {
         query::for_each_row(&plan.sql, &plan.params, false, &mut |cells| {
             rows += 1;
-            if !ceiling.admits(rows)? {
+            if !row_limit.check(rows)? {
                 admitted = false;
                 return Ok(ControlFlow::Break(()));
             }
@@ -143,7 +147,7 @@ fn read(
                 wait::interrupted()?;
             }
             let mut next = ControlFlow::Continue(());
-            shield.apply(cells, &mut |cells| {
+            redactor.apply(cells, &mut |cells| {
                 if let Some(cell) = cells.first().filter(|cell| !matches!(cell, Cell::Null | Cell::Text("")))
                 {
                     next = sink(&plain_text(cell)?)?;
@@ -156,7 +160,7 @@ fn read(
     if admitted {
         Ok(named)
     } else {
-        Err(ceiling.needs_approval())
+        Err(row_limit.needs_approval())
     }
 }
 

@@ -1,32 +1,35 @@
 //! All files of a job in one ZIP archive (option `archive`). Made of the complete spools, so no snapshot is held.
 
-use super::making::{Moment, LONGEST_STEM};
+use super::file_builder::{Moment, LONGEST_STEM};
 use crate::error::{Error, Kind, Result};
-use crate::job::product::{File, Product, ARCHIVE_TYPE};
+use crate::job::manifest::{ArchiveMember, FILE_NAME};
+use crate::job::output::{ExportOutput, File, ARCHIVE_TYPE};
+use crate::job::stored_file::FilePart;
 use crate::pg::wait;
 use crate::request::slug;
 use crate::settings;
-use crate::sink::{Packing, Spool};
+use crate::spool::{Packing, Spool};
 use chrono::{Datelike, Timelike};
 use std::io::Write;
 use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-/// Puts the files that were made into one. `title` names it; what is reproducible has no date. `check` says from time to time
-/// whether to go on.
+/// Puts the files that were made, and their manifest, into one. `title` names it; what is reproducible has no date. `check` is
+/// called from time to time, and an error of it ends the work.
 pub fn archive(
-    product: &mut Product,
+    output: &mut ExportOutput,
     title: &str,
-    reproducible: bool,
+    (manifest, reproducible): (&[u8], bool),
     check: &mut dyn FnMut() -> Result<()>,
 ) -> Result<()> {
-    let moment = Moment::at(product.as_of);
+    let moment = Moment::at(output.as_of);
     let spool = Spool::create(&settings::spool_directory()?, Packing::None)?;
     let mut zip = ZipWriter::new_stream(spool);
     let mut parts = Vec::new();
     let (mut chunk, mut chunks) = (Vec::new(), 0u64);
-    for file in std::mem::take(&mut product.files) {
+    for file in std::mem::take(&mut output.files) {
+        let name = file.plain_name();
         let Some(mut spooled) = file.spooled else { continue };
         // Workbooks are compressed themselves, but of what is stored as it is a reader of streams does not find the end.
         let level = if file.ending == "xlsx" { 1 } else { 6 };
@@ -35,7 +38,13 @@ pub fn archive(
             .compression_level(Some(level))
             .large_file(spooled.bytes >= LARGE)
             .last_modified_time(if reproducible { zip::DateTime::default() } else { date(&moment) });
-        zip.start_file(format!("{}.{}", file.stem, file.ending), options).map_err(failed)?;
+        let member = ArchiveMember {
+            name: name.clone(),
+            media_type: file.media_type.to_owned(),
+            bytes: spooled.bytes,
+            sha256: spooled.sha256.clone(),
+        };
+        zip.start_file(name, options).map_err(failed)?;
         while spooled.next(&mut chunk)?.is_some() {
             chunks += 1;
             if chunks.is_multiple_of(CHECKED) {
@@ -44,11 +53,16 @@ pub fn archive(
             wait::interrupted()?;
             zip.write_all(&chunk)?;
         }
-        parts.extend(file.parts);
+        parts.extend(file.parts.into_iter().map(|part| FilePart { member: Some(member.clone()), ..part }));
     }
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Deflated)
+        .last_modified_time(if reproducible { zip::DateTime::default() } else { date(&moment) });
+    zip.start_file(FILE_NAME, options).map_err(failed)?;
+    zip.write_all(manifest)?;
     let stem = slug(title, LONGEST_STEM);
     let spool = zip.finish().map_err(failed)?.into_inner();
-    product.files = vec![File {
+    output.files = vec![File {
         name: moment.file_name(&stem, ENDING),
         stem,
         ending: ENDING.to_owned(),

@@ -1,37 +1,44 @@
-//! Processes in the background: one export at a time each, as many as there are places; and one that sends messages.
+//! Processes in the background: one export at a time each, as many as there are slots; and one that sends messages.
 //!
-//! A worker takes a place, keeps house (lost jobs, expired files), works until the queue is empty, gives its place back
-//! and looks once more: a job that came in between finds either this look or a free place for its own worker.
+//! While jobs of one tenant or one role have all slots and another one waits, there is one slot more, for others.
+//! A worker takes a slot, puts lost jobs back, works until the queue is empty, purges, gives its slot back
+//! and looks once more: a job that came in between finds either this look or a free slot for its own worker.
 
 mod archive;
+mod ending;
+mod entry;
+mod export;
+mod file_builder;
 mod info;
-mod making;
-mod produce;
+mod link;
+mod object_cleanup;
+mod patience;
 mod references;
 mod run;
-mod sweep;
+mod selection;
 mod upload;
 
 pub mod launcher;
-pub mod sender;
-pub mod wake;
+pub mod outbox_worker;
 
 pub use run::in_session;
 use run::Turn;
 
-use crate::error::Result;
-use crate::job::{manage, queue};
+use crate::error::{Error, Kind, Result};
+use crate::job::{purge, queue, wake};
 use crate::pg::lock::Lock;
 use crate::pg::report::{self, Failure};
-use crate::pg::{guc, identity, sql, worker, xact};
+use crate::pg::{catalog, exit, guc, identity, version, worker, xact};
 use crate::settings;
+use std::time::{Duration, Instant};
 
 /// The life of a worker process, after it has connected.
 pub fn work() {
     if !is_installed() {
         return;
     }
-    // Whether or not a place is free.
+    exit::on_termination(ending::give_back);
+    // Also where no slot is free.
     let looked = as_owner(xact::Mode::ReadWrite, || {
         wake::sender_if_needed();
         Ok(())
@@ -40,24 +47,37 @@ pub fn work() {
         log(&failure, "looking for messages");
     }
     loop {
-        let Some(place) = take_place() else { return };
-        if let Err(failure) = keep_house() {
-            log(&failure, "housekeeping");
+        let Some(slot) = take_slot() else { return };
+        if let Err(failure) = as_owner(xact::Mode::ReadWrite, queue::recover) {
+            log(&failure, "looking for lost exports");
         }
+        let mut ran = false;
+        // The end of the last purge.
+        let mut purged: Option<Instant> = None;
         loop {
-            match run::next_job() {
-                Turn::Ran => {}
-                Turn::Empty => break,
+            let is_due = purged.is_none_or(|end| end.elapsed() >= ROUND);
+            match run::next_job(slot == Lock::ExtraSlot) {
+                Turn::Ran => ran = true,
+                Turn::Empty if !is_due => break,
+                Turn::Empty => {}
                 Turn::Broken => return,
             }
+            // Exports first: between two of them a part of the purge, and all of it when none waits.
+            if is_due && !purge_some() {
+                purged = Some(Instant::now());
+            }
             worker::reload_if_asked();
-            // The place is lost where a source called pg_advisory_unlock_all.
-            if settings::max_workers() == 0 || !place.is_held() {
+            // The slot is lost where a source called pg_advisory_unlock_all.
+            if settings::max_workers() == 0 || !slot.is_held() {
                 break;
             }
         }
-        if place.is_held() {
-            place.release();
+        if slot.is_held() {
+            slot.release();
+        }
+        // Whoever waits for it and could not be taken on would be found again at once.
+        if slot == Lock::ExtraSlot && !ran {
+            return;
         }
         let waiting = settings::max_workers() > 0
             && is_installed()
@@ -75,34 +95,64 @@ fn as_owner<T>(mode: xact::Mode, body: impl FnOnce() -> Result<T>) -> std::resul
         identity::as_owner(|| {
             let scope = guc::Scope::open();
             scope.set("lock_timeout", "5s", guc::Rights::Superuser);
+            hold_extension()?;
             body()
         })
     })
 }
 
-/// The extension may not be in this database, or may have been dropped while this process worked.
+/// At the beginning of a transaction: DROP EXTENSION waits for its end, and neither waits for a table of the other.
+fn hold_extension() -> Result<()> {
+    if catalog::hold_extension() {
+        return Ok(());
+    }
+    Err(Error::new(Kind::NotInPrerequisiteState, "extension \"pg_acctexport\" was dropped"))
+}
+
+/// The extension may not be in this database, or may have been dropped while this process worked. In another version than the
+/// library's it is as good as absent, which is logged: a library may be installed some time before ALTER EXTENSION is run.
 fn is_installed() -> bool {
     let found = xact::transaction(xact::Mode::ReadWrite, || {
-        let scope = guc::Scope::open();
-        scope.pin();
-        sql::text("SELECT 'x' FROM pg_extension WHERE extname = 'pg_acctexport'", &[])
+        let is_there = catalog::is_installed();
+        if is_there {
+            version::check()?;
+        }
+        Ok(is_there)
     });
-    matches!(found, Ok(Some(_)))
+    if let Err(failure) = &found {
+        log(failure, "looking for the extension");
+    }
+    matches!(found, Ok(true))
 }
 
-fn take_place() -> Option<Lock> {
-    (0..settings::max_workers()).map(Lock::Slot).find(|slot| slot.try_acquire())
+fn take_slot() -> Option<Lock> {
+    let free = (0..settings::max_workers()).map(Lock::Slot).find(|slot| slot.try_acquire());
+    free.or_else(|| {
+        let locked_out = as_owner(xact::Mode::ReadWrite, queue::is_locked_out).unwrap_or(false);
+        Some(Lock::ExtraSlot).filter(|extra| locked_out && extra.try_acquire())
+    })
 }
 
-fn keep_house() -> std::result::Result<(), Failure> {
-    as_owner(xact::Mode::ReadWrite, queue::recover)?;
-    as_owner(xact::Mode::ReadWrite, manage::purge)?;
-    Ok(())
+/// One batch, committed by itself; true if there may be more.
+fn purge_some() -> bool {
+    match as_owner(xact::Mode::ReadWrite, purge::some) {
+        Ok(more) => more,
+        Err(failure) => {
+            log(&failure, "the purge");
+            false
+        }
+    }
 }
+
+/// Time from one purge to the next, in a worker that always has jobs.
+const ROUND: Duration = Duration::from_secs(60);
 
 fn log(failure: &Failure, what: &str) {
     match failure {
         Failure::Ours(error) => report::log(&format!("{what} failed: {error}")),
-        Failure::Server(error) => report::log(&format!("{what} failed with SQLSTATE {}", error.sqlstate)),
+        Failure::Server(error) => {
+            let own = error.own.as_deref().map(|own| format!(": {own}")).unwrap_or_default();
+            report::log(&format!("{what} failed with SQLSTATE {}{own}", error.sqlstate));
+        }
     }
 }

@@ -1,9 +1,10 @@
-//! What the workbook of a job lists beside its rows: the values that its columns refer to.
+//! The reference data of a job's workbook: the values that its columns refer to.
 
-use crate::catalog::model::{Dataset, Field, Treatment};
-use crate::catalog::reference::{self, Target};
+use crate::catalog::reference;
 use crate::encode::{Choosing, Column, Kind, Reference};
 use crate::error::Result;
+use crate::model::Target;
+use crate::model::{Dataset, Field, Treatment};
 use crate::source::references::{list, Occasion, Outcome};
 
 /// The sheets of a workbook, what each is of, and what `Export info` says of those that are not there.
@@ -22,7 +23,7 @@ pub fn gather(dataset: &Dataset, columns: &[Column], occasion: &Occasion<'_>) ->
         let Some(reference) = references.iter().find(|reference| reference.field == column.name) else {
             continue;
         };
-        // Where its own values are hidden there is nothing to choose.
+        // A column whose own values are hidden has no choices.
         let hidden = |field: &Field| {
             field.mask != Treatment::Keep
                 || (occasion.asked.anonymise && field.on_anonymise != Treatment::Keep)

@@ -1,22 +1,24 @@
 //! A job from claim to end, in a worker or in the session that asked for it.
 
 use super::archive::archive;
-use super::produce::{produce, Task};
-use super::upload;
-use super::{as_owner, log};
-use crate::encode::{Archive, Format};
+use super::export::{produce, Task};
+use super::file_builder::Moment;
+use super::patience::{patiently, still_wanted};
+use super::{as_owner, ending, hold_extension, log, upload};
 use crate::error::{Error, Kind, Result};
-use crate::job::product::Product;
+use crate::job::output::{ExportOutput, File};
 use crate::job::queue::{self, Claimed};
-use crate::job::settle;
-use crate::job::{lock_of, Stage};
-use crate::pg::report::{self, Failure};
-use crate::pg::{identity, progress, wait, worker, xact};
+use crate::job::{finish, lock_of, manifest, wake, Stage};
+use crate::model::{Archive, FileSpec};
+use crate::pg::lock::Lock;
+use crate::pg::report::Failure;
+use crate::pg::{identity, progress, signals, wait, worker, xact};
 use crate::settings;
-use crate::source::plan;
+use crate::spool::{Packing, Spool};
+use std::io::Write;
 use std::time::{Duration, Instant};
 
-/// What became of a look into the queue.
+/// The outcome of a look into the queue.
 pub enum Turn {
     /// A job was run, well or badly.
     Ran,
@@ -26,15 +28,16 @@ pub enum Turn {
     Broken,
 }
 
-/// Claims and runs the next job.
-pub fn next_job() -> Turn {
-    let claimed = match as_owner(xact::Mode::ReadWrite, queue::claim) {
+/// Claims and runs the next job. `extra`: in the extra slot.
+pub fn next_job(extra: bool) -> Turn {
+    signals::begin_job();
+    let claimed = match as_owner(xact::Mode::ReadWrite, || queue::claim(extra)) {
         Ok(Some(claimed)) => claimed,
         Ok(None) => return Turn::Empty,
         Err(failure) => {
             queue::let_go();
             // A cancel that came too late for the job before this one is no reason to stop.
-            if matches!(&failure, Failure::Server(error) if error.sqlstate == "57014") {
+            if failure.is_cancel() && (signals::was_cancelled() || signals::was_stopped()) {
                 return Turn::Ran;
             }
             log(&failure, "claiming a job");
@@ -42,120 +45,166 @@ pub fn next_job() -> Turn {
         }
     };
     worker::report_activity(Some(&format!("export {}", claimed.id)));
-    let (limit, begin) = (settings::job_timeout(), Instant::now());
+    // Somebody may have come in the moment in which this one took the last slot.
+    let called = as_owner(xact::Mode::ReadWrite, || {
+        wake::if_locked_out();
+        Ok(())
+    });
+    let limit = settings::job_timeout();
+    let begin = Instant::now();
     wait::arm_timeout(limit);
-    let outcome = run(&claimed);
+    let outcome = aside(called, "looking for others who wait").and_then(|()| run(&claimed));
+    let timed_out = !limit.is_zero() && begin.elapsed() >= limit;
     wait::arm_timeout(Duration::ZERO);
     progress::end();
     if let Err(failure) = outcome {
-        let timed_out = !limit.is_zero() && begin.elapsed() >= limit;
-        end_badly(&claimed, &failure, timed_out);
+        ending::end(&claimed, &failure, timed_out);
     }
     queue::let_go();
     worker::report_activity(None);
     Turn::Ran
 }
 
-/// Reads in one transaction under the requester's rights, stores in another as the owner.
+/// The outcome of work beside the export: its failure is logged, but a cancel request is for the export.
+fn aside(outcome: std::result::Result<(), Failure>, what: &str) -> std::result::Result<(), Failure> {
+    match outcome {
+        Err(failure) if failure.is_cancel() => Err(failure),
+        Err(failure) => {
+            log(&failure, what);
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Releases the advisory locks that code of others took for the session of this worker.
+fn give_up_locks() -> std::result::Result<(), Failure> {
+    let released = xact::transaction(xact::Mode::ReadWrite, || {
+        Lock::release_foreign();
+        Ok(())
+    });
+    aside(released, "releasing advisory locks")
+}
+
+/// Reads in one transaction under the requester's rights, stores in another as the owner. What the extension's own tables refuse is told as
+/// a failure of the step.
 fn run(job: &Claimed) -> std::result::Result<(), Failure> {
+    upload::check(job).map_err(|failure| failure.told_as("preparing the export"))?;
+    let file = FileSpec::of(&job.request)?;
     let task = Task {
         job: &job.id,
         asked: &job.request,
+        file: &file,
         context: &job.context,
         role: job.requested_by,
         titles: &job.titles,
-        own_session: true,
+        asker: Some(job.asker()),
         approved: job.approved_by.is_some(),
     };
-    upload::check(job)?;
-    let product = xact::transaction(xact::Mode::OneSnapshot, || {
+    let output = xact::transaction(xact::Mode::OneSnapshot, || {
+        hold_extension()?;
         // A source that calls pg_advisory_unlock_all takes the session's lock away, not the transaction's; the session
         // has it again before the transaction ends.
         let lock = lock_of(&job.id);
         lock.acquire_for_transaction();
-        let product = produce(&task)?;
+        let output = produce(&task)?;
         lock.try_acquire();
-        Ok(product)
-    })?;
-    let Some(mut product) = product else {
-        return as_owner(xact::Mode::ReadWrite, || settle::await_approval(job, &settings::intervals()?));
+        Ok(output)
+    });
+    let released = give_up_locks();
+    let output = output.map_err(|failure| failure.told_as("preparing the export"))?;
+    released?;
+    let Some(mut output) = output else {
+        return patiently(job, || finish::await_approval(job))
+            .map_err(|failure| failure.told_as("recording the export"));
     };
     progress::start(0);
-    progress::rows(product.rows());
-    progress::rows_total(product.rows() as i64);
-    archive_if_asked(&task, &mut product, &mut || {
+    progress::rows(output.rows());
+    progress::rows_total(output.rows() as i64);
+    complete_files(&task, &mut output, &mut || {
         // A cancel reaches a process within a transaction only, and nothing is open here.
-        as_owner(xact::Mode::ReadWrite, || settle::still_wanted(job)).map_err(Failure::into_error)
+        still_wanted(job).map_err(Failure::into_error)
     })?;
     progress::stage(Stage::Storing);
-    let placed = upload::upload(job, &product)?;
-    as_owner(xact::Mode::ReadWrite, || {
-        settle::complete(job, &mut product, placed.as_deref(), &settings::intervals()?)
-    })
+    let stored = upload::upload(job, &output)
+        .and_then(|placed| patiently(job, || finish::complete(job, &mut output, placed.as_deref())));
+    stored.map_err(|failure| failure.told_as("storing the file"))
 }
 
-/// `check` is asked from time to time whether to go on.
-fn archive_if_asked(
+/// Adds the manifest, and puts all files into an archive, where that was asked for. `check` is asked from time to time whether to
+/// go on.
+fn complete_files(
     task: &Task<'_>,
-    product: &mut Product,
+    output: &mut ExportOutput,
     check: &mut dyn FnMut() -> Result<()>,
 ) -> Result<()> {
-    let options = plan::options(task.asked, Format::parse(&task.asked.format)?)?;
+    let options = &task.file.options;
     let title = task.titles.first().map(String::as_str).unwrap_or_default();
+    if options.archive.is_none() && !options.manifest {
+        return Ok(());
+    }
+    let as_of = Moment::at(output.as_of).in_full();
+    let document = || manifest::of_output(task.job, output, &as_of, options.reproducible);
+    // A worker has no transaction open here.
+    let document = match task.asker {
+        Some(_) => as_owner(xact::Mode::ReadWrite, document).map_err(Failure::into_error)?,
+        None => identity::as_owner(document)?,
+    };
+    let document = format!("{document:#}\n");
     match options.archive {
         Some(Archive::Zip) => {
             progress::stage(Stage::Reading);
-            archive(product, title, options.reproducible, check)
+            archive(output, title, (document.as_bytes(), options.reproducible), check)
         }
-        None => Ok(()),
+        None => add_manifest(output, document.as_bytes()),
     }
 }
 
-/// Records the failure. Should that fail as well, the job stays `running` without a lock, which is a crash and is found
-/// as one.
-fn end_badly(job: &Claimed, failure: &Failure, timed_out: bool) {
-    let (mut message, sqlstate) = failure.described();
-    let stopped = sqlstate == "57014" && !timed_out;
-    if timed_out {
-        message = "the export took longer than acct_export.job_timeout allows".to_owned();
-    }
-    report::log(&format!("export {} did not complete: {message} ({sqlstate})", job.id));
-    for _ in 0..TRIES {
-        match as_owner(xact::Mode::ReadWrite, || settle::fail(job, &message, &sqlstate, stopped)) {
-            Ok(true) => return,
-            // The row changed under our hands.
-            Ok(false) => {}
-            // A second cancel that came meanwhile, or one whose transaction takes long to end.
-            Err(Failure::Server(error)) if matches!(error.sqlstate.as_str(), "57014" | "55P03") => {}
-            Err(failure) => return log(&failure, "recording a failed export"),
-        }
-    }
-    report::log(&format!("the end of export {} could not be recorded; it is found as a crashed one", job.id));
+/// Adds the manifest as the last file.
+fn add_manifest(output: &mut ExportOutput, document: &[u8]) -> Result<()> {
+    let mut spool = Spool::create(&settings::spool_directory()?, Packing::None)?;
+    spool.write_all(document)?;
+    let (stem, ending) = ("export-info".to_owned(), "json".to_owned());
+    output.files.push(File {
+        name: Moment::at(output.as_of).file_name(&stem, &ending),
+        stem,
+        ending,
+        media_type: "application/json",
+        spooled: Some(spool.finish()?),
+        failed: None,
+        parts: Vec::new(),
+    });
+    Ok(())
 }
-
-/// How often the end of a job is tried to be recorded.
-const TRIES: usize = 5;
 
 /// The whole job in the caller's session and transaction (`acct_export.async = off`); an error is the caller's.
 pub fn in_session(job: &str) -> Result<()> {
     let claimed = identity::as_owner(|| queue::take(job))?
         .ok_or_else(|| Error::new(Kind::ObjectInUse, format!("export job {job} was taken by a worker")))?;
+    let file = FileSpec::of(&claimed.request)?;
     let task = Task {
         job,
         asked: &claimed.request,
+        file: &file,
         context: &claimed.context,
         role: claimed.requested_by,
         titles: &claimed.titles,
-        own_session: false,
+        asker: None,
         approved: claimed.approved_by.is_some(),
     };
-    match xact::with_latest_snapshot(|| report::reading(|| produce(&task)))? {
-        Some(mut product) => {
-            archive_if_asked(&task, &mut product, &mut || Ok(()))?;
+    // The session is the caller's: what code of others did while it was read is undone.
+    let made =
+        xact::with_latest_snapshot(|| xact::discard(|| produce(&task))).map_err(Failure::into_error)?;
+    match made {
+        Some(mut output) => {
+            progress::start(0);
+            progress::rows(output.rows());
+            progress::rows_total(output.rows() as i64);
+            complete_files(&task, &mut output, &mut || Ok(()))?;
             progress::stage(Stage::Storing);
-            identity::as_owner(|| settle::complete(&claimed, &mut product, None, &settings::intervals()?))?;
+            identity::as_owner(|| finish::complete(&claimed, &mut output, None))?;
         }
-        None => identity::as_owner(|| settle::await_approval(&claimed, &settings::intervals()?))?,
+        None => identity::as_owner(|| finish::await_approval(&claimed))?,
     }
     progress::end();
     Ok(())

@@ -2,27 +2,28 @@
 //! while the other side is waited for.
 
 use super::as_owner;
-use crate::destination::{self, Server};
+use super::patience::{patiently, still_wanted};
 use crate::error::Result;
-use crate::job::object;
-use crate::job::product::{File, Product};
+use crate::foreign_server::{self, Server};
+use crate::job::finish::Placed;
+use crate::job::output::{ExportOutput, File};
 use crate::job::queue::Claimed;
-use crate::job::settle::{self, Placed};
+use crate::job::stored_object;
+use crate::object_store::{NewObject, Store};
 use crate::pg::report::Failure;
 use crate::pg::{progress, wait, xact};
-use crate::store::{Store, Subject};
 use std::time::{Duration, Instant};
 
-/// How often it is looked whether somebody has cancelled the job.
+/// The interval of checks for a cancel request.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// A file that was recorded and is to be sent.
 struct Begun {
     id: i64,
-    subject: Subject,
+    new_object: NewObject,
 }
 
-/// Where a request's files go, if not into the job table; refused early where that may not be.
+/// The destination of a request's files, if it is not the job table; refused early where it is not allowed.
 pub fn check(job: &Claimed) -> std::result::Result<(), Failure> {
     match &job.request.destination {
         None => Ok(()),
@@ -31,20 +32,22 @@ pub fn check(job: &Claimed) -> std::result::Result<(), Failure> {
 }
 
 fn open(job: &Claimed, name: &str) -> Result<(Server, Store)> {
-    let server = destination::for_files(name, job.requested_by)?;
+    let server = foreign_server::for_files(name, job.requested_by)?;
     let store = Store::open(&server, None, job.requested_by, None)?;
     Ok((server, store))
 }
 
 /// Stores the files; what became of each. None: they belong into the job table.
-pub fn upload(job: &Claimed, product: &Product) -> Result<Option<Vec<Option<Placed>>>> {
+pub fn upload(
+    job: &Claimed,
+    output: &ExportOutput,
+) -> std::result::Result<Option<Vec<Option<Placed>>>, Failure> {
     let Some(name) = &job.request.destination else { return Ok(None) };
-    let (store, begun) =
-        as_owner(xact::Mode::ReadWrite, || begin(job, name, product)).map_err(Failure::into_error)?;
-    let (mut done, total) = (0, product.bytes());
+    let (store, begun) = patiently(job, || begin(job, name, output))?;
+    let (mut done, total) = (0, output.bytes());
     let mut looked = Instant::now();
     let mut placed = Vec::new();
-    for (file, begun) in product.files.iter().zip(begun) {
+    for (file, begun) in output.files.iter().zip(begun) {
         let (Some(begun), Some(spooled)) = (begun, &file.spooled) else {
             placed.push(None);
             continue;
@@ -53,16 +56,16 @@ pub fn upload(job: &Claimed, product: &Product) -> Result<Option<Vec<Option<Plac
         let mut most = 0;
         let mut watch = || {
             wait::interrupted()?;
-            // What is sent again counts once.
+            // Bytes that are sent again count once.
             most = sent.bytes().min(spooled.bytes).max(most);
             progress::bytes(done + most, total);
             if looked.elapsed() < LOOK {
                 return Ok(());
             }
             looked = Instant::now();
-            as_owner(xact::Mode::ReadWrite, || settle::still_wanted(job)).map_err(Failure::into_error)
+            still_wanted(job).map_err(Failure::into_error)
         };
-        let e_tag = store.upload(&begun.subject, spooled.reader()?, sent.clone(), &mut watch)?;
+        let e_tag = store.upload(&begun.new_object, spooled.reader()?, sent.clone(), &mut watch)?;
         done += spooled.bytes;
         progress::bytes(done, total);
         placed.push(Some(Placed { id: begun.id, e_tag }));
@@ -71,20 +74,23 @@ pub fn upload(job: &Claimed, product: &Product) -> Result<Option<Vec<Option<Plac
 }
 
 /// Records what is about to be stored.
-fn begin(job: &Claimed, name: &str, product: &Product) -> Result<(Store, Vec<Option<Begun>>)> {
+fn begin(job: &Claimed, name: &str, output: &ExportOutput) -> Result<(Store, Vec<Option<Begun>>)> {
     let (server, store) = open(job, name)?;
     let record = |(number, file): (i64, &File)| {
         let Some(spooled) = &file.spooled else { return Ok(None) };
-        let key = object::key(&server, job, &file.name);
-        let subject = Subject {
-            mark: object::mark(&job.id, job.attempts, number),
+        let key = stored_object::key(&server, job, &file.name);
+        let new_object = NewObject {
+            mark: stored_object::mark(&job.id, job.run, number),
             name: file.name.clone(),
             media_type: file.media_type,
             bytes: spooled.bytes,
             key,
         };
-        Ok(Some(Begun { id: object::begin(job, number, &server, &subject.key, store.mapping())?, subject }))
+        Ok(Some(Begun {
+            id: stored_object::begin(job, number, &server, &new_object.key, store.mapping())?,
+            new_object,
+        }))
     };
-    let begun = (1..).zip(&product.files).map(record).collect::<Result<_>>()?;
+    let begun = (1..).zip(&output.files).map(record).collect::<Result<_>>()?;
     Ok((store, begun))
 }

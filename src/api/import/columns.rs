@@ -1,10 +1,10 @@
 //! The columns of the data sheets: which fields they are, and which of these are compared.
 
-use crate::catalog::model::{Dataset, Field, Treatment};
 use crate::error::{Error, Result};
 use crate::import::headers::{matched, Header, Match};
 use crate::import::info::Info;
 use crate::import::problem::{shortened, Problems};
+use crate::model::{Dataset, Field, Treatment};
 use std::collections::HashMap;
 
 pub struct Columns<'a> {
@@ -107,7 +107,7 @@ impl<'a> Columns<'a> {
         self.compared.iter().filter_map(|index| fields.get(*index))
     }
 
-    /// Whether a sheet has the column of a place.
+    /// True if a sheet has the column of a place.
     pub fn has(&self, sheet: usize, place: usize) -> bool {
         self.headers.contains_key(&(sheet, place))
     }
@@ -116,7 +116,7 @@ impl<'a> Columns<'a> {
         self.compared.len()
     }
 
-    /// Where the values of a sheet's columns go; None: nowhere.
+    /// The target of each of a sheet's columns; None: the column is ignored.
     pub fn places(&self, sheet: usize) -> HashMap<u32, Option<usize>> {
         self.sheets.get(&sheet).cloned().unwrap_or_default()
     }
@@ -130,7 +130,7 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// Why a field's column is not looked at.
+/// The reason why a field's column is ignored.
 fn ignored(field: &Field) -> Option<String> {
     match &field.barred {
         Some(reason) => Some(reason.clone()),

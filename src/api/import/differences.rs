@@ -1,10 +1,9 @@
 //! Rows of the workbook beside those of the database.
 
-use super::super::reading::{as_caller, Reading};
+use super::super::session_read::Reading;
 use super::columns::Columns;
 use super::narrowed::narrowed;
 use super::referred::refer;
-use crate::catalog::model::Class;
 use crate::catalog::reference::Reference;
 use crate::encode::xlsx::INFO_SHEET;
 use crate::encode::Kind;
@@ -14,11 +13,12 @@ use crate::import::info::Info;
 use crate::import::problem::{quoted, Problems};
 use crate::import::rows::Row;
 use crate::import::workbook::{Given, Workbook};
+use crate::model::Class;
+use crate::model::ExportRequest;
 use crate::pg::identity;
 use crate::pg::zone::Zone;
 use crate::pg::{query, sql, wait};
-use crate::request::Asked;
-use crate::source::ceiling::Ceiling;
+use crate::source::row_limit::RowLimit;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
@@ -37,7 +37,7 @@ pub struct Known {
 #[allow(clippy::too_many_arguments)] // all that was read
 pub fn find(
     reading: &Reading,
-    asked: &Asked,
+    asked: &ExportRequest,
     columns: &Columns<'_>,
     references: &[Reference],
     workbook: &Workbook,
@@ -46,7 +46,7 @@ pub fn find(
     names: &[String],
     problems: &mut Problems,
 ) -> Result<()> {
-    let rules = rules(reading, columns)?;
+    let rules = rules(reading, columns, info)?;
     let zone = zone(info, &rules, names, problems);
     let clock = move |utc| zone.wall_clock(utc);
     let (mut known, by_key) = read(&rules, columns, workbook, &clock, rows, names, problems)?;
@@ -59,7 +59,7 @@ pub fn find(
     Ok(())
 }
 
-fn rules(reading: &Reading, columns: &Columns<'_>) -> Result<Vec<Rule>> {
+fn rules(reading: &Reading, columns: &Columns<'_>, info: &Info) -> Result<Vec<Rule>> {
     let labels = |oid: u32| -> Result<Vec<String>> {
         identity::as_owner(|| {
             sql::documents(
@@ -68,12 +68,13 @@ fn rules(reading: &Reading, columns: &Columns<'_>) -> Result<Vec<Rule>> {
             )
         })
     };
-    let rule = |(field, column): (&crate::catalog::model::Field, &crate::encode::Column)| {
+    let rule = |(field, column): (&crate::model::Field, &crate::encode::Column)| {
         Ok(Rule {
             kind: column.kind,
             identifier: column.identifier,
             ty: field.ty.clone(),
             labels: if field.ty.class == Class::Enum { labels(field.ty.base)? } else { Vec::new() },
+            separator: info.separator.clone().unwrap_or_else(|| ", ".to_owned()),
         })
     };
     columns.fields().zip(&reading.plan.columns).map(rule).collect()
@@ -126,7 +127,7 @@ fn read(
             row.cells.into_iter().zip(rules).enumerate().map(&mut read_cell).collect();
         let place = Some(columns.shown(row.sheet, KEY));
         let Some(key) = values.first().cloned().flatten() else {
-            // Where the whole column is missing that was told once.
+            // The whole column is missing; this was reported once.
             if !has_key && columns.has(row.sheet, KEY) {
                 problems.add(Some(row.sheet), Some(row.row), place, "is empty: the row cannot be found");
             }
@@ -154,7 +155,7 @@ fn read(
 #[allow(clippy::too_many_arguments)] // all that was read
 fn compare_with_database(
     reading: &Reading,
-    asked: &Asked,
+    asked: &ExportRequest,
     columns: &Columns<'_>,
     rules: &[Rule],
     clock: compare::Clock<'_>,
@@ -168,17 +169,17 @@ fn compare_with_database(
     let dataset = &reading.loaded.dataset;
     let updated = dataset.updated_column.as_deref();
     let updated = columns.fields().position(|field| Some(field.name.as_str()) == updated);
-    let ceiling = Ceiling::of(dataset, false);
+    let row_limit = RowLimit::of(dataset, false);
     let narrowed = narrowed(reading, asked, by_key);
-    let (plan, mut shield) = (narrowed.as_ref().unwrap_or(&reading.plan), reading.shield());
+    let (plan, mut redactor) = (narrowed.as_ref().unwrap_or(&reading.plan), reading.redactor());
     let (mut scratch, mut count, mut matches, mut admitted) = (Vec::new(), 0_u64, 0_u64, true);
-    as_caller(|| {
+    reading.read(|| {
         query::for_each_row(&plan.sql, &plan.params, false, &mut |cells| {
             count += 1;
             if count.is_multiple_of(1024) {
                 wait::interrupted()?;
             }
-            shield.apply(cells, &mut |cells| {
+            redactor.apply(cells, &mut |cells| {
                 let mut held = Vec::with_capacity(cells.len());
                 for (cell, rule) in cells.iter().zip(rules) {
                     held.push(compare::held(cell, rule, clock, &mut scratch)?);
@@ -193,7 +194,7 @@ fn compare_with_database(
                 let index = held.first().cloned().flatten().and_then(|key| by_key.get(&compare::key(key)));
                 let Some(row) = index.and_then(|index| known.get_mut(*index)) else { return Ok(()) };
                 matches += 1;
-                admitted = ceiling.admits(matches)?;
+                admitted = row_limit.check(matches)?;
                 row.is_in_database = true;
                 for (place, (given, held)) in row.values.iter().zip(&held).enumerate().skip(1) {
                     // An empty cell changes nothing.
@@ -223,6 +224,6 @@ fn compare_with_database(
     if admitted {
         Ok(())
     } else {
-        Err(ceiling.needs_approval())
+        Err(row_limit.needs_approval())
     }
 }

@@ -1,10 +1,10 @@
-//! Whether a workbook is an export of this dataset and tenant, as far as its `Export info` says.
+//! True if a workbook is an export of this dataset and tenant, as far as its `Export info` says.
 
-use super::super::reading::Reading;
-use crate::catalog::model::Dataset;
+use super::super::session_read::Reading;
 use crate::encode::xlsx::INFO_SHEET;
 use crate::import::info::Info;
 use crate::import::problem::{quoted, Problems};
+use crate::model::Dataset;
 
 /// False, with a problem, where comparing would only tell that everything is another thing.
 pub fn is_comparable(
@@ -24,7 +24,9 @@ pub fn is_comparable(
         tell("Dataset", format!("the workbook is an export of dataset {}", quoted(other)));
     }
     if let Some(other) = info.tenant.as_ref().filter(|_| dataset.tenant_column.is_some()) {
-        if Some(other) != reading.context.tenant.as_ref() {
+        let tenant = &reading.context.tenant;
+        let exported = tenant.ty.read(other).ok().flatten();
+        if tenant.value.is_none() || exported.map(|value| value.key).as_deref() != tenant.key() {
             tell("Tenant", "the workbook was exported for another tenant".to_owned());
         }
     }

@@ -1,9 +1,9 @@
 //! The query of the dataset, held to the keys of a workbook.
 
-use super::super::reading::Reading;
-use crate::catalog::model::Class;
+use super::super::session_read::Reading;
 use crate::encode::Order;
-use crate::request::Asked;
+use crate::model::Class;
+use crate::model::ExportRequest;
 use crate::source::plan::{self, Plan};
 use serde_json::json;
 use std::collections::HashMap;
@@ -15,7 +15,7 @@ const SHORT: usize = 256 * 1024;
 
 /// The query held to the workbook's keys, so that an index serves; None: there are too many, or the server may compare them
 /// otherwise than as these texts.
-pub fn narrowed(reading: &Reading, asked: &Asked, by_key: &HashMap<String, usize>) -> Option<Plan> {
+pub fn narrowed(reading: &Reading, asked: &ExportRequest, by_key: &HashMap<String, usize>) -> Option<Plan> {
     let key = reading.loaded.dataset.field(&reading.loaded.dataset.key)?;
     // A text with line breaks was tidied; one that looks like a document equals nothing in a filter.
     let is_plain = |text: &String| {
@@ -31,7 +31,8 @@ pub fn narrowed(reading: &Reading, asked: &Asked, by_key: &HashMap<String, usize
         return None;
     }
     let keys: Vec<&String> = by_key.keys().collect();
-    let asked = Asked { filter: Some(json!({ (key.name.as_str()): { "in": keys } })), ..asked.clone() };
-    // Where the language has no word for it, all is read.
+    let asked =
+        ExportRequest { filter: Some(json!({ (key.name.as_str()): { "in": keys } })), ..asked.clone() };
+    // All is read where the filter language cannot express the condition.
     plan::build(&reading.loaded, &asked, &reading.context, &reading.options, Order::None, None).ok()
 }

@@ -1,17 +1,18 @@
 //! Names that the rows of a workbook refer to, and whether they are there.
 
-use super::super::reading::Reading;
+use super::super::session_read::Reading;
 use super::columns::Columns;
 use super::differences::Known;
-use crate::catalog::reference::{Reference, Target};
+use crate::catalog::reference::Reference;
 use crate::encode::Kind;
 use crate::error::Result;
 use crate::import::compare::{Rule, Value};
 use crate::import::problem::{quoted, Problems};
 use crate::import::several::Names;
+use crate::model::ExportRequest;
+use crate::model::Target;
 use crate::pg::identity::{self, Reader};
 use crate::pg::wait;
-use crate::request::Asked;
 use crate::source::references::{each, Occasion, Outcome};
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -19,7 +20,7 @@ use std::ops::ControlFlow;
 /// Tells of names that the rows refer to and that are not there.
 pub fn refer(
     reading: &Reading,
-    asked: &Asked,
+    asked: &ExportRequest,
     columns: &Columns<'_>,
     references: &[Reference],
     rules: &[Rule],
@@ -32,7 +33,7 @@ pub fn refer(
             by_target.entry(&reference.target).or_default().push(place);
         }
     }
-    let reader = Reader { role: identity::current_user(), own_session: false, settings: &[] };
+    let reader = Reader::checking(identity::current_user());
     let occasion = Occasion { asked, context: &reading.context, reader: &reader, disabled: true };
     for (target, places) in by_target {
         let several = |place: usize| rules.get(place).is_some_and(|rule| rule.kind == Kind::List);

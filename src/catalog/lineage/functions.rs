@@ -1,10 +1,10 @@
-//! What functions do to the values that they are given: the server's own by name, all others by declaration.
+//! The effect of functions on the values that they are given: the server's own by name, all others by declaration.
 //!
 //! A function of the server's is harmless unless it stands here: it makes its result of its arguments. Those that look
 //! into tables, files, settings or other sessions are not. Where JSON is among the arguments it is the other way round: only
 //! those that stand here keep its keys beside their values, so that secret ones can still be found in the result.
 
-/// Whose function it is.
+/// The kinds of functions, by their provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// The server's own.
@@ -24,7 +24,7 @@ pub struct Function {
 }
 
 impl Function {
-    /// Whether a function of the server's gets its result elsewhere than from its arguments.
+    /// True if a function of the server's gets its result elsewhere than from its arguments.
     pub fn looks_elsewhere(&self) -> bool {
         let name = self.name.as_str();
         let harmless =
@@ -55,7 +55,7 @@ impl Function {
             .contains(&name)
     }
 
-    /// Whether it picks a value by its key: the key has to be a constant that is no secret's name.
+    /// True if it picks a value by its key: the key has to be a constant that is no secret's name.
     pub fn picks_by_key(&self) -> bool {
         matches!(
             self.name.as_str(),
@@ -71,7 +71,7 @@ impl Function {
         )
     }
 
-    /// Whether it makes columns of keys, whose names the query says.
+    /// True if it makes columns of keys, whose names the query says.
     pub fn makes_columns_of_keys(&self) -> bool {
         matches!(
             self.name.as_str(),
@@ -79,7 +79,46 @@ impl Function {
         )
     }
 
-    /// Whether it gives keys without values, or the kind of a value.
+    /// True if it compares values as a whole.
+    pub fn compares(&self) -> bool {
+        const ORDERS: &[&str] = &["text_lt", "text_le", "text_gt", "text_ge", "bttextcmp"];
+        self.is_equality() || self.contains() || ORDERS.contains(&self.name.as_str())
+    }
+
+    /// True if it asks for equality.
+    pub fn is_equality(&self) -> bool {
+        const EQUALITIES: &[&str] =
+            &["jsonb_eq", "jsonb_ne", "texteq", "textne", "bpchareq", "bpcharne", "array_eq", "array_ne"];
+        EQUALITIES.contains(&self.name.as_str())
+    }
+
+    /// True if its second argument is a path into the JSON of its first.
+    pub fn follows_path(&self) -> bool {
+        self.name.starts_with("jsonb_path_")
+    }
+
+    /// True if it picks out text, by a key or by a place.
+    pub fn picks_text(&self) -> bool {
+        matches!(
+            self.name.as_str(),
+            "json_object_field_text"
+                | "jsonb_object_field_text"
+                | "json_extract_path_text"
+                | "jsonb_extract_path_text"
+                | "fetchval"
+                | "json_array_element_text"
+                | "jsonb_array_element_text"
+                | "json_array_elements_text"
+                | "jsonb_array_elements_text"
+        )
+    }
+
+    /// True if it finds a part of a document in it.
+    pub fn contains(&self) -> bool {
+        matches!(self.name.as_str(), "jsonb_contains" | "jsonb_contained")
+    }
+
+    /// True if it gives keys without values, or the kind of a value.
     pub fn gives_keys(&self) -> bool {
         matches!(
             self.name.as_str(),
@@ -87,13 +126,13 @@ impl Function {
         )
     }
 
-    /// Whether all of the JSON that went in comes out with its keys. A trim that is told which characters cuts keys off.
+    /// True if all of the JSON that went in comes out with its keys. A trim that is told which characters cuts keys off.
     pub fn keeps_json(&self, arguments: usize) -> bool {
         let name = self.name.as_str();
         KEEPERS.contains(&name) || (TRIMS.contains(&name) && arguments == 1)
     }
 
-    /// Whether the small value that it makes of JSON tells nothing of what is in it: sizes, kinds, equality with the whole,
+    /// True if the small value that it makes of JSON tells nothing of what is in it: sizes, kinds, equality with the whole,
     /// the value itself as a number.
     pub fn tells_little(&self) -> bool {
         SMALL.contains(&self.name.as_str()) || self.keeps_json(1)
@@ -121,6 +160,8 @@ const KEEPERS: &[&str] = &[
     "jsonb_object_agg_strict",
     "json_object_agg_unique",
     "jsonb_object_agg_unique",
+    "json_object_agg_unique_strict",
+    "jsonb_object_agg_unique_strict",
     // JSON to JSON
     "jsonb_set",
     "jsonb_set_lax",
@@ -180,14 +221,6 @@ const SMALL: &[&str] = &[
     "jsonb_exists",
     "jsonb_exists_any",
     "jsonb_exists_all",
-    "jsonb_eq",
-    "jsonb_ne",
-    "texteq",
-    "textne",
-    "bpchareq",
-    "bpcharne",
-    "array_eq",
-    "array_ne",
     "array_length",
     "array_upper",
     "array_lower",

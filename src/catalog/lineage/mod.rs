@@ -1,34 +1,72 @@
-//! Where the values of a source come from: per field, down through all views to the columns of base tables.
+//! The lineage of a source: per field, down through all views to the columns of base tables.
 //!
-//! A field is barred when its value comes from a column that holds a secret by its name, its type or a declaration, from a
-//! whole row of a table that has one, or through a function that could read one; and where that cannot be told. It is
-//! decided anew whenever a dataset is registered, changed, asked for or read: nothing is kept.
+//! A field is barred when its value, its order or its multiplicity depends on a secret: on a column that holds one by its
+//! name, its type or a declaration, on a whole row of a table that has one, or on a function that could read one. Where that
+//! cannot be told, it is barred. It is decided anew whenever a dataset is registered, changed, asked for or read: nothing is
+//! kept.
+//!
+//! - *Value.* An expression depends on all that is in it. An aggregate, a window function and a sub-select depend on the rows
+//!   that they see as well: on the conditions, joins, groups, limits and set operations that choose these, and on their order
+//!   where that matters. A window function depends on what parts and sorts its rows.
+//! - *Multiplicity.* Conditions, joins, GROUP BY, HAVING, DISTINCT, LIMIT, set operations and functions that return sets say
+//!   which rows there are and how often each comes. Where one of them depends on a secret, all fields are barred. What is
+//!   grouped or compared beside a key of its table adds nothing: `GROUP BY id, password_hash` is `GROUP BY id`.
+//! - *Order.* A query that sorts, groups or joins by a secret gives its rows in an order that depends on it. What reads the rows
+//!   of such a query in their order is barred (`row_number() OVER ()`, `array_agg`, LIMIT). Where it is the source itself,
+//!   no field is barred, and its rows are always sorted by the key ([`Lineage::is_sorted_by_secret`]).
+//!
+//! A policy of row security that reads a secret chooses the rows of its table as a WHERE clause does.
+//!
+//! The one exception: rows that are chosen by a secret. `WHERE password_hash LIKE '!%'` bars no field of a source of which each
+//! row is a row of one table, each once at the most, with columns of other tables joined to it by their keys. It says which
+//! rows there are; what stands in them is the same as without it. Aggregates and windows over such rows depend on the secret.
+//!
+//! The presence of a value is no secret: `column IS NULL`, `column <> ''` and `count(column)` of a table's own column may leave.
+//! An expression in the place of the column answers a guess, and bars.
 
-mod borrowed;
+mod aggregate;
+mod cache;
+mod code;
+mod expressions;
+mod facts;
 mod flow;
+mod foreign_code;
 mod functions;
-mod known;
+mod joins;
+mod json;
+mod keys;
+mod named;
 mod per_row;
+mod policies;
+mod presence;
 mod range;
+pub mod reads_settings;
 mod relations;
 mod rows;
+mod scope;
 mod shape;
-mod simple;
 mod trace;
 mod tree;
+mod variables;
+mod verdicts;
 mod walk;
 
-pub use borrowed::borrowed;
+pub use foreign_code::{borrowed, foreign_code};
 pub use per_row::calls_per_row;
-pub use relations::{has_foreign_table, hold, Relation};
+pub use relations::{has_foreign_table, hold, query, Relation};
 pub use trace::Origin;
 
 use super::declared::Declared;
-use super::secrets::Names;
 use crate::error::{Error, Result};
+use crate::model::NamedBy;
 use crate::pg::catalog::FIRST_USER_OID;
+use crate::secret::Names;
 use flow::Flow;
 use std::collections::HashMap;
+use std::rc::Rc;
+
+/// The reason for a field whose column was dropped.
+pub const GONE: &str = "its column is gone";
 
 /// All relations that a source reads, and what became of its columns' values.
 pub struct Lineage {
@@ -37,16 +75,24 @@ pub struct Lineage {
     /// By name: the columns of the source.
     fields: HashMap<String, Flow>,
     origins: HashMap<String, Origin>,
+    single: bool,
+    /// By name: the columns of the source that name what the values of another one are.
+    named: HashMap<String, NamedBy>,
+    is_sorted_by_secret: bool,
     /// A system catalog that a view reads: the view and the catalog.
     catalog: Option<(String, String)>,
-    pub declared: Declared,
-    /// What is secret by its name.
+    pub declared: Rc<Declared>,
+    /// The names of secrets.
     pub names: Names,
 }
 
 /// Traces a relation by its oid, as it is at this moment.
 pub fn trace(source: u32) -> Result<Lineage> {
-    let declared = Declared::load()?;
+    trace_with(source, Rc::new(Declared::load()?))
+}
+
+/// The same with declarations that were read before.
+pub fn trace_with(source: u32, declared: Rc<Declared>) -> Result<Lineage> {
     let relations = relations::below(source)?;
     let names = Names::with(&declared.names);
     let traced = trace::trace(&relations, &declared, &names)?;
@@ -55,9 +101,17 @@ pub fn trace(source: u32) -> Result<Lineage> {
         names,
         fields: traced.fields,
         origins: traced.origins,
+        named: traced.named,
+        single: traced.single,
+        is_sorted_by_secret: traced.is_sorted_by_secret,
         catalog: traced.catalog,
         declared,
     })
+}
+
+/// Hash of the code that makes a column of a view; None: the relation is no view.
+pub fn code_of_column(relation: u32, attnum: i64) -> Result<Option<String>> {
+    code::of_column(&relations::below(relation)?, relation, attnum)
 }
 
 impl Lineage {
@@ -66,12 +120,22 @@ impl Lineage {
         self.relations.iter().filter(|relation| matches!(relation.kind.as_str(), "r" | "p" | "f"))
     }
 
+    /// OID and quoted name of each relation that the source reads, itself included.
+    pub fn names_of_relations(&self) -> impl Iterator<Item = (u32, &str)> {
+        self.relations.iter().map(|relation| (relation.oid, relation.name.as_str()))
+    }
+
+    /// Views that the rows come through, the source among them.
+    pub fn views(&self) -> impl Iterator<Item = &Relation> {
+        self.relations.iter().filter(|relation| relation.kind == "v")
+    }
+
     /// Those of them that hold data of tenants.
     pub fn tenant_tables(&self) -> impl Iterator<Item = &Relation> {
         self.base_tables().filter(|table| !self.declared.is_shared(table.oid))
     }
 
-    /// Whether the source is of a kind that may be exported, at every depth (42501 with what mends it).
+    /// True if the source is of a kind that may be exported, at every depth (42501 with what mends it).
     pub fn check(&self, dataset: &str) -> Result<()> {
         self.relations.iter().try_for_each(|relation| check_kind(relation, dataset))?;
         match &self.catalog {
@@ -83,11 +147,11 @@ impl Lineage {
         }
     }
 
-    /// Why a column of the source never leaves; None: it may.
+    /// The reason why a column of the source never leaves; None: it may.
     pub fn bars(&self, column: &str) -> Option<String> {
         match self.fields.get(column) {
             Some(flow) => flow.bar.as_ref().map(|bar| bar.reason.to_string()),
-            None => Some("the source has no such column any more".to_owned()),
+            None => Some(GONE.to_owned()),
         }
     }
 
@@ -96,7 +160,23 @@ impl Lineage {
         self.origins.get(column)
     }
 
-    /// Whether JSON with all its keys may be in the values of a column.
+    /// True if the order in which the source gives its rows depends on a secret: they have to be sorted by another column.
+    pub fn is_sorted_by_secret(&self) -> bool {
+        self.is_sorted_by_secret
+    }
+
+    /// True if the source may give a row of a table more than once (joins, set operations, functions that return sets), so
+    /// that a unique column of that table proves nothing. [`Lineage::origin`] is None then for all columns.
+    pub fn multiplies(&self) -> bool {
+        !self.single
+    }
+
+    /// The columns of the source that say of each row whether its value in this column is a secret.
+    pub fn named_by(&self, column: &str) -> Option<NamedBy> {
+        self.named.get(column).cloned()
+    }
+
+    /// True if JSON with all its keys may be in the values of a column.
     pub fn holds_json(&self, column: &str) -> bool {
         self.fields.get(column).is_some_and(|flow| flow.json)
     }

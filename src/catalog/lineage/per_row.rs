@@ -5,7 +5,7 @@
 
 use super::tree::{self, Node, Struct};
 
-/// Whether the condition calls a function that `is_meant` for each row. What cannot be read calls none.
+/// True if the condition calls a function that `is_meant` for each row. What cannot be read calls none.
 pub fn calls_per_row(condition: &str, is_meant: &dyn Fn(u32) -> bool) -> bool {
     tree::read(condition).is_some_and(|condition| calls(&condition, is_meant))
 }
@@ -22,7 +22,7 @@ fn calls(node: &Node<'_>, is_meant: &dyn Fn(u32) -> bool) -> bool {
     }
 }
 
-/// Whether a column in a query, `level` queries within the one that is asked about, belongs to none of them.
+/// True if a column in a query, `level` queries within the one that is asked about, belongs to none of them.
 fn refers_outside(node: &Struct<'_>, level: i64) -> bool {
     if node.label == "VAR" {
         return node.number("varlevelsup").is_some_and(|up| up > level);

@@ -1,62 +1,72 @@
 //! Table expressions of a query: relations, sub-selects, joins, functions, VALUES, WITH.
 
-use super::flow::Flow;
+use super::flow::{Flow, RowFlow};
+use super::joins::Joins;
+use super::keys::{self, Key};
+use super::rows;
+use super::scope::{kind, target_of, width, Scope};
 use super::tree::{Node, Struct};
 use super::walk::{Walk, TOO_COMPLEX};
-
-/// A query and those around it.
-pub struct Scope<'s, 't> {
-    pub query: &'t Struct<'t>,
-    pub outer: Option<&'s Scope<'s, 't>>,
-    /// It may be made anew for each row of a query around it.
-    pub correlated: bool,
-}
-
-impl<'s, 't> Scope<'s, 't> {
-    fn up(&self, levels: i64) -> Option<&Scope<'s, 't>> {
-        let mut scope = self;
-        for _ in 0..levels {
-            scope = scope.outer?;
-        }
-        Some(scope)
-    }
-
-    pub(super) fn table(&self, number: i64) -> Option<&'t Struct<'t>> {
-        self.query.get("rtable").items().get(usize::try_from(number).ok()?.checked_sub(1)?)?.as_struct()
-    }
-}
-
-/// Kinds of table expressions (RTEKind, nodes/parsenodes.h).
-mod kind {
-    pub const RELATION: i64 = 0;
-    pub const SUBQUERY: i64 = 1;
-    pub const JOIN: i64 = 2;
-    pub const FUNCTION: i64 = 3;
-    pub const TABLEFUNC: i64 = 4;
-    pub const VALUES: i64 = 5;
-    pub const CTE: i64 = 6;
-    pub const RESULT: i64 = 8;
-    pub const GROUP: i64 = 9;
-}
 
 pub(super) const UNKNOWN: &str = "the query of the view is not understood";
 
 impl<'t> Walk<'_, 't> {
-    /// What each column of a stored query is made of.
+    /// The value of each column of a stored query.
+    #[cfg(test)]
     pub fn columns(&mut self, query: &'t Struct<'t>) -> Vec<Flow> {
-        let scope = Scope { query, outer: None, correlated: false };
+        let scope = Scope { query, outer: None };
         (1..=width(query)).map(|place| self.column(&scope, place)).collect()
+    }
+
+    /// A stored query as a relation.
+    pub fn relation(&mut self, query: &'t Struct<'t>) -> Traced {
+        let scope = Scope { query, outer: None };
+        let columns = (1..=width(query)).map(|place| TracedColumn {
+            flow: self.column(&scope, place),
+            origin: rows::origin(&scope, place, &self.facts),
+            is_column: self.is_column_of_query(place, &scope),
+        });
+        Traced {
+            columns: columns.collect(),
+            rows: self.rows(&scope),
+            single: rows::driver(&scope, &self.facts).is_some(),
+            is_choice: self.is_choice(&scope),
+            keys: keys::of_query(&scope, &self.facts),
+        }
     }
 
     /// An expression over the columns of one relation, such as that of a generated column.
     pub fn alone(&mut self, expression: &'t Node<'t>, table: &'t Struct<'t>) -> Flow {
-        self.expression(expression, &Scope { query: table, outer: None, correlated: false })
+        self.expression(expression, &Scope { query: table, outer: None })
     }
 
-    /// A column of a query, by its place from 1.
+    /// True if a secret decides no more than which of the rows of one table there are: not how often one comes, and not what
+    /// stands in it. Outer joins whose condition is a secret would put NULL into columns.
+    fn is_choice(&mut self, scope: &Scope<'_, 't>) -> bool {
+        let Some(driver) = rows::driver(scope, &self.facts).filter(|_| rows::only_chooses(scope)) else {
+            return false;
+        };
+        let Some(joins) = Joins::of(scope) else { return false };
+        let keeps = joins.outer_conditions.iter().all(|on| self.expression(on, scope).bar.is_none())
+            && joins.tables.iter().all(|table| *table == driver || self.is_kept(*table, scope));
+        let table = scope.table(driver);
+        keeps
+            && match table.and_then(|table| table.number("rtekind")) {
+                Some(kind::RELATION) => {
+                    self.facts.world.is_choice(table.map_or(0, |table| table.oid("relid")))
+                }
+                _ => rows::below(driver, scope, |scope| self.is_choice(scope)).unwrap_or(false),
+            }
+    }
+
+    /// True if no secret decides which row of a table expression is joined to a row of another.
+    fn is_kept(&mut self, number: i64, scope: &Scope<'_, 't>) -> bool {
+        self.table_rows(number, scope).chosen.bar.is_none()
+    }
+
+    /// The value of a column of a query, by its place from 1.
     fn column(&mut self, scope: &Scope<'_, 't>, place: i64) -> Flow {
-        let shape = self.shape(scope);
-        self.target(scope, place).and(shape)
+        self.target(scope, place)
     }
 
     fn target(&mut self, scope: &Scope<'_, 't>, place: i64) -> Flow {
@@ -70,7 +80,7 @@ impl<'t> Walk<'_, 't> {
     }
 
     /// UNION, INTERSECT, EXCEPT: the column of every branch.
-    fn of_branches(&mut self, node: &'t Struct<'t>, scope: &Scope<'_, 't>, place: i64) -> Flow {
+    pub(super) fn of_branches(&mut self, node: &'t Struct<'t>, scope: &Scope<'_, 't>, place: i64) -> Flow {
         if node.label == "RANGETBLREF" {
             return self.table_column(node.number("rtindex").unwrap_or(0), place, scope);
         }
@@ -88,10 +98,11 @@ impl<'t> Walk<'_, 't> {
         flow
     }
 
-    /// All that a query returns.
+    /// All that a query returns: its columns, and which rows there are in which order.
     pub(super) fn all_columns(&mut self, query: &'t Struct<'t>, outer: &Scope<'_, 't>) -> Flow {
-        let scope = Scope { query, outer: Some(outer), correlated: true };
-        (1..=width(query)).map(|place| self.column(&scope, place)).collect()
+        let scope = Scope { query, outer: Some(outer) };
+        let columns: Flow = (1..=width(query)).map(|place| self.column(&scope, place)).collect();
+        columns.and(self.rows(&scope).order)
     }
 
     pub(super) fn query(&mut self, node: &'t Node<'t>, outer: &Scope<'_, 't>) -> Flow {
@@ -139,20 +150,25 @@ impl<'t> Walk<'_, 't> {
         let nth =
             |list: &'t Node<'t>| usize::try_from(attnum - 1).ok().and_then(|index| list.items().get(index));
         match table.number("rtekind").unwrap_or(-1) {
-            kind::RELATION => self.world.column(table.oid("relid"), attnum),
+            kind::RELATION => self.facts.world.column(table.oid("relid"), attnum),
             kind::SUBQUERY => match table.get("subquery").as_struct() {
-                Some(query) => {
-                    let correlated = scope.correlated || table.is_true("lateral");
-                    self.column(&Scope { query, outer: Some(scope), correlated }, attnum)
-                }
+                Some(query) => self.column(&Scope { query, outer: Some(scope) }, attnum),
                 None => Flow::barred(UNKNOWN),
             },
-            kind::JOIN => nth(table.get("joinaliasvars"))
-                .map_or_else(|| Flow::barred(UNKNOWN), |alias| self.expression(alias, scope)),
-            kind::GROUP => nth(table.get("groupexprs"))
-                .map_or_else(|| Flow::barred(UNKNOWN), |grouped| self.expression(grouped, scope)),
+            kind::JOIN | kind::GROUP => match nth(match table.number("rtekind") {
+                Some(kind::JOIN) => table.get("joinaliasvars"),
+                _ => table.get("groupexprs"),
+            }) {
+                Some(expression) => self.expression(expression, scope),
+                None => Flow::barred(UNKNOWN),
+            },
             kind::FUNCTION => self.function_column(table, attnum, scope),
-            kind::TABLEFUNC => self.expression(table.get("tablefunc"), scope),
+            kind::TABLEFUNC => {
+                let index = usize::try_from(attnum - 1).unwrap_or(usize::MAX);
+                let json =
+                    table.get("tablefunc").as_struct().and_then(|table| self.json_table(table, index, scope));
+                json.unwrap_or_else(|| self.expression(table.get("tablefunc"), scope))
+            }
             kind::VALUES => {
                 let rows = table.get("values_lists").items().iter();
                 rows.map(|row| {
@@ -168,7 +184,7 @@ impl<'t> Walk<'_, 't> {
 
     fn row(&mut self, table: &'t Struct<'t>, scope: &Scope<'_, 't>) -> Flow {
         if table.number("rtekind") == Some(kind::RELATION) {
-            return self.world.row(table.oid("relid"));
+            return self.facts.world.row(table.oid("relid"));
         }
         let names = table.get("eref").as_struct().map_or(0, |eref| eref.get("colnames").items().len());
         (1..=names as i64).map(|attnum| self.follow(table, attnum, scope)).collect()
@@ -195,14 +211,14 @@ impl<'t> Walk<'_, 't> {
         let index = usize::try_from(place - 1).unwrap_or(usize::MAX);
         let call = function.get("funcexpr");
         let keyed = call.as_struct().filter(|call| {
-            call.label == "FUNCEXPR" && self.world.function(call.oid("funcid")).makes_columns_of_keys()
+            call.label == "FUNCEXPR" && self.facts.world.function(call.oid("funcid")).makes_columns_of_keys()
         });
         let Some(keyed) = keyed else { return self.expression(call, scope) };
         let name = function.get("funccolnames").items().get(index).and_then(Node::name);
         let type_oid = function.get("funccoltypes").items().get(index).and_then(Node::number).unwrap_or(0);
         let flow = self.expression(keyed.get("args"), scope);
         match name {
-            Some(name) if !self.world.is_secret_name(&name) => {
+            Some(name) if !self.facts.world.is_secret_name(&name) => {
                 self.of_type(flow, u32::try_from(type_oid).unwrap_or(0))
             }
             _ => Flow::barred(
@@ -212,79 +228,86 @@ impl<'t> Walk<'_, 't> {
     }
 
     fn with_column(&mut self, table: &'t Struct<'t>, attnum: i64, scope: &Scope<'_, 't>) -> Flow {
-        let owner = scope.up(table.number("ctelevelsup").unwrap_or(0));
-        let name = table.get("ctename").name();
-        let found = owner.and_then(|owner| {
-            let with = owner.query.get("cteList").items().iter().filter_map(Node::as_struct);
-            let named = with.into_iter().find(|with| with.get("ctename").name() == name)?;
-            Some((owner, named))
-        });
-        let Some((owner, with)) = found else { return Flow::barred(UNKNOWN) };
+        let Some((owner, with)) = scope.with(table) else { return Flow::barred(UNKNOWN) };
         let Some(query) = with.get("ctequery").as_struct() else { return Flow::barred(UNKNOWN) };
         let index = usize::try_from(attnum - 1).unwrap_or(usize::MAX);
-        let key = std::ptr::from_ref(query) as usize;
-        let known = self.assumed.get(&key).or_else(|| self.with.get(&key));
-        let columns = match known {
-            Some(columns) => columns.clone(),
-            None => self.with_query(key, query, with.is_true("cterecursive"), owner),
-        };
+        let columns = self.with_query(query, with.is_true("cterecursive"), owner).columns;
         // SEARCH and CYCLE add columns that are made of the others.
         columns.get(index).cloned().unwrap_or_else(|| columns.into_iter().collect())
     }
 
-    /// All columns of a WITH query. One that refers to itself is followed until nothing new comes up: first with nothing
-    /// assumed of its columns, then with what the round before found.
-    fn with_query(
-        &mut self,
-        key: usize,
-        query: &'t Struct<'t>,
-        recursive: bool,
-        owner: &Scope<'_, 't>,
-    ) -> Vec<Flow> {
-        let scope = Scope { query, outer: Some(owner), correlated: owner.correlated };
+    pub(super) fn with_rows(&mut self, table: &'t Struct<'t>, scope: &Scope<'_, 't>) -> RowFlow {
+        let Some((owner, with)) = scope.with(table) else { return RowFlow::barred(UNKNOWN) };
+        match with.get("ctequery").as_struct() {
+            Some(query) => self.with_query(query, with.is_true("cterecursive"), owner).rows,
+            None => RowFlow::barred(UNKNOWN),
+        }
+    }
+
+    /// A WITH query. One that refers to itself is followed until nothing new comes up: first with nothing assumed of its
+    /// columns and rows, then with what the round before found.
+    fn with_query(&mut self, query: &'t Struct<'t>, recursive: bool, owner: &Scope<'_, 't>) -> With {
+        let key = std::ptr::from_ref(query) as usize;
+        if let Some(known) = self.assumed.get(&key).or_else(|| self.with.get(&key)) {
+            return known.clone();
+        }
+        let scope = Scope { query, outer: Some(owner) };
         let width = width(query);
-        let mut columns = vec![Flow::plain(); usize::try_from(width).unwrap_or(0)];
+        let columns = vec![Flow::plain(); usize::try_from(width).unwrap_or(0)];
+        let mut with = With { columns, rows: RowFlow::default() };
         loop {
             if recursive {
-                self.assumed.insert(key, columns.clone());
+                self.assumed.insert(key, with.clone());
                 // Whatever was found so far may rest on the assumption of the round before.
-                self.known.clear();
-                self.with.clear();
-                self.shapes.clear();
+                self.forget();
             }
-            let found: Vec<Flow> = (1..=width).map(|place| self.column(&scope, place)).collect();
-            let settled = found.iter().zip(&columns).all(|(new, old)| new.same(old));
-            columns = found;
+            let columns: Vec<Flow> = (1..=width).map(|place| self.column(&scope, place)).collect();
+            let found = With { columns, rows: self.rows(&scope) };
+            let settled = found.rows.same(&with.rows)
+                && found.columns.iter().zip(&with.columns).all(|(new, old)| new.same(old));
+            with = found;
             if settled || !recursive {
                 break;
             }
         }
         if recursive {
             self.assumed.remove(&key);
-            self.known.clear();
-            self.with.clear();
-            self.shapes.clear();
+            self.forget();
         }
-        self.with.insert(key, columns.clone());
-        columns
+        self.with.insert(key, with.clone());
+        with
+    }
+
+    fn forget(&mut self) {
+        self.known.clear();
+        self.with.clear();
+        self.shapes.clear();
     }
 }
 
-/// Target entries that are columns of the result.
-fn targets<'t>(query: &'t Struct<'t>) -> impl Iterator<Item = &'t Struct<'t>> {
-    let all = query.get("targetList").items().iter().filter_map(Node::as_struct);
-    all.filter(|target| !target.is_true("resjunk"))
+/// The facts about a WITH query.
+#[derive(Debug, Clone)]
+pub struct With {
+    columns: Vec<Flow>,
+    rows: RowFlow,
 }
 
-/// The target entry of a place, where it stands as a rule.
-fn target_of<'t>(query: &'t Struct<'t>, place: i64) -> Option<&'t Struct<'t>> {
-    let is_meant = |target: &&Struct<'t>| target.number("resno") == Some(place) && !target.is_true("resjunk");
-    let index = usize::try_from(place - 1).ok()?;
-    let there = query.get("targetList").items().get(index).and_then(Node::as_struct).filter(is_meant);
-    there.or_else(|| targets(query).find(is_meant))
+/// The facts about a stored query.
+pub struct Traced {
+    pub columns: Vec<TracedColumn>,
+    pub rows: RowFlow,
+    /// Each of its rows is a row of one table, and no two are the same one.
+    pub single: bool,
+    /// A secret decides no more than which of these rows there are.
+    pub is_choice: bool,
+    pub keys: Vec<Key>,
 }
 
-fn width(query: &Struct<'_>) -> i64 {
-    let targets = query.get("targetList").items().iter().filter_map(Node::as_struct);
-    targets.filter(|target| !target.is_true("resjunk")).count() as i64
+pub struct TracedColumn {
+    /// Of its values.
+    pub flow: Flow,
+    /// The column of a relation (oid, attribute number) that it is, where each row is one of that relation's.
+    pub origin: Option<(u32, i64)>,
+    /// It is a column of a table as it is.
+    pub is_column: bool,
 }

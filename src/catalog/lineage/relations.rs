@@ -1,5 +1,6 @@
 //! The relations that a source reads, as the server's catalogue has them: the views below it, the base tables.
 
+use crate::catalog::unique_index::{never_null, proves};
 use crate::error::Result;
 use crate::pg::{catalog, identity, sql, xact};
 use serde::{Deserialize, Deserializer};
@@ -24,8 +25,21 @@ pub struct Relation {
     pub elsewhere: Vec<String>,
     /// Options of columns in foreign tables, of partitions as well, by name: they may say another name.
     pub options: HashMap<String, String>,
+    /// Columns that no two rows have in common, as unique indexes say.
+    pub keys: Vec<UniqueKey>,
+    /// Expressions of policies that choose the rows that a SELECT reads (pg_node_tree).
+    pub policies: Vec<String>,
     /// Relations that the query of this view reads.
     pub reads: Vec<u32>,
+}
+
+/// The columns of a unique index.
+#[derive(Debug, Deserialize)]
+pub struct UniqueKey {
+    /// Attribute numbers.
+    pub columns: Vec<i64>,
+    /// No two rows have NULL in common either.
+    pub identifies: bool,
 }
 
 /// A column as the query gives it: place, name, type.
@@ -90,8 +104,8 @@ const RELATIONS: &str = concat!(
                    UNION
                    SELECT i.inhparent FROM above JOIN pg_inherits i ON i.inhrelid = above.oid)
                SELECT json_agg(DISTINCT f.name)
-                 FROM (SELECT d.column_name AS name FROM acct_export.declaration d
-                        WHERE d.kind = 'secret_column' AND d.relation::oid IN (SELECT oid FROM below UNION ALL SELECT oid FROM above)
+                 FROM (SELECT d.column_name::name AS name FROM acct_export.declared_column d
+                        WHERE d.kind = 'secret_column' AND d.relation IN (SELECT oid FROM below UNION ALL SELECT oid FROM above)
                        UNION ALL
                        SELECT a.attname FROM below JOIN pg_attribute a ON a.attrelid = below.oid
                         WHERE a.attgenerated <> '' AND NOT a.attisdropped
@@ -107,6 +121,22 @@ const RELATIONS: &str = concat!(
                          FROM below JOIN pg_attribute a ON a.attrelid = below.oid
                         WHERE a.attfdwoptions IS NOT NULL AND NOT a.attisdropped
                         GROUP BY a.attname) f), '{}') ELSE '{}' END,
+           -- Children of a table that is not partitioned have indexes of their own.
+           'keys', CASE WHEN c.relkind = 'p' OR (c.relkind = 'r' AND NOT c.relhassubclass) THEN coalesce((
+               SELECT json_agg(json_build_object('columns', k.columns, 'identifies', k.identifies))
+                 FROM (SELECT array_agg(a.attnum) AS columns,
+                              i.indnullsnotdistinct OR bool_and("#,
+    never_null!(),
+    r#") AS identifies
+                         FROM pg_index i CROSS JOIN generate_series(0, i.indnkeyatts - 1) AS m
+                         JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[m]
+                        WHERE i.indrelid = c.oid AND "#,
+    proves!(),
+    r#"
+                        GROUP BY i.indexrelid, i.indnullsnotdistinct) k), '[]') ELSE '[]' END,
+           'policies', CASE WHEN c.relrowsecurity THEN coalesce((
+               SELECT json_agg(p.polqual::text) FROM pg_policy p
+                WHERE p.polrelid = c.oid AND p.polcmd IN ('r', '*') AND p.polqual IS NOT NULL), '[]') ELSE '[]' END,
            'reads', coalesce((
                SELECT json_agg(DISTINCT d.refobjid::bigint)
                  FROM pg_rewrite r
@@ -151,7 +181,7 @@ const FOREIGN: &str = concat!(
 SELECT 'x' FROM family JOIN pg_class c ON c.oid = family.oid WHERE c.relkind = 'f' LIMIT 1"
 );
 
-/// Whether a foreign table is among what a relation reads, as a partition or a child too.
+/// True if a foreign table is among what a relation reads, as a partition or a child too.
 pub fn has_foreign_table(source: u32) -> Result<bool> {
     let found =
         xact::with_latest_snapshot(|| identity::as_owner(|| sql::text(FOREIGN, &[i64::from(source).into()])));

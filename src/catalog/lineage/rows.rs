@@ -1,39 +1,90 @@
-//! Views whose rows are rows of one relation, some of them or all, each once: what is unique below is unique above.
+//! Queries whose rows are rows of one table expression, some of them or all, each once: what is unique below is unique above.
 
-use super::tree::{Node, Struct};
+use super::facts::Facts;
+use super::joins::Joins;
+use super::scope::{kind, target_of, Scope};
+use super::tree::Node;
+use super::variables::own_column;
+use std::collections::BTreeSet;
 
-/// Where the rows of a simple query come from.
-pub struct Rows {
-    pub relation: u32,
-    /// Its place in the range table.
-    number: i64,
+/// The table expression in FROM of which each row of a query is a row, and no two the same one. The others add columns to
+/// it: there is one row of theirs at the most for each of its rows.
+pub fn driver(scope: &Scope<'_, '_>, facts: &Facts<'_>) -> Option<i64> {
+    facts.driver(scope, || found_driver(scope, facts))
 }
 
-/// The relation, if a query is no more than a choice of its rows and columns.
-pub fn of(query: &Struct<'_>) -> Option<Rows> {
-    let many = query.get("setOperations").as_struct().is_some()
+fn found_driver(scope: &Scope<'_, '_>, facts: &Facts<'_>) -> Option<i64> {
+    let query = scope.query;
+    let grouped = !query.get("groupClause").items().is_empty();
+    if query.get("setOperations").as_struct().is_some()
         || query.is_true("hasTargetSRFs")
-        || query.get("limitCount").as_struct().is_some()
-        || query.get("limitOffset").as_struct().is_some()
-        || !query.get("groupingSets").items().is_empty();
-    let [Node::Struct(from)] = query.get("jointree").as_struct()?.get("fromlist").items() else {
-        return None;
-    };
-    if many || from.label != "RANGETBLREF" {
+        || !query.get("groupingSets").items().is_empty()
+        || (query.is_true("hasAggs") && !grouped)
+    {
         return None;
     }
-    let number = from.number("rtindex")?;
-    let index = usize::try_from(number.checked_sub(1)?).ok()?;
-    let table = query.get("rtable").items().get(index)?.as_struct()?;
-    (table.number("rtekind") == Some(0)).then(|| Rows { relation: table.oid("relid"), number })
+    let joins = Joins::of(scope)?;
+    let candidates = joins.tables.iter().copied().filter(|table| !joins.nullable.contains(table));
+    candidates.into_iter().find(|candidate| {
+        let mut known = BTreeSet::from([*candidate]);
+        is_single(*candidate, scope, facts) && {
+            joins.complete(&mut known, scope, facts);
+            joins.tables.iter().all(|table| known.contains(table))
+        }
+    })
 }
 
-impl Rows {
-    /// The column of the relation that an entry of the target list is, as it is.
-    pub fn column(&self, query: &Struct<'_>, index: usize) -> Option<i64> {
-        let target = query.get("targetList").items().get(index)?.as_struct()?;
-        let variable = target.get("expr").as_struct().filter(|node| node.label == "VAR")?;
-        let own = variable.number("varlevelsup") == Some(0) && variable.number("varno") == Some(self.number);
-        variable.number("varattno").filter(|attnum| own && *attnum > 0)
+/// True if the rows of a table expression are rows of one table, each once.
+fn is_single(number: i64, scope: &Scope<'_, '_>, facts: &Facts<'_>) -> bool {
+    let Some(table) = scope.table(number) else { return false };
+    if table.is_true("lateral") {
+        return false;
     }
+    match table.number("rtekind") {
+        Some(kind::RELATION) => facts.world.is_single(table.oid("relid")),
+        _ => below(number, scope, |scope| driver(scope, facts).is_some()).unwrap_or(false),
+    }
+}
+
+/// Looks at the query of a sub-select or of WITH that a table expression is.
+pub fn below<'t, T>(number: i64, scope: &Scope<'_, 't>, look: impl FnOnce(&Scope<'_, 't>) -> T) -> Option<T> {
+    let table = scope.table(number)?;
+    match table.number("rtekind")? {
+        kind::SUBQUERY => {
+            let query = table.get("subquery").as_struct()?;
+            Some(look(&Scope { query, outer: Some(scope) }))
+        }
+        kind::CTE => {
+            let (owner, with) = scope.with(table).filter(|(_, with)| !with.is_true("cterecursive"))?;
+            let query = with.get("ctequery").as_struct()?;
+            Some(look(&Scope { query, outer: Some(owner) }))
+        }
+        _ => None,
+    }
+}
+
+/// The column of a relation (oid, attribute number) that a column of the result is as it is, where each row of the result is
+/// one of that relation's.
+pub fn origin(scope: &Scope<'_, '_>, place: i64, facts: &Facts<'_>) -> Option<(u32, i64)> {
+    let driver = driver(scope, facts)?;
+    let (table, attnum) = own_column(target_of(scope.query, place)?.get("expr"), scope)?;
+    if table != driver {
+        return None;
+    }
+    let relation = scope.table(driver)?;
+    match relation.number("rtekind")? {
+        kind::RELATION => Some((relation.oid("relid"), attnum)),
+        _ => below(driver, scope, |scope| origin(scope, attnum, facts))?,
+    }
+}
+
+/// True if a query does no more than choose among the rows that it reads and join columns to them: no group, no limit.
+pub fn only_chooses(scope: &Scope<'_, '_>) -> bool {
+    let query = scope.query;
+    let lists = ["groupClause", "distinctClause"];
+    lists.iter().all(|list| query.get(list).items().is_empty())
+        && ["limitCount", "limitOffset", "havingQual"]
+            .iter()
+            .all(|part| matches!(query.get(part), Node::Nothing))
+        && !query.is_true("hasAggs")
 }

@@ -90,6 +90,15 @@ impl<'t> Struct<'t> {
         matches!(self.get(name), Node::Token("true"))
     }
 
+    /// True if a field is this word.
+    pub fn is_token(&self, name: &str, word: &str) -> bool {
+        matches!(self.get(name), Node::Token(token) if *token == word)
+    }
+
+    pub fn fields(&self) -> impl Iterator<Item = (&'t str, &Node<'t>)> {
+        self.fields.iter().map(|(field, value)| (*field, value))
+    }
+
     pub fn values(&self) -> impl Iterator<Item = &Node<'t>> {
         self.fields.iter().map(|(_, value)| value)
     }

@@ -1,17 +1,20 @@
 //! From the columns of a query down to the columns of the relations that it reads.
 //!
-//! An expression is made of all that is in it: columns, functions, what its sub-selects return. What chooses rows (WHERE,
-//! joins, EXISTS) puts no value into a column and does not count. Whatever this code does not know counts with all that
-//! is in it; where it cannot follow, the value is barred.
+//! An expression is made of all that is in it: columns, functions, what its sub-selects return. Aggregates, windows and
+//! sub-selects are also made of what chooses and sorts their rows. What this code does not know is barred.
 
-use super::flow::Flow;
+use super::expressions::{constant, keeps_text, result_of, written, written_constant};
+use super::facts::Facts;
+use super::flow::{Flow, RowFlow};
 use super::functions::{tells_nothing, Function, Kind};
-use super::range::Scope;
-use super::simple::{constant, is_bare, is_empty_text, keeps_text, looks_up, result_of};
+use super::keys::Key;
+use super::range::{With, UNKNOWN};
+use super::scope::Scope;
+use super::shape::{comparing, Part};
 use super::tree::{Node, Struct};
 use std::collections::HashMap;
 
-/// What the walk asks of the catalogue.
+/// The catalog look-ups that the walk needs.
 pub trait World {
     /// A column of a relation, as a view above sees it.
     fn column(&self, relation: u32, attnum: i64) -> Flow;
@@ -21,24 +24,42 @@ pub trait World {
     /// json, jsonb, hstore and arrays of them.
     fn is_json(&self, type_oid: u32) -> bool;
     fn is_enum(&self, type_oid: u32) -> bool;
-    /// Whether the stack has no room for more.
+    /// True if the stack has no room for more.
     fn is_stack_deep(&self) -> bool;
-    /// Whether the rows of a relation are rows of one table, each once.
-    fn is_of_one_table(&self, relation: u32) -> bool;
-    /// Whether a key of this name holds a secret.
+    /// The rows of a relation: of a table plain, of a view those of its query.
+    fn rows(&self, relation: u32) -> RowFlow;
+    /// True if the rows of a relation are rows of one table, each once.
+    fn is_single(&self, relation: u32) -> bool;
+    /// True if a secret decides no more than which of these rows there are.
+    fn is_choice(&self, relation: u32) -> bool;
+    /// True if a column of a relation (0: each of them) is a column of a table as it is, and not generated.
+    fn is_column(&self, relation: u32, attnum: i64) -> bool;
+    /// The columns of a relation that hold the names of what the values of a column are.
+    fn named_by(&self, _relation: u32, _attnum: i64) -> Vec<i64> {
+        Vec::new()
+    }
+    /// True if the rows of a relation as JSON have such names beside such values.
+    fn is_named_in_json(&self, _relation: u32) -> bool {
+        false
+    }
+    /// Columns that no two rows of a relation have in common.
+    fn keys(&self, relation: u32) -> Vec<Key>;
+    /// True if a key of this name holds a secret.
     fn is_secret_name(&self, name: &str) -> bool;
 }
 
 /// A walk over one stored query.
 pub struct Walk<'w, 't> {
-    pub(super) world: &'w dyn World,
+    pub(super) facts: Facts<'w>,
     /// Columns of table expressions that were followed: query (by its place in memory), table expression, column.
     pub(super) known: HashMap<(usize, i64, i64), Flow>,
     /// Columns of WITH queries: those that were followed, and what is assumed of those that refer to themselves.
-    pub(super) with: HashMap<usize, Vec<Flow>>,
-    pub(super) assumed: HashMap<usize, Vec<Flow>>,
-    /// What chooses the rows of a query (by its place in memory).
-    pub(super) shapes: HashMap<usize, Flow>,
+    pub(super) with: HashMap<usize, With>,
+    pub(super) assumed: HashMap<usize, With>,
+    /// The flow that chooses and sorts the rows of a query (by its place in memory).
+    pub(super) shapes: HashMap<(usize, Part), Flow>,
+    /// Columns of table expressions that were looked at: true for those that are columns of tables.
+    pub(super) columns_of_tables: HashMap<(usize, i64, i64), bool>,
     steps: u32,
     depth: u32,
     _tree: std::marker::PhantomData<&'t ()>,
@@ -49,23 +70,25 @@ const MOST_STEPS: u32 = 5_000_000;
 const DEEPEST: u32 = 2000;
 
 pub(super) const TOO_COMPLEX: &str = "the view is too complex for its values to be traced";
-const TAKES_APART: &str = "it takes JSON apart in a way that could bring out a secret";
+pub(super) const TAKES_APART: &str = "it takes JSON apart in a way that could bring out a secret";
+pub(super) const COMPARES_JSON: &str = "it compares JSON as a whole, secret keys and all";
 
 impl<'w, 't> Walk<'w, 't> {
     pub fn new(world: &'w dyn World) -> Self {
         Walk {
-            world,
+            facts: Facts::of(world),
             known: HashMap::new(),
             with: HashMap::new(),
             assumed: HashMap::new(),
             shapes: HashMap::new(),
+            columns_of_tables: HashMap::new(),
             steps: 0,
             depth: 0,
             _tree: std::marker::PhantomData,
         }
     }
 
-    /// What an expression's value is made of.
+    /// The flow into an expression's value.
     pub(super) fn expression(&mut self, node: &'t Node<'t>, scope: &Scope<'_, 't>) -> Flow {
         match node {
             Node::Struct(node) => {
@@ -84,7 +107,7 @@ impl<'w, 't> Walk<'w, 't> {
     /// One level down; false: no further.
     pub(super) fn descend(&mut self) -> bool {
         self.steps += 1;
-        let may = self.steps <= MOST_STEPS && self.depth < DEEPEST && !self.world.is_stack_deep();
+        let may = self.steps <= MOST_STEPS && self.depth < DEEPEST && !self.facts.world.is_stack_deep();
         self.depth += u32::from(may);
         may
     }
@@ -99,28 +122,34 @@ impl<'w, 't> Walk<'w, 't> {
                 let flow = self.variable(node, scope);
                 self.of_type(flow, node.oid("vartype"))
             }
+            // JSON in which no word is a secret's name has no secret key.
+            "CONST" if self.is_harmless_constant(node) => Flow::plain(),
             "CONST" => self.of_type(Flow::plain(), node.oid("consttype")),
             "SQLVALUEFUNCTION" | "CASETESTEXPR" | "COERCETODOMAINVALUE" | "GROUPINGFUNC" => Flow::plain(),
-            // Whether a column has a value tells none; whether an expression has one may.
-            "NULLTEST" if is_bare(node.get("arg")) => Flow::plain(),
-            "NULLTEST" if looks_up(node.get("arg")) => {
-                let arg = node.get("arg").as_struct().map_or(&Node::Nothing, |arg| arg.get("subselect"));
-                self.existence(arg, scope)
-            }
-            "NULLTEST" => Flow { json: false, ..self.expression(node.get("arg"), scope) },
-            // Whether there is a row tells what chooses it.
+            // A column may be tested for a value; an expression would answer a guess.
+            "NULLTEST" if self.is_column(node.get("arg"), scope) => Flow::plain(),
+            "NULLTEST" => match self.looked_up(node.get("arg"), scope) {
+                Some(query) => self.existence(query, scope),
+                None => self.expression(node.get("arg"), scope).deciding(),
+            },
+            // The existence of a row depends on what chooses it.
             "SUBLINK" if node.number("subLinkType") == Some(EXISTS) => {
                 self.existence(node.get("subselect"), scope)
             }
             "SUBLINK" => {
                 let test = self.expression(node.get("testexpr"), scope);
-                test.and(self.query(node.get("subselect"), scope))
+                let flow = test.and(self.query(node.get("subselect"), scope));
+                match node.number("subLinkType") {
+                    Some(EXPRESSION | ARRAY) => flow,
+                    _ => flow.deciding(),
+                }
             }
+            // A column of the sub-select in the test of IN, ANY and ALL: the sub-select counts as a whole.
+            "PARAM" if node.number("paramkind") == Some(PARAM_SUBLINK) => Flow::plain(),
             "QUERY" => self.all_columns(node, scope),
             "TARGETENTRY" => self.expression(node.get("expr"), scope),
             "FUNCEXPR" => self.call(node, "funcid", node.oid("funcresulttype"), scope),
-            // Whether there is a text at all tells none.
-            "OPEXPR" if self.asks_for_emptiness(node) => Flow::plain(),
+            "OPEXPR" if self.asks_for_emptiness(node, scope) => Flow::plain(),
             "OPEXPR" => self.call(node, "opfuncid", node.oid("opresulttype"), scope),
             // Its value is that of its first operand.
             "NULLIFEXPR" => {
@@ -128,28 +157,34 @@ impl<'w, 't> Walk<'w, 't> {
                 compared.and(self.inside(node, scope))
             }
             "DISTINCTEXPR" | "SCALARARRAYOPEXPR" => self.call(node, "opfuncid", BOOLEAN, scope),
-            "AGGREF" => self.call(node, "aggfnoid", node.oid("aggtype"), scope),
-            "WINDOWFUNC" => {
-                let flow = self.call(node, "winfnoid", node.oid("wintype"), scope);
-                flow.and(self.window(node.number("winref"), scope))
-            }
+            "AGGREF" => self.aggregate(node, scope),
+            "WINDOWFUNC" => self.window_function(node, scope),
             "FIELDSELECT" => self.field(node, scope),
             "SUBSCRIPTINGREF" => self.subscript(node, scope),
             // JSON's text read as a range or a row would lose the quotes of its keys.
             "COERCEVIAIO" | "ARRAYCOERCEEXPR" => {
                 let flow = self.inside(node, scope);
-                let result = node.oid("resulttype");
-                if flow.json && !keeps_text(result) && !self.is_small(result) && !self.world.is_json(result) {
-                    return flow.and(Flow::maybe_barred(TAKES_APART));
-                }
-                self.of_type(flow, result)
+                self.coerced(flow, node.oid("resulttype"))
             }
-            "BOOLEXPR" | "BOOLEANTEST" | "ROWCOMPAREEXPR" => Flow { json: false, ..self.inside(node, scope) },
+            "BOOLEXPR" | "BOOLEANTEST" => self.inside(node, scope).deciding(),
+            "ROWCOMPAREEXPR" => comparing(self.inside(node, scope)),
             "RELABELTYPE" | "COLLATEEXPR" | "COERCETODOMAIN" | "CONVERTROWTYPEEXPR" | "NAMEDARGEXPR"
-            | "ROWEXPR" | "ARRAYEXPR" | "COALESCEEXPR" | "MINMAXEXPR" | "CASEEXPR" | "CASEWHEN" => {
-                self.inside(node, scope)
+            | "ROWEXPR" | "ARRAYEXPR" | "COALESCEEXPR" | "CASEEXPR" | "CASEWHEN" => self.inside(node, scope),
+            "MINMAXEXPR" => {
+                let flow = self.inside(node, scope);
+                flow.clone().and(comparing(flow))
             }
-            _ => {
+            // From PostgreSQL 16 on.
+            "JSONCONSTRUCTOREXPR" => self.json_constructor(node, scope),
+            "JSONISPREDICATE" => self.expression(node.get("expr"), scope).deciding(),
+            // The same value twice, as it came and as JSON.
+            "JSONVALUEEXPR" | "JSONBEHAVIOR" => self.inside(node, scope),
+            "JSONFORMAT" | "JSONRETURNING" => Flow::plain(),
+            // From PostgreSQL 17 on.
+            "JSONEXPR" => self.json_query(node, scope),
+            // Parts of other nodes that hold no more than what is in them.
+            "SORTGROUPCLAUSE" | "TABLESAMPLECLAUSE" => self.inside(node, scope),
+            "XMLEXPR" | "TABLEFUNC" => {
                 let flow = self.inside(node, scope);
                 if flow.json {
                     flow.and(Flow::maybe_barred(TAKES_APART))
@@ -157,50 +192,82 @@ impl<'w, 't> Walk<'w, 't> {
                     flow
                 }
             }
+            _ => Flow::barred(UNKNOWN),
         }
     }
 
     /// All that is in a node.
-    fn inside(&mut self, node: &'t Struct<'t>, scope: &Scope<'_, 't>) -> Flow {
+    pub(super) fn inside(&mut self, node: &'t Struct<'t>, scope: &Scope<'_, 't>) -> Flow {
         node.values().map(|value| self.expression(value, scope)).collect()
     }
 
-    /// What a type says of a value: one of JSON has its keys; one of a small type has no room for them.
+    /// The flow limited by a type: a JSON value has its keys; a value of a small type has no room for them.
     pub(super) fn of_type(&self, flow: Flow, type_oid: u32) -> Flow {
-        let json = self.world.is_json(type_oid) || (flow.json && !self.is_small(type_oid));
-        Flow { json, ..flow }
+        let is_json = self.facts.world.is_json(type_oid);
+        let json = is_json || (flow.json && !self.is_small(type_oid));
+        Flow { json, picked: json && flow.picked && !is_json, ..flow }
     }
 
-    /// Whether values of a type are too small for a secret.
+    /// The same of a value that becomes one of another type: JSON is found again in text, and in no other form of it.
+    pub(super) fn coerced(&self, flow: Flow, type_oid: u32) -> Flow {
+        let is_found = keeps_text(type_oid) || self.is_small(type_oid) || self.facts.world.is_json(type_oid);
+        if !flow.json || is_found {
+            return self.of_type(flow, type_oid);
+        }
+        flow.and(Flow::maybe_barred(TAKES_APART))
+    }
+
+    /// True if values of a type are too small for a secret.
     fn is_small(&self, type_oid: u32) -> bool {
-        tells_nothing(type_oid) || self.world.is_enum(type_oid)
+        tells_nothing(type_oid) || self.facts.world.is_enum(type_oid)
     }
 
-    fn call(&mut self, node: &'t Struct<'t>, field: &str, result: u32, scope: &Scope<'_, 't>) -> Flow {
-        let function = self.world.function(node.oid(field));
+    /// True if a function could get its result elsewhere than from its arguments.
+    pub(super) fn is_unknown(&self, function: &Function) -> bool {
+        function.kind == Kind::Opaque || (function.kind == Kind::BuiltIn && function.looks_elsewhere())
+    }
+
+    pub(super) fn call(
+        &mut self,
+        node: &'t Struct<'t>,
+        field: &str,
+        result: u32,
+        scope: &Scope<'_, 't>,
+    ) -> Flow {
+        let function = self.facts.world.function(node.oid(field));
+        let args = node.get("args");
         if function.name == "count" && function.kind == Kind::BuiltIn {
-            // What is counted tells nothing, which rows are does.
+            // The number of values of a column tells their presence; that of different values tells more.
             let filter = self.expression(node.get("aggfilter"), scope);
-            let counted = if is_bare(node.get("args")) {
-                Flow::plain()
-            } else {
-                self.expression(node.get("args"), scope)
-            };
-            return Flow { json: false, ..filter.and(counted) };
+            let is_plain = node.get("aggdistinct").items().is_empty() && self.is_column(args, scope);
+            let counted = if is_plain { Flow::plain() } else { self.expression(args, scope) };
+            return filter.and(counted).deciding();
         }
         let arguments = self.inside(node, scope);
-        let unknown =
-            function.kind == Kind::Opaque || (function.kind == Kind::BuiltIn && function.looks_elsewhere());
-        if unknown {
+        let is_paired = arguments.bar.as_ref().is_some_and(|bar| bar.paired);
+        let arguments =
+            if is_paired && function.kind == Kind::BuiltIn && self.keeps_names(&function, node, scope) {
+                arguments.with_name()
+            } else {
+                arguments
+            };
+        if self.is_unknown(&function) {
             let reason = format!("it comes through function {}, which could read a secret", function.name);
             return self.of_type(arguments.and(Flow::barred(reason)), result);
         }
-        let arguments = if function.picks_by_key() {
-            arguments.and(self.keys(node.get("args").items().get(1..).unwrap_or_default()))
+        if function.kind == Kind::BuiltIn && function.compares() {
+            return self.comparison(&function, args, arguments);
+        }
+        let arguments = if function.kind == Kind::BuiltIn && function.follows_path() {
+            let flow = arguments.and(args.items().get(1).map_or_else(Flow::plain, |path| self.path(path)));
+            Flow { picked: flow.json, ..flow }
+        } else if function.picks_by_key() {
+            let keys = self.keys(args.items().get(1..).unwrap_or_default());
+            arguments.and(keys)
         } else if function.gives_keys() {
-            Flow { json: false, ..arguments }
+            arguments.deciding()
         } else if arguments.json && function.kind == Kind::BuiltIn {
-            let count = node.get("args").items().len();
+            let count = args.items().len();
             let whole =
                 if self.is_small(result) { function.tells_little() } else { function.keeps_json(count) };
             if whole {
@@ -211,24 +278,38 @@ impl<'w, 't> Walk<'w, 't> {
         } else {
             arguments
         };
-        self.of_type(arguments, result)
+        let picked = arguments.picked || (function.kind == Kind::BuiltIn && function.picks_text());
+        self.of_type(Flow { picked, ..arguments }, result)
     }
 
-    /// `column = ''` or `<> ''`.
-    fn asks_for_emptiness(&self, node: &Struct<'t>) -> bool {
-        let function = self.world.function(node.oid("opfuncid"));
-        let args = node.get("args").items();
-        function.kind == Kind::BuiltIn
-            && matches!(function.name.as_str(), "texteq" | "textne")
-            && args.iter().all(is_bare)
-            && args.iter().any(is_empty_text)
+    /// A comparison of JSON. One with a constant that has no secret key is answered without the secrets in it: a value that
+    /// has some is not equal to it, and contains it for other reasons.
+    fn comparison(&self, function: &Function, args: &Node<'t>, arguments: Flow) -> Flow {
+        if function.contains() {
+            let [left, right] = args.items() else { return comparing(arguments) };
+            let part = if function.name == "jsonb_contained" { left } else { right };
+            return if self.is_harmless(part) { arguments.deciding() } else { comparing(arguments) };
+        }
+        if function.is_equality() && args.items().iter().any(|arg| self.is_harmless(arg)) {
+            return arguments.deciding();
+        }
+        comparing(arguments)
+    }
+
+    /// True for a constant in which no word is a secret's name.
+    fn is_harmless(&self, node: &Node<'t>) -> bool {
+        written(node).is_some_and(|text| !self.facts.world.is_secret_name(&text))
+    }
+
+    fn is_harmless_constant(&self, node: &Struct<'t>) -> bool {
+        written_constant(node).is_some_and(|text| !self.facts.world.is_secret_name(&text))
     }
 
     /// Keys by which a value is picked out of JSON: constants, and no secret's name.
     fn keys(&self, keys: &[Node<'t>]) -> Flow {
         keys.iter()
             .map(|key| match constant(key) {
-                Some(text) if self.world.is_secret_name(&text) => Flow::barred(
+                Some(text) if self.facts.world.is_secret_name(&text) => Flow::barred(
                     "it is picked out of JSON by a key that says that it holds a credential or a secret",
                 ),
                 Some(_) => Flow::plain(),
@@ -240,7 +321,7 @@ impl<'w, 't> Walk<'w, 't> {
     fn subscript(&mut self, node: &'t Struct<'t>, scope: &Scope<'_, 't>) -> Flow {
         let flow = self.inside(node, scope);
         let is_element = |key: &&Node<'t>| key.as_struct().is_none_or(|key| result_of(key) != INTEGER);
-        let flow = if self.world.is_json(node.oid("refcontainertype")) && node.oid("refelemtype") == 0 {
+        let flow = if self.facts.world.is_json(node.oid("refcontainertype")) && node.oid("refelemtype") == 0 {
             let keys = node.get("refupperindexpr").items().iter().filter(is_element);
             keys.map(|key| self.keys(std::slice::from_ref(key))).collect::<Flow>().and(flow)
         } else {
@@ -259,34 +340,13 @@ impl<'w, 't> Walk<'w, 't> {
         };
         self.of_type(flow, node.oid("resulttype"))
     }
-
-    /// What orders and parts the rows of a window: a rank tells the order.
-    fn window(&mut self, reference: Option<i64>, scope: &Scope<'_, 't>) -> Flow {
-        let clauses = scope.query.get("windowClause").items().iter().filter_map(Node::as_struct);
-        let targets = scope.query.get("targetList").items();
-        let mut flow = Flow::plain();
-        for clause in clauses.filter(|clause| clause.number("winref") == reference) {
-            for offset in ["startOffset", "endOffset"] {
-                flow = flow.and(self.expression(clause.get(offset), scope));
-            }
-            let by = clause.get("partitionClause").items().iter().chain(clause.get("orderClause").items());
-            for reference in by.filter_map(|by| by.as_struct()?.number("tleSortGroupRef")) {
-                let is_meant = |target: &&Node<'t>| {
-                    target
-                        .as_struct()
-                        .is_some_and(|target| target.number("ressortgroupref") == Some(reference))
-                };
-                for target in targets.iter().filter(is_meant) {
-                    flow = flow.and(Flow { json: false, ..self.expression(target, scope) });
-                }
-            }
-        }
-        flow
-    }
 }
 
-/// `EXISTS_SUBLINK` (nodes/primnodes.h).
+/// SubLinkType and ParamKind (nodes/primnodes.h).
 const EXISTS: i64 = 0;
+pub(super) const EXPRESSION: i64 = 4;
+const ARRAY: i64 = 6;
+const PARAM_SUBLINK: i64 = 2;
 /// Oids of `bool` and `int4` (pg_type.dat).
 const BOOLEAN: u32 = 16;
 const INTEGER: u32 = 23;
@@ -294,3 +354,7 @@ const INTEGER: u32 = 23;
 #[cfg(test)]
 #[path = "walk_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "versions_tests.rs"]
+mod versions_tests;

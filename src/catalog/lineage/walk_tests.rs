@@ -5,6 +5,7 @@ use super::super::functions::{Function, Kind};
 use super::super::tree::{self, Node};
 use super::*;
 use proptest::prelude::*;
+use std::cell::Cell;
 
 const TREE: &str = include_str!("../../../tests/golden/lineage/view.tree");
 
@@ -14,22 +15,44 @@ const FUNCTIONS: &[(u32, &str)] = &[
     (67, "texteq"),
     (147, "int4gt"),
     (177, "int4pl"),
+    (1717, "convert_to"),
     (2129, "max"),
     (2803, "count"),
     (3100, "row_number"),
+    (3197, "json_object_agg"),
     (3214, "jsonb_object_field_text"),
     (3932, "jsonb_each_text"),
     (3940, "jsonb_extract_path_text"),
+    (6276, "json_agg_strict"),
+    (6282, "json_object_agg_unique_strict"),
 ];
 
-struct Fixture;
+/// The stack that a walk may use: half of that of a test's thread.
+const STACK: usize = 1 << 20;
+
+thread_local! {
+    /// The address of a variable of the first call.
+    static BASE: Cell<usize> = const { Cell::new(0) };
+}
+
+/// The server's test of the stack, with addresses of variables as its own.
+fn is_stack_deep() -> bool {
+    let here = 0_u8;
+    let here = std::ptr::from_ref(&here).addr();
+    if BASE.get() == 0 {
+        BASE.set(here);
+    }
+    BASE.get().abs_diff(here) > STACK
+}
+
+pub(super) struct Fixture;
 
 impl World for Fixture {
     fn column(&self, _: u32, attnum: i64) -> Flow {
         match attnum {
             1 | 2 | 5 => Flow::plain(),
             3 => Flow::barred("it is the secret"),
-            4 => Flow { bar: None, json: true },
+            4 => Flow { json: true, ..Flow::plain() },
             _ => Flow::barred("there is no such column"),
         }
     }
@@ -43,11 +66,27 @@ impl World for Fixture {
     }
 
     fn is_stack_deep(&self) -> bool {
-        false
+        is_stack_deep()
     }
 
-    fn is_of_one_table(&self, _: u32) -> bool {
+    fn rows(&self, _: u32) -> RowFlow {
+        RowFlow::default()
+    }
+
+    fn is_single(&self, _: u32) -> bool {
         true
+    }
+
+    fn is_choice(&self, _: u32) -> bool {
+        true
+    }
+
+    fn is_column(&self, _: u32, attnum: i64) -> bool {
+        (1..=5).contains(&attnum)
+    }
+
+    fn keys(&self, _: u32) -> Vec<Key> {
+        vec![Key { columns: [1].into(), identifies: true }]
     }
 
     fn function(&self, oid: u32) -> Function {
@@ -58,7 +97,7 @@ impl World for Fixture {
     }
 
     fn is_json(&self, type_oid: u32) -> bool {
-        type_oid == 3802
+        matches!(type_oid, 114 | 3802)
     }
 
     fn is_secret_name(&self, name: &str) -> bool {
@@ -66,7 +105,7 @@ impl World for Fixture {
     }
 }
 
-fn query<'t>(tree: &'t Node<'t>) -> &'t Struct<'t> {
+pub(super) fn query<'t>(tree: &'t Node<'t>) -> &'t Struct<'t> {
     tree.items()[0].as_struct().unwrap()
 }
 

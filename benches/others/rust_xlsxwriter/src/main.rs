@@ -1,4 +1,4 @@
-//! What one would write in Rust: rows of a query, as they arrive, into rust_xlsxwriter's constant memory mode.
+//! The usual code in Rust: rows of a query, as they arrive, into rust_xlsxwriter's constant memory mode.
 //!
 //! accounts-with-rust-xlsxwriter SESSION QUERY FILE: runs SESSION's settings first, prints the number of rows.
 

@@ -1,0 +1,56 @@
+//! The `Export info` sheet of a workbook, as its export wrote it. Anybody can write it: it helps to compare, and grants
+//! nothing.
+
+use super::workbook::{CellAt, Given, Workbook};
+use crate::encode::xlsx::INFO_SHEET;
+use crate::error::Result;
+
+/// Lines that are looked at.
+const MOST: u32 = 1_000;
+
+#[derive(Default)]
+pub struct Info {
+    pub dataset: Option<String>,
+    pub tenant: Option<String>,
+    pub time_zone: Option<String>,
+    /// Names of the fields that were exported.
+    pub fields: Vec<String>,
+    pub is_anonymised: bool,
+    /// Between the elements of lists.
+    pub separator: Option<String>,
+}
+
+/// Reads the sheet where there is one.
+pub fn read(workbook: &mut Workbook, sheets: &[String]) -> Result<Info> {
+    let mut info = Info::default();
+    if !sheets.iter().any(|sheet| sheet == INFO_SHEET) {
+        return Ok(info);
+    }
+    let mut name = (0, String::new());
+    workbook.cells(INFO_SHEET, &mut |CellAt { row, column, given }| {
+        match (column, given) {
+            (0, Given::Text(text)) => name = (row, text),
+            (1, Given::Text(value)) if name.0 == row => info.take(&name.1, value),
+            _ => {}
+        }
+        Ok(row < MOST)
+    })?;
+    Ok(info)
+}
+
+impl Info {
+    fn take(&mut self, name: &str, value: String) {
+        // Of a workbook of several datasets the first is what the others ride along with.
+        match name {
+            "Dataset" => _ = self.dataset.get_or_insert(value),
+            "Tenant" => _ = self.tenant.get_or_insert(value),
+            "Time zone" => _ = self.time_zone.get_or_insert(value),
+            "Fields" if self.fields.is_empty() => {
+                self.fields = value.split(", ").map(str::to_owned).collect();
+            }
+            "List separator" => self.separator = Some(value),
+            "Anonymised" => self.is_anonymised = true,
+            _ => {}
+        }
+    }
+}

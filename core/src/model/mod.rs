@@ -1,0 +1,25 @@
+//! The words that all other rooms speak: datasets and their fields, a request for an export, formats and options, periods,
+//! paths into JSON, and the shape of a stored file.
+
+mod dataset;
+mod file_spec;
+mod format;
+pub mod json_path;
+pub mod label;
+mod options;
+mod period;
+pub mod personal;
+mod request;
+mod shape;
+mod status;
+
+pub use dataset::{Class, Dataset, DeclaredKey, Expansion, Field, NamedBy, Policy, Printed, Treatment, Type};
+pub use file_spec::FileSpec;
+pub use format::Format;
+pub use options::{
+    Archive, Compression, CsvOptions, IfActive, JsonOptions, LineEnding, Options, Order, XlsxOptions,
+};
+pub use period::{Period, Start};
+pub use request::ExportRequest;
+pub use shape::{Shape, ShapeColumn, Target};
+pub use status::JobStatus;

@@ -1,0 +1,43 @@
+//! Looking for the few bytes that a format has to escape.
+
+/// The place of the first byte that is `wanted`. Most texts have none, which is found out many bytes at a time: the compiler
+/// turns comparisons with a few values into vector instructions, which no loop that may stop at each byte can become.
+#[inline]
+pub fn position(bytes: &[u8], wanted: impl Fn(u8) -> bool + Copy) -> Option<usize> {
+    if bytes.len() >= 16 {
+        let (chunks, rest) = bytes.as_chunks::<16>();
+        for (index, chunk) in chunks.iter().enumerate() {
+            if any(chunk, wanted) {
+                return chunk.iter().position(|byte| wanted(*byte)).map(|at| index * 16 + at);
+            }
+        }
+        // The remaining bytes, with some before them once more.
+        if rest.is_empty() || !bytes.last_chunk::<16>().is_some_and(|last| any(last, wanted)) {
+            return None;
+        }
+        return rest.iter().position(|byte| wanted(*byte)).map(|at| chunks.len() * 16 + at);
+    }
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        if !any(first, wanted) && !any(last, wanted) {
+            return None;
+        }
+    }
+    bytes.iter().position(|byte| wanted(*byte))
+}
+
+#[inline]
+fn any<const N: usize>(bytes: &[u8; N], wanted: impl Fn(u8) -> bool) -> bool {
+    bytes.iter().fold(false, |found, byte| found | wanted(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn as_the_plain_loop(bytes in proptest::collection::vec(0u8..6, 0..70)) {
+            prop_assert_eq!(super::position(&bytes, |byte| byte == 5), bytes.iter().position(|byte| *byte == 5));
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! `acct_export_set_companion`: a dataset that rides along, and the field by which its rows belong to those of the main one.
+
+use super::args::required;
+use super::owner::owner_of_dataset;
+use super::register::may_write;
+use super::{load, registration, rights};
+use crate::audit;
+use crate::error::{Error, Result};
+use crate::filter;
+use crate::pg::{identity, sql};
+use serde_json::json;
+
+const ADD: &str = "
+UPDATE acct_export.dataset SET companions = array_append(companions, $2) WHERE dataset = $1 AND $2 <> ALL (companions)";
+
+const FORGET: &str = "DELETE FROM acct_export.companion WHERE dataset = $1 AND companion = $2";
+
+const MATCH: &str = "INSERT INTO acct_export.companion (dataset, companion, match) VALUES ($1, $2, $3)";
+
+/// Adds a companion, or states anew by which field it matches; NULL: by none.
+///
+/// Errors: 22023 for an unknown dataset or field and for a field that is of another type than the key; 42501 for a caller who does
+/// not own the source of the dataset, or may not know of the companion, and for a field that is barred or masked.
+pub fn set(dataset: Option<&str>, companion: Option<&str>, matched: Option<&str>) -> Result<()> {
+    let dataset = required(dataset, "dataset")?;
+    let companion = required(companion, "companion")?;
+    if !owner_of_dataset(dataset)? {
+        return Err(load::unknown(dataset)?);
+    }
+    if dataset == companion {
+        return Err(Error::invalid(format!("dataset \"{companion}\" cannot be a companion of itself"))
+            .hint("Companions are other datasets, which ride along as further files."));
+    }
+    if !rights::check_known(companion).unwrap_or(false) {
+        return Err(Error::invalid(format!("companion \"{companion}\" is not a registered dataset"))
+            .hint("Register the companions first."));
+    }
+    if let Some(field) = matched {
+        // Before anything is said of its fields.
+        if owner_of_dataset(companion).is_err() && !rights::caller_may_know(companion)? {
+            return Err(Error::denied(format!("permission denied for dataset \"{companion}\""))
+                .hint("The match is for those who may export the companion, or own its source."));
+        }
+        can_match(&load::load(dataset)?.dataset, &load::load(companion)?.dataset, field)?;
+    }
+    may_write()?;
+    registration::hold(dataset)?;
+    identity::as_owner(|| {
+        sql::run(ADD, &[dataset.into(), companion.into()])?;
+        sql::run(FORGET, &[dataset.into(), companion.into()])?;
+        match matched {
+            None => Ok(0),
+            Some(field) => sql::run(MATCH, &[dataset.into(), companion.into(), field.into()]),
+        }
+    })?;
+    let detail = json!({ "companion": companion, "match": matched });
+    audit::catalog_change(audit::COMPANION_SET, dataset, detail)
+}
+
+/// True if rows of a companion can be found by the keys of a dataset in one of its fields.
+pub fn can_match(
+    dataset: &crate::model::Dataset,
+    companion: &crate::model::Dataset,
+    field: &str,
+) -> Result<()> {
+    let field = filter::comparable(companion, field)?;
+    // The set of accounts reveals their keys.
+    let key = filter::comparable(dataset, &dataset.key)?;
+    if field.ty.base == key.ty.base {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "field \"{}\" of dataset \"{}\" is of type {} and cannot match the key of dataset \"{}\", which is of type {}",
+        field.name, companion.name, field.ty.name, dataset.name, key.ty.name
+    ))
+    .hint("match names the field that holds the other dataset's key."))
+}

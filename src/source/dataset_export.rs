@@ -1,0 +1,127 @@
+//! One dataset's part in an export: found, planned and permitted. The same for the job that is asked for and the one that runs,
+//! for the dataset that was asked for and for those that ride along.
+
+use super::plan::{self, Plan};
+use super::where_clause::KeyMatch;
+use crate::catalog::load::{self, Loaded};
+use crate::catalog::rights;
+use crate::encode::{self, Format, Options, Order};
+use crate::error::{Error, Result};
+use crate::job::captured_session::CapturedSession;
+use crate::model::ExportRequest;
+use crate::pg::identity::{self, Reader};
+use crate::pg::params;
+use crate::pg::report::Failure;
+use crate::request::{companions, required};
+use crate::tenant;
+
+/// A dataset and what is read of it.
+pub struct DatasetExport {
+    pub loaded: Loaded,
+    pub asked: ExportRequest,
+    pub context: CapturedSession,
+    pub plan: Plan,
+    /// Of a companion that has no rows but those of what is exported: the dataset and its own field.
+    pub matched: Option<(String, String)>,
+}
+
+/// The requester of the parts, and the way they are written.
+pub struct Planner<'a> {
+    pub context: &'a CapturedSession,
+    pub format: Format,
+    pub options: &'a Options,
+    /// The order where the options do not say it.
+    pub order: Order,
+    pub reader: &'a Reader<'a>,
+    /// The tables of the rows are locked, as for reading now.
+    pub held: bool,
+}
+
+impl Planner<'_> {
+    /// Everything that can be wrong with a request is found here: names, values, rights.
+    pub fn main(&self, asked: &ExportRequest) -> Result<DatasetExport> {
+        let part = self.part(asked.clone(), self.context.clone(), None)?;
+        companions::check(asked, &part.plan.companions)?;
+        Ok(part)
+    }
+
+    /// The same for a dataset that rides along, whose errors name it. Whoever may know the dataset knows the names of its companions.
+    pub fn companion(&self, main: &DatasetExport, name: &str) -> Result<DatasetExport> {
+        self.riding(main, name).map_err(|error| {
+            let error = error.revealed();
+            let message = format!("companion \"{name}\": {}", error.message);
+            Error { message, ..error }
+        })
+    }
+
+    fn riding(&self, main: &DatasetExport, name: &str) -> Result<DatasetExport> {
+        let dataset = &main.loaded.dataset;
+        if !dataset.companions.iter().any(|companion| companion == name) {
+            return Err(Error::invalid(format!(
+                "dataset \"{name}\" is not a companion of dataset \"{}\" any more",
+                dataset.name
+            ))
+            .hint("Ask for it with an export of its own."));
+        }
+        let wanted = companions::companion(&main.asked, name)?;
+        let matched = wanted.matched.as_ref().or(dataset.matches.get(name));
+        let key_match = matched.map(|field| KeyMatch { dataset, plan: &main.plan, field });
+        let part = self.part(wanted.asked, main.context.of_companion(name), key_match.as_ref())?;
+        match part.plan.companions.first() {
+            None => Ok(part),
+            Some(further) => Err(Error::invalid(format!(
+                "dataset \"{further}\" cannot be a companion of \"{name}\", which is one itself"
+            ))
+            .hint("Name it in include, if it is a companion of the dataset that is exported.")),
+        }
+    }
+
+    fn part(
+        &self,
+        asked: ExportRequest,
+        context: CapturedSession,
+        key_match: Option<&KeyMatch<'_>>,
+    ) -> Result<DatasetExport> {
+        self.admit(self.load(&asked.dataset)?, asked, context, key_match)
+    }
+
+    /// Finds a dataset; nothing of it is permitted by that.
+    pub fn load(&self, dataset: &str) -> Result<Loaded> {
+        if self.held {
+            load::load_for_reading(dataset)
+        } else {
+            load::load_named(dataset)
+        }
+    }
+
+    /// The request's plan, if everything permits it.
+    pub fn admit(
+        &self,
+        loaded: Loaded,
+        asked: ExportRequest,
+        context: CapturedSession,
+        key_match: Option<&KeyMatch<'_>>,
+    ) -> Result<DatasetExport> {
+        let role = self.reader.role;
+        let dataset = &loaded.dataset;
+        rights::may_ask(dataset, role)?;
+        let context = context.of_dataset(dataset)?;
+        let plan = plan::build(&loaded, &asked, &context, self.options, self.order, key_match)?;
+        let claim = rights::Claim { role, tenant: &context.tenant, all_tenants: asked.all_tenants };
+        let uses: Vec<&str> = plan.uses.iter().map(String::as_str).collect();
+        rights::check(&loaded, &claim, &uses)?;
+        if !asked.all_tenants {
+            tenant::check(&context.tenant, dataset)?;
+        }
+        required::filters(dataset, &plan.narrowed)?;
+        // JSON places that collide are a mistake of the registration or the selection: an encoder finds them.
+        encode::check(self.format, plan.outline(self.format).columns())?;
+        // Domains and casts of users run in there.
+        self.reader
+            .undone(|| identity::as_requester(self.reader, || params::bind(&plan.params).map(|_| ())))
+            .map_err(Failure::into_error)?;
+        rights::authorize(dataset, &asked, self.reader)?;
+        let matched = key_match.map(|rows| (rows.dataset.name.clone(), rows.field.to_owned()));
+        Ok(DatasetExport { loaded, asked, context, plan, matched })
+    }
+}

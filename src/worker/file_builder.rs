@@ -1,0 +1,305 @@
+//! One file of an export: the rows of a dataset, or of several in one workbook, read and encoded into a spool.
+
+use super::export::Task;
+use super::info;
+use super::references::{self, Lists};
+use super::selection::selection;
+use crate::encode::{encoder, Column, Compression, Encoder, Format, Options, Setup, Tally};
+use crate::error::{Error, Kind, Result};
+use crate::job::output::{File, Reason};
+use crate::job::stored_file::FilePart;
+use crate::job::Stage;
+use crate::layout::Layout;
+use crate::pg::identity::{self, Reader};
+use crate::pg::report::Failure;
+use crate::pg::{progress, query, wait, xact};
+use crate::pseudonym_key;
+use crate::redact::scrub::Removed;
+use crate::request::{file_stem, slug, Stamp};
+use crate::settings;
+use crate::source::dataset_export::DatasetExport;
+use crate::source::references::Occasion;
+use crate::source::row_limit::RowLimit;
+use crate::spool::{Packing, Spool};
+use crate::value::memory;
+use chrono::{DateTime, Datelike, SecondsFormat, Timelike, Utc};
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::ops::ControlFlow;
+
+/// Characters of a title in a file's name: with the moment and an ending it is short enough for every system.
+pub const LONGEST_STEM: usize = 60;
+
+/// The number of encoded bytes that are sent to the spool at once.
+const BATCH: usize = 64 * 1024;
+
+/// The time of the data in the files.
+pub struct Moment {
+    /// Microseconds since 2000-01-01 UTC.
+    pub as_of: i64,
+    pub utc: DateTime<Utc>,
+    pub wal_position: String,
+}
+
+impl Moment {
+    /// Of the snapshot that was taken just before.
+    pub fn of_snapshot() -> Moment {
+        Moment { wal_position: xact::wal_position(), ..Moment::at(xact::statement_time()) }
+    }
+
+    /// Microseconds since 2000-01-01 UTC.
+    pub fn at(as_of: i64) -> Moment {
+        const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
+        let utc = DateTime::from_timestamp_micros(as_of + POSTGRES_EPOCH).unwrap_or_default();
+        Moment { as_of, utc, wal_position: String::new() }
+    }
+
+    pub fn in_full(&self) -> String {
+        self.utc.to_rfc3339_opts(SecondsFormat::Micros, true)
+    }
+
+    /// `users-20261121-080230.csv`.
+    pub fn file_name(&self, stem: &str, ending: &str) -> String {
+        let stamp = Stamp {
+            year: self.utc.year(),
+            month: self.utc.month() as u8,
+            day: self.utc.day() as u8,
+            hour: self.utc.hour() as u8,
+            minute: self.utc.minute() as u8,
+            second: self.utc.second() as u8,
+        };
+        format!("{}.{ending}", file_stem(stem, &stamp))
+    }
+}
+
+/// The parts that all files of a job share.
+pub struct FileBuilder<'a> {
+    pub task: &'a Task<'a>,
+    pub reader: &'a Reader<'a>,
+    pub format: Format,
+    pub options: &'a Options,
+    pub moment: &'a Moment,
+    /// Rows of the files that are complete.
+    pub rows: u64,
+}
+
+/// A dataset of the job and its place among them, from 1; the first is the one that was asked for.
+#[derive(Clone, Copy)]
+pub struct Member<'a> {
+    pub part: &'a DatasetExport,
+    pub place: usize,
+}
+
+/// The columns written of a dataset, and the secret of its pseudonyms.
+struct Columns {
+    layout: Layout,
+    key: Option<[u8; 32]>,
+}
+
+/// A dataset whose rows are in the file.
+struct Read<'a> {
+    part: &'a DatasetExport,
+    layout: Layout,
+    rows: u64,
+    removed: BTreeMap<String, Removed>,
+}
+
+/// The outcome, if it is not an error of the whole job.
+pub enum Made {
+    File(Box<File>),
+    /// There are more rows than leave without approval.
+    Unapproved,
+    /// The companion at this index could not be read.
+    Failed(usize, Failure),
+}
+
+impl FileBuilder<'_> {
+    /// Makes one file of these, the first of which decides about its name. `failed`: companions that were to be in it, with the
+    /// reasons.
+    pub fn file(&mut self, members: &[Member<'_>], failed: &[(String, String)]) -> Result<Made> {
+        let Some(first) = members.first() else {
+            return Err(Error::new(Kind::Internal, "a file of no dataset"));
+        };
+        let directory = settings::spool_directory()?;
+        let mut spool = Spool::create(&directory, self.packing())?;
+        let title = &first.part.loaded.dataset.title;
+        let columns = self.columns_of(first.part)?;
+        let lists = self.lists(first.part, &columns.layout)?;
+        let setup = Setup {
+            title: title.clone(),
+            time_zone: self.task.context.time_zone.clone(),
+            references: lists.sheets,
+        };
+        let mut encoder = encoder(self.format, self.options, columns.layout.columns(), setup)?;
+        let mut buffer = Vec::with_capacity(BATCH * 2);
+        encoder.begin(&mut buffer)?;
+        let mut read: Vec<Read<'_>> = Vec::new();
+        let mut tallies: Vec<Tally> = Vec::new();
+        let Some((rows, removed)) =
+            self.write_rows(*first, &columns, 0, encoder.as_mut(), &mut buffer, &mut spool)?
+        else {
+            return Ok(Made::Unapproved);
+        };
+        read.push(Read { part: first.part, layout: columns.layout, rows, removed });
+        for (index, member) in members.iter().enumerate().skip(1) {
+            let before: u64 = read.iter().map(|read| read.rows).sum();
+            // A failure of a companion's source is the companion's failure.
+            let attempt = xact::attempt(|| {
+                let (part, columns) = (member.part, self.columns_of(member.part)?);
+                let title = &part.loaded.dataset.title;
+                tallies.push(encoder.part(title, columns.layout.columns(), &mut buffer)?);
+                let rows =
+                    self.write_rows(*member, &columns, before, encoder.as_mut(), &mut buffer, &mut spool)?;
+                Ok(rows.map(|(rows, removed)| Read { part, layout: columns.layout, rows, removed }))
+            });
+            match survivable(attempt)? {
+                Ok(Some(companion)) => read.push(companion),
+                Ok(None) => return Ok(Made::Unapproved),
+                Err(failure) => return Ok(Made::Failed(index, failure)),
+            }
+        }
+        spool.write_all(&buffer)?;
+        let told: Vec<(&DatasetExport, u64, &BTreeMap<String, Removed>)> =
+            read.iter().map(|read| (read.part, read.rows, &read.removed)).collect();
+        let mut info = info::of(self.task, &told, failed, self.moment, self.options.reproducible);
+        info.entries.extend(lists.notes.into_iter().map(|(name, note)| (name, note.into())));
+        tallies.push(encoder.finish(&info, &mut spool)?);
+        let mut parts = parts(&read, &tallies)?;
+        if let Some(first) = parts.first_mut() {
+            first.shape.references = lists.targets;
+        }
+        let file = File { spooled: Some(spool.finish()?), parts, ..self.empty(title, None) };
+        self.rows += file.rows();
+        Ok(Made::File(Box::new(file)))
+    }
+
+    /// The reference data that the columns of a workbook's first dataset refer to.
+    fn lists(&self, part: &DatasetExport, layout: &Layout) -> Result<Lists> {
+        if self.format != Format::Xlsx || !self.options.xlsx.reference_sheets {
+            return Ok(Lists::default());
+        }
+        let (asked, context) = (&part.asked, &part.context);
+        let occasion = Occasion { asked, context, reader: self.reader, disabled: false };
+        references::gather(&part.loaded.dataset, layout.columns(), &occasion)
+    }
+
+    /// The columns written of a dataset; where it has a column for each key of its documents, the keys are looked for.
+    fn columns_of(&self, part: &DatasetExport) -> Result<Columns> {
+        let plan = &part.plan;
+        let key =
+            if plan.pseudonymises() { Some(pseudonym_key::of(part.context.tenant.key())?) } else { None };
+        let layout = identity::as_requester(self.reader, || plan.layout(self.format, key, None))?;
+        Ok(Columns { layout, key })
+    }
+
+    /// Reads one dataset; the number of rows, and what was taken out of the fields' values. None: it was left at the first row that needs approval. So nothing is counted
+    /// beforehand, and the answer is exact also where a source gives other rows each time it is read. `before`: rows that the file
+    /// has already.
+    fn write_rows(
+        &self,
+        member: Member<'_>,
+        Columns { layout, key }: &Columns,
+        before: u64,
+        encoder: &mut dyn Encoder,
+        buffer: &mut Vec<u8>,
+        spool: &mut Spool,
+    ) -> Result<Option<(u64, BTreeMap<String, Removed>)>> {
+        let (part, is_main) = (member.part, member.place == 1);
+        let plan = &part.plan;
+        let mut redactor = plan.redactor(*key);
+        let mut keys = plan.key_check();
+        // The approval is about the dataset that was asked for.
+        let row_limit = RowLimit::of(&part.loaded.dataset, is_main && self.task.approved);
+        let (mut rows, mut admitted) = (0u64, true);
+        progress::part(member.place);
+        progress::stage(Stage::Reading);
+        identity::as_requester(self.reader, || {
+            let local = self.format == Format::Xlsx;
+            query::for_each_ordered_row(&plan.sql, &plan.params, local, keys.as_mut(), &mut |cells| {
+                rows += 1;
+                if !row_limit.check(rows)? {
+                    admitted = false;
+                    return Ok(ControlFlow::Break(()));
+                }
+                redactor
+                    .apply(cells, &mut |cells| layout.row(cells, &mut |cells| encoder.row(cells, buffer)))?;
+                if buffer.len() >= BATCH {
+                    spool.write_all(buffer)?;
+                    memory::reuse(buffer);
+                }
+                if rows.is_multiple_of(1024) {
+                    wait::interrupted()?;
+                    progress::rows(self.rows + before + rows);
+                }
+                Ok(ControlFlow::Continue(()))
+            })
+        })?;
+        if !admitted && !is_main {
+            return Err(row_limit.needs_approval());
+        }
+        progress::rows(self.rows + before + rows);
+        let removed = plan.columns.iter().zip(redactor.removed()).filter(|(_, removed)| removed.any());
+        let removed = removed.map(|(column, removed)| (column.name.clone(), *removed)).collect();
+        Ok(admitted.then_some((rows, removed)))
+    }
+
+    /// Workbooks are compressed as they are; text is unless it is asked for in gzip, or goes into an archive or a bucket.
+    fn packing(&self) -> Packing {
+        match (self.format, self.options.compression) {
+            (_, Some(Compression::Gzip)) => Packing::Gzip,
+            (Format::Xlsx, None) => Packing::None,
+            _ if self.options.archive.is_some() || self.task.asked.destination.is_some() => Packing::None,
+            (Format::Csv | Format::Ndjson | Format::Json, None) => Packing::Lz4,
+        }
+    }
+
+    /// A file of this title without anything in it; why it has nothing.
+    pub fn empty(&self, title: &str, failed: Option<Reason>) -> File {
+        let packed = self.options.compression.is_some();
+        File {
+            stem: slug(title, LONGEST_STEM),
+            ending: format!("{}{}", self.format.extension(), if packed { ".gz" } else { "" }),
+            name: String::new(),
+            media_type: if packed { "application/gzip" } else { self.format.media_type() },
+            spooled: None,
+            failed,
+            parts: Vec::new(),
+        }
+    }
+}
+
+/// A failure that the rest of the job survives: any but a cancel request or a time limit, which is about the whole job.
+pub fn survivable<T>(attempt: std::result::Result<T, Failure>) -> Result<std::result::Result<T, Failure>> {
+    match attempt {
+        Err(failure) if failure.is_cancel() => Err(failure.into_error()),
+        outcome => Ok(outcome),
+    }
+}
+
+/// The parts of the file, after a check that all rows that were read are in it. The tallies count from the file's beginning.
+fn parts(read: &[Read<'_>], tallies: &[Tally]) -> Result<Vec<FilePart>> {
+    let mut before = Tally::default();
+    let mut parts = Vec::with_capacity(read.len());
+    for (Read { part, layout, rows, removed }, tally) in read.iter().zip(tallies) {
+        let written = tally.rows - before.rows;
+        if written != *rows {
+            return Err(Error::new(Kind::Internal, format!("{rows} rows were read and {written} written")));
+        }
+        let (plan, dataset) = (&part.plan, &part.loaded.dataset);
+        let attnum = |column: &Column| dataset.field(&column.name).map_or(0, |field| field.attnum);
+        parts.push(FilePart {
+            dataset: dataset.name.clone(),
+            source: dataset.source,
+            fields: plan.columns.iter().map(|column| column.name.clone()).collect(),
+            attnums: plan.columns.iter().map(attnum).collect(),
+            masks: plan.masks(),
+            rows: written,
+            redacted: removed.iter().map(|(field, removed)| (field.clone(), removed.all())).collect(),
+            shape: layout.shape(plan.key, tally.sheets - before.sheets),
+            selection: selection(part, layout, removed),
+            member: None,
+        });
+        before = *tally;
+    }
+    Ok(parts)
+}

@@ -1,0 +1,14 @@
+//! Requests that are refused, filters, and limits on what a role may ask for.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod errors;
+mod errors_failure;
+mod errors_filters;
+mod errors_injection;
+mod errors_jobs;
+mod errors_names;
+mod filters;
+mod filters_limits;
+mod filters_unfit;
+mod indexed;
+mod limits;
