@@ -99,7 +99,12 @@ fn check_formats(site: &Site, client: &mut Client, wanted: &[User]) {
     ];
     for (format, read) in readers {
         let file = export(client, &format!("'users', '{format}'"), wanted.len());
-        same(format, &read(&file), wanted);
+        if format == "xlsx" {
+            let wanted: Vec<User> = wanted.iter().map(User::in_whole_seconds).collect();
+            same(format, &read(&file), &wanted);
+        } else {
+            same(format, &read(&file), wanted);
+        }
         let bytes = open(format, &file);
         assert!(holds(&bytes, &wanted[0].username), "{format} was not looked into");
         for secret in unusable.iter().map(String::as_str).chain([HASH]) {

@@ -234,7 +234,7 @@ fn a_tenant_has_so_many_jobs_of_a_dataset() {
     text(&mut one, &ask(2));
     text(&mut two, &ask(3));
     let error = refused(&mut two, &ask(4), "53400", "\"users\"", "acct_export_cancel");
-    assert!(error.message.contains("has 3 exports of this tenant"), "{error:?}");
+    assert!(error.message.contains("for this tenant: the limit is 3"), "{error:?}");
     one.batch_execute("COMMIT").unwrap();
     refused(&mut one, &ask(5), "53400", "\"users\"", "");
     // Other tenants and other datasets have their own.

@@ -31,7 +31,7 @@ fn more_rows_than_may_leave_wait_for_a_second_person() {
     assert_eq!(text(&mut superuser, &held).as_deref(), Some("0 0 t t"));
     refused(&mut requester, &format!("SELECT acct_export_file('{job}')"), "55000", "awaiting_approval", "");
     // The same request waits already.
-    let twin = "SELECT acct_export_start('users', 'xlsx')::text";
+    let twin = "SELECT acct_export_start('users', 'xlsx', reason => 'yearly review')::text";
     let error = refused(&mut requester, twin, "55006", "", "acct_export_status");
     assert!(error.detail.unwrap().contains(&job));
 

@@ -130,15 +130,17 @@ fn references_name_what_the_tenant_has() {
         let place = COLUMNS.iter().position(|column| *column == label).unwrap();
         let mut found = 0;
         for cell in rows[1..].iter().map(|row| row[place].to_string()).filter(|cell| !cell.is_empty()) {
-            // A list is its names in their order, joined; names may hold the separator.
+            // A list is its names in their order, joined; a name that holds the separator is quoted.
             let mut rest = cell.as_str();
             while !rest.is_empty() {
-                let name = known.iter().find(|name| {
-                    rest.strip_prefix(name.as_str())
-                        .is_some_and(|more| more.is_empty() || more.starts_with(", "))
+                let after = known.iter().find_map(|name| {
+                    let quoted = label != "Profile" && label != "Main group" && name.contains(',');
+                    let name = if quoted { format!("\"{name}\"") } else { name.clone() };
+                    let more = rest.strip_prefix(name.as_str())?;
+                    (more.is_empty() || more.starts_with(", ")).then_some(more)
                 });
-                let name = name.unwrap_or_else(|| panic!("{label}: {cell} names what the tenant has not"));
-                rest = rest[name.len()..].trim_start_matches(", ");
+                let after = after.unwrap_or_else(|| panic!("{label}: {cell} names what the tenant has not"));
+                rest = after.trim_start_matches(", ");
                 found += 1;
             }
         }

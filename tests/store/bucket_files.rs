@@ -117,7 +117,8 @@ fn companions_are_objects_of_their_own() {
     assert_eq!(files.len(), 1, "{files:?}");
     let bytes = assert_same_everywhere(&bucket, &mut client, &job, &files[0]);
     let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
-    assert_eq!(archive.len(), 2);
+    assert_eq!(archive.len(), 3);
+    archive.by_name("export-info.json").unwrap();
     let mut users = String::new();
     archive.by_index(0).unwrap().read_to_string(&mut users).unwrap();
     assert_eq!(csv::Reader::from_reader(users.as_bytes()).records().count(), 18);

@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use calamine::{Data, Reader, Xlsx};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound as _, Utc};
 use postgres::Client;
 use serde_json::Value;
 
@@ -20,6 +20,14 @@ pub struct User {
     pub is_staff: bool,
     pub is_active: bool,
     pub date_joined: DateTime<Utc>,
+}
+
+impl User {
+    /// Workbooks have moments in whole seconds.
+    pub fn in_whole_seconds(&self) -> Self {
+        let cut = |moment: DateTime<Utc>| moment.trunc_subsecs(0);
+        Self { last_login: self.last_login.map(cut), date_joined: cut(self.date_joined), ..self.clone() }
+    }
 }
 
 /// The fields of [`User`], as columns and as keys of JSON.
