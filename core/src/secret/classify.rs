@@ -2,6 +2,7 @@
 
 use super::name_value;
 use super::neighbours::Neighbours;
+use super::settings;
 use super::table::{Kind, Table};
 use super::types::{ColumnType, Family};
 use super::unnamed;
@@ -120,11 +121,18 @@ impl Judge<'_> {
         self.neighbours.is_one_time_code(words) && !self.table.is_of_vouchers()
     }
 
+    fn is_settings(&self, words: &Words) -> bool {
+        settings::is_settings(words) && !self.table.is_display() || settings::is_request_headers(words)
+    }
+
     fn by_context(&self, column: &Column<'_>, words: &Words) -> Option<&'static str> {
         let ty = &column.ty;
         if ty.is_number() {
             let is_code = words.is("code") && (self.table.holds(words) || self.is_one_time(words));
             return is_code.then_some(BY_TABLE);
+        }
+        if self.row_values.contains(&column.name) && self.table.is_of_encrypted_values() {
+            return Some(BY_TABLE);
         }
         // Of documents those that are all that a row has: `config`, `data`, not `fixed_data`.
         if ty.is_text()
@@ -136,7 +144,7 @@ impl Judge<'_> {
         if self.table.holds(words) && (words.len() == 1 || !ty.is_document()) {
             return Some(BY_TABLE);
         }
-        if self.neighbours.is_encrypted(words) {
+        if !ty.is_array && self.neighbours.is_encrypted(words) {
             return Some(ENCRYPTED);
         }
         if ty.is_uuid() {
@@ -171,8 +179,15 @@ impl Judge<'_> {
             return None;
         }
         let has_row_name = self.row_values.contains(&column.name);
-        if !has_row_name && (self.table.holds_settings(words) || is_settings_by_name(words)) {
+        // The names of such rows are not read at run time.
+        if self.table.is_of_properties() && self.neighbours.is_short_value(words) {
             return Some(SETTINGS);
+        }
+        if !has_row_name && (self.table.holds_settings(words) || self.is_settings(words)) {
+            return Some(SETTINGS);
+        }
+        if self.table.holds_text(words) {
+            return Some(BY_TABLE);
         }
         if self.table.is_setup_address(words) {
             return Some(BY_TABLE);
@@ -183,7 +198,7 @@ impl Judge<'_> {
         let is_body = words.len() <= 2
             && words.last_is(&["body", "content", "html", "text", "data", "payload", "message"])
             || words.len() == 2 && words.first() == "body"
-            || is_variables(words);
+            || settings::is_variables(words);
         if is_body && (self.table.is_outgoing_mail() || self.neighbours.is_of_mail()) {
             return Some(MAIL);
         }
@@ -195,35 +210,6 @@ impl Judge<'_> {
         }
         self.table.may_hold(words).then_some(BY_DEFAULT)
     }
-}
-
-/// Values that are written into a message: `template_data`.
-fn is_variables(words: &Words) -> bool {
-    words.first() == "template"
-        && words.last_is(&["data", "variable", "var", "param", "parameter", "context", "value", "payload"])
-}
-
-/// `smtp_config`, `oidc_config`, `auth_settings` as texts.
-fn is_settings_by_name(words: &Words) -> bool {
-    words.last_is(&["config", "configuration", "setting"])
-        && words.has_any(&[
-            "smtp",
-            "oidc",
-            "saml",
-            "ldap",
-            "sso",
-            "oauth",
-            "auth",
-            "connection",
-            "connector",
-            "provider",
-            "integration",
-            "imap",
-            "mailer",
-            "idp",
-            "alertmanager",
-            "core",
-        ])
 }
 
 /// The id of a session, a token or a code is the credential where no other column of its table is.

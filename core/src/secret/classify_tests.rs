@@ -158,3 +158,56 @@ fn a_table_of_many_columns_is_judged_in_no_time() {
     let columns = names.iter().map(|name| Column { name, ty: ColumnType::from_sql("text") }).collect();
     assert_eq!(classify(&TableShape { name: "wide", columns }, &Names::standard()).len(), 1600);
 }
+
+#[test]
+fn texts_of_settings_are_not_read() {
+    for (table, column) in [
+        ("realms", "config"),
+        ("resource_kinds", "configuration"),
+        ("instances", "raw_base_config"),
+        ("callouts", "request_headers"),
+        ("alert_channels", "notification_configuration"),
+        ("alert_channels", "targets"),
+        ("push_subscriptions", "data"),
+        ("ciphers", "fields"),
+        ("service_accounts", "key_json"),
+        ("sso_states", "auth_response"),
+    ] {
+        assert_eq!(barred(table, &[column]), [column], "{table}.{column}");
+    }
+    for (table, column) in [
+        ("dashboard_widgets", "config"),
+        ("realms", "config jsonb"),
+        ("alerts", "target"),
+        ("messages", "headers"),
+        ("forms", "fields"),
+        ("users", "notification_settings"),
+        ("calls", "status_code_response"),
+    ] {
+        assert!(barred(table, &[column]).is_empty(), "{table}.{column}");
+    }
+}
+
+#[test]
+fn a_nonce_outside_of_a_login_says_that_its_row_is_encrypted() {
+    assert_eq!(barred("tasks", &["id", "source", "nonce"]), ["source", "nonce"]);
+    assert_eq!(barred("runs", &["id", "status", "private_plan", "nonce"]), ["private_plan", "nonce"]);
+    assert_eq!(barred("domain_certs", &["domain", "cert", "nonce"]), ["cert", "nonce"]);
+    assert_eq!(barred("openid_checks", &["state", "nonce", "source"]), ["nonce"]);
+    assert_eq!(barred("jobs", &["name", "nonce", "tags text[]"]), ["nonce"]);
+}
+
+#[test]
+fn values_of_encrypted_settings_are_barred_whatever_their_names_say() {
+    assert_eq!(barred("encrypted_configs", &["key", "value"]), ["value"]);
+    assert_eq!(barred("properties", &["k", "v"]), ["v"]);
+    assert!(barred("node_tags", &["k", "v"]).is_empty());
+    assert_eq!(judged("configs", &["key", "value"])[1].1, Verdict::ByRow("key".to_owned()));
+}
+
+#[test]
+fn a_reference_to_a_kept_token_is_sent_in_its_place() {
+    assert_eq!(barred("OpenTokens", &["ReferenceId", "Payload", "Type"]), ["ReferenceId", "Payload"]);
+    assert!(barred("tokens", &["reference_id"]).is_empty());
+    assert_eq!(barred("cas_tickets", &["ticket_id"]), ["ticket_id"]);
+}

@@ -214,7 +214,6 @@ fn is_other(name: &Words) -> bool {
         ("team", "webhook"),
         ("saml", "assertion"),
         ("saml", "response"),
-        ("saml", "response"),
         ("proxy", "authorization"),
         ("connection", "string"),
         ("connection", "url"),
@@ -252,6 +251,7 @@ fn is_other(name: &Words) -> bool {
         ("oauth", "refresh"),
     ];
     PAIRS.iter().any(|(first, second)| name.has_pair(first, second))
+        || is_response(name)
         || is_authorization(name)
         || is_address(name)
         || name.len() > 1 && name.last() == "private"
@@ -314,6 +314,13 @@ fn is_passkey(name: &Words) -> bool {
         |word: &str| name.last() == word || name.after(word).is_some_and(|next| HELD.contains(&next));
     ["webauthn", "fido", "passkey"].iter().any(|word| is_one(word))
         || name.has_pair("web", "authn") && name.last_is(HELD)
+}
+
+/// What the other end of a login answers: a code, tokens, an assertion.
+fn is_response(name: &Words) -> bool {
+    const LOGINS: &[&str] = &["auth", "authentication", "token", "oauth", "oidc", "login", "sso"];
+    name.last() == "response" && name.before("response").is_some_and(|word| LOGINS.contains(&word))
+        || name.joined() == "code response"
 }
 
 /// `authorization` anywhere: the header, the code. Ids and kinds of authorizations are none.

@@ -12,6 +12,7 @@ pub(super) const STRONG: &[&str] = &[
     "sessid", "sesskey", "pushkey", "nthash", "lmhash", "pincode", "authdata", "keydata", "keymaterial",
     "passhash", "rands", "rand", "dsn", "creds", "authkey", "hibp", "pwned", "sessiondata", "hashed", "ssha",
     "shadow", "pepper", "akey", "pword", "passw", "pswd", "psw", "passwrd", "userpass", "otep", "nsec", "xprv", "wif", "preshared", "keyfile", "actkey",
+    "storedkey", "serverkey",
 ];
 
 /// Parts that make a word secret wherever they stand in it: names that are written without a separator.
@@ -31,6 +32,7 @@ pub(super) const ENDS: &[&str] = &[
 #[rustfmt::skip]
 pub(super) const WHOLE: &[&str] = &[
     "sid", "sess", "connect sid", "auth", "keys encrypted", "iv", "mac", "reset", "set cookie", "pat", "ott",
+    "auth req id",
 ];
 
 /// Ends of names that say something about a credential, and are not one: its address, rule, lifetime, kind, name.
@@ -66,7 +68,7 @@ pub(super) const KEYS: &[&str] = &[
     "jwt", "cookie", "csrf", "aes", "cipher", "admin", "webhook", "token", "login", "account", "backup",
     "connection", "bot", "feed", "rsa", "ecdsa", "ed", "dkim", "gpg", "pgp", "vault", "app", "application",
     "consumer", "join", "unlock", "escrow", "otp", "totp", "device", "wireguard", "preshared", "hashed",
-    "remember", "validation", "stripe", "openai", "mailgun", "sendgrid", "twilio",
+    "remember", "validation", "stored", "stripe", "openai", "mailgun", "sendgrid", "twilio",
 ];
 
 /// Words behind `key` of the same.

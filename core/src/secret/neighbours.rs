@@ -54,6 +54,9 @@ impl<'n> Neighbours<'n> {
         ];
         const PARTS: &[&str] =
             &["tag", "mac", "ciphertext", "cipher", "encrypted", "enc", "salt", "kdf", "nonce"];
+        if self.is_encrypted_by_nonce(column) {
+            return true;
+        }
         let has_iv = |stem: &str| {
             self.any(|own| {
                 matches!(own.last(), "iv" | "nonce")
@@ -67,6 +70,25 @@ impl<'n> Neighbours<'n> {
         // `refresh` and `refresh_ciphertext` beside `refresh_iv`.
         let stem = if column.last_is(PARTS) { column.stem() } else { column.joined() };
         has_iv(&stem)
+    }
+
+    /// A text beside a `nonce` that belongs to no login: rows of an application that encrypts its settings.
+    fn is_encrypted_by_nonce(&self, column: &Words) -> bool {
+        #[rustfmt::skip]
+        const LOGIN: &[&str] = &[
+            "state", "scope", "redirect", "client", "issuer", "challenge", "verifier", "purpose", "token", "code", "grant",
+            "expires", "expiry", "email", "consumed", "used",
+        ];
+        #[rustfmt::skip]
+        const VALUES: &[&str] = &[
+            "config", "configuration", "setting", "source", "plan", "cert", "certificate", "auth", "credential", "data",
+            "value", "payload", "content", "param", "variable", "var", "env", "option", "detail",
+        ];
+        const FIRST: &[&str] = &["private", "secret", "secure", "var", "raw", "sealed", "encrypted"];
+        column.last_is(VALUES)
+            && (column.len() == 1 || FIRST.contains(&column.first()))
+            && self.has("nonce")
+            && !self.any(|own| own.has_any(LOGIN) && own != column)
     }
 
     fn has_tag(&self, stem: &str) -> bool {
@@ -133,13 +155,20 @@ impl<'n> Neighbours<'n> {
         self.any(|own| own.last() == "value" && own.len() <= 2)
     }
 
+    /// `v` beside `k`, the shortest names of a value and its name.
+    pub fn is_short_value(&self, column: &Words) -> bool {
+        column.is("v") && self.has("k")
+    }
+
     /// The key of an application that has a secret beside it, or the stored state of a login beside its token against
     /// forgery.
     pub fn stands_by_secret(&self, column: &Words) -> bool {
         const STATE: &[&str] = &["data", "payload", "content", "value"];
-        column.is("key")
-            && self.has("secret")
-            && self.any(|own| own.joined() == "client id" || own.joined() == "provider")
+        // A token that is kept here is sent as a reference to it.
+        column.joined() == "reference id" && self.has("payload")
+            || column.is("key")
+                && self.has("secret")
+                && self.any(|own| own.joined() == "client id" || own.joined() == "provider")
             || column.len() == 1 && column.last_is(STATE) && self.any(|own| own.has_any(&["csrf", "xsrf"]))
     }
 

@@ -17,7 +17,7 @@ pub(super) enum Kind {
 
 /// A table's name, read.
 pub(super) struct Table {
-    name: Words,
+    pub(super) name: Words,
     pub kind: Kind,
 }
 
@@ -134,7 +134,7 @@ impl Table {
     /// True if its rows are sessions: their id is what a browser sends.
     pub fn is_of_sessions(&self) -> bool {
         self.name.last() == "session"
-            && !self.name.has_any(&["saml", "recording", "chat", "training", "game", "class"])
+            && !self.name.has_any(&["saml", "recording", "chat", "trace", "training", "game", "class"])
     }
 
     /// True if a text id of its rows is the credential itself, where no other column is: sessions, tokens, codes.
@@ -264,7 +264,7 @@ impl Table {
     pub fn is_of_logins(&self) -> bool {
         #[rustfmt::skip]
         const LOGINS: &[&str] = &[
-            "login", "auth", "authentication", "signup", "signin", "sign", "registration", "reset", "activation", "pending", "verification", "verify",
+            "login", "auth", "authentication", "signup", "signin", "sign", "registration", "reset", "activation", "pending", "temp", "verification", "verify",
             "otp", "mfa", "challenge", "pairing", "onboarding", "recovery",
         ];
         self.name.has_any(LOGINS)

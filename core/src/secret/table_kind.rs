@@ -69,7 +69,7 @@ pub(super) fn is_of_connections(name: &Words) -> bool {
         "channel", "destination", "hook", "credential", "proxy", "backend", "gateway", "broker", "mailbox",
         "authentication", "plugin", "storage", "kubernete", "cluster", "registry", "mirror", "importer", "sink",
         "notifier", "notification",
-        "bridge", "database", "warehouse", "bot", "addon", "service",
+        "bridge", "database", "db", "dbs", "warehouse", "bot", "addon", "service",
     ];
     const PAIRS: &[(&str, &str)] = &[
         ("data", "source"),
@@ -86,6 +86,9 @@ pub(super) fn is_of_connections(name: &Words) -> bool {
         ("single", "sign"),
         ("auth", "config"),
         ("auth", "setting"),
+        ("backup", "target"),
+        ("storage", "target"),
+        ("sync", "target"),
     ];
     !name.last_is(&["type", "template", "usage"])
         && (name.has_any(CONNECTIONS)

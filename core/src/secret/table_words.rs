@@ -7,7 +7,7 @@ pub(super) const CREDENTIALS: &[&str] = &[
     "oauth", "oidc", "openid", "confirmation", "verification", "webauthn", "passkey", "authenticator",
     "twofactor", "mfa", "tfa", "socialapp", "invite", "invitation", "license", "licence", "jwk", "keypair",
     "keystore", "keyring", "vault", "otc", "nonce", "passwordless", "authorization", "authorisation", "oath", "oathauth", "oathtool", "cookie", "jwt", "pkce", "macaroon", "csrf",
-    "kms", "passwd", "pat", "cipher", "keychain", "backupcode",
+    "kms", "tgt", "passwd", "pat", "cipher", "keychain", "backupcode",
 ];
 
 /// Two words in a row that say the same.
@@ -27,6 +27,7 @@ pub(super) const PAIRS: &[(&str, &str)] = &[
     ("service", "key"), ("license", "key"), ("app", "key"), ("instance", "key"), ("server", "key"),
     ("client", "key"), ("certificate", "pair"), ("security", "answer"), ("security", "question"),
     ("saml", "request"), ("registration", "key"), ("app", "password"), ("remember", "me"), ("persistent", "login"), ("auth", "exchange"), ("code", "exchange"),
+    ("cas", "ticket"), ("sso", "ticket"), ("login", "ticket"), ("auth", "ticket"), ("granting", "ticket"),
 ];
 
 /// Names of columns that hold the credential there, and last words of those of two words.
@@ -78,7 +79,8 @@ pub(super) const BESIDE: &[&str] = &[
     "destination", "index", "sequence", "counter", "tz", "stack", "tier", "product", "eight", "character",
     "four", "last", "exp", "iat", "nbf", "doctype", "page", "site", "asn", "isp", "mac address", "network",
     "range", "interval", "priority", "quota", "limit", "channel", "queue", "job", "revoked", "class", "folder",
-    "favorite", "redacted", "masked", "mask", "truncated", "alias", "adapter", "perm", "company", "subiss", "bundle", "serial", "resolver", "information", "autoapprove", "wiki", "browser", "uastring",
+    "favorite", "redacted", "masked", "mask", "truncated", "alias", "adapter", "perm", "company", "subiss", "bundle", "serial", "resolver", "information", "autoapprove", "wiki", "browser", "uastring", "allowlist", "denylist", "whitelist",
+    "blacklist", "outcome", "controller", "ua",
 ];
 
 /// Words of tables that are about credentials, and hold none: how many there are, who used one, the rules for them.

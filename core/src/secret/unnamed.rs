@@ -23,7 +23,8 @@ const KEYS: &[&str] = &[
     "status", "dictionary", "lookup", "compound", "composite", "surrogate", "term", "menu", "banner", "block",
     "widget", "document", "folder", "path", "period", "metadata", "billing", "price", "plan", "attachment",
     "media", "video", "asset", "content", "dh", "stripe", "experiment", "variant", "segment", "filter", "view",
-    "dashboard", "panel", "data",
+    "dashboard", "panel", "data", "aggregation", "concurrency", "cron", "origin", "external", "username",
+    "identifier",
 ];
 
 /// Words before `code` of codes that name something.
@@ -41,7 +42,7 @@ const CODES: &[&str] = &[
     "script", "byte", "machine", "op", "char", "permission", "role", "mime", "protocol", "geo", "icd",
     "license", "module", "feature", "material", "stock", "asset", "location", "site", "zone", "district",
     "division", "team", "group", "school", "level", "rating", "risk", "failure", "decline", "cancel", "issue",
-    "legal", "industry", "account", "short", "payment", "transaction",
+    "legal", "industry", "account", "short", "payment", "transaction", "continent", "fiscal", "tracker", "analytics",
 ];
 
 /// True if a text column of this name may be a credential, since nothing says that it is another kind of key or code.
