@@ -211,3 +211,14 @@ fn a_reference_to_a_kept_token_is_sent_in_its_place() {
     assert!(barred("tokens", &["reference_id"]).is_empty());
     assert_eq!(barred("cas_tickets", &["ticket_id"]), ["ticket_id"]);
 }
+
+#[test]
+fn ids_of_things_that_are_about_credentials_pass() {
+    for column in ["password_method_id", "tokenReferenceId", "credential_library_id", "session_connection_id"]
+    {
+        assert!(barred("accounts", &[column]).is_empty(), "{column}");
+    }
+    for column in ["user_session_id", "session_id", "auth_req_id", "reset_id", "session_cookie_id"] {
+        assert_eq!(barred("accounts", &[column]), [column], "{column}");
+    }
+}

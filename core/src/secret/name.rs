@@ -1,6 +1,8 @@
 //! Names that say by themselves that a value is a credential.
 
-use super::name_words::{ABOUT, AUTHS, BEHIND_KEY, CODES, CONTENT, ENDS, KEYS, LINKS, PARTS, STRONG, WHOLE};
+use super::name_words::{
+    ABOUT, AUTHS, BEHIND_KEY, CODES, CONTENT, ENDS, KEYS, LINKS, PARTS, STRONG, THINGS, WHOLE,
+};
 use super::words::Words;
 
 /// True if a name is one of a credential or a secret, whatever it stands beside.
@@ -49,6 +51,13 @@ fn is_about(name: &Words) -> bool {
     // The id of a key, and of a credential of another table.
     if name.last() == "id"
         && (name.has_pair("key", "id") || name.has_pair("credential", "id") && name.len() > 2)
+    {
+        return true;
+    }
+    // Rows of another table, which are about credentials: `password_method_id`, `token_reference_id`.
+    if name.len() > 2
+        && name.last_is(&["id", "uuid"])
+        && name.before(name.last()).is_some_and(|thing| THINGS.contains(&thing))
     {
         return true;
     }

@@ -48,6 +48,15 @@ pub(super) const ABOUT: &[&str] = &[
     "on", "family", "origin", "ip", "path", "address", "user", "login", "version", "identity", "metadata", "browser", "page", "agent",
 ];
 
+/// Words before `id` of ids of what is no credential, though it is about some.
+#[rustfmt::skip]
+pub(super) const THINGS: &[&str] = &[
+    "library", "method", "conf", "config", "configuration", "store", "static", "dynamic", "account", "group", "reference",
+    "ref", "hst", "history", "connection", "type", "policy", "provider", "user", "client", "application", "app",
+    "organization", "organisation", "org", "project", "team", "tenant", "owner", "template", "definition", "version", "set",
+    "model", "source", "scope", "role", "engine", "backend", "folder", "rule",
+];
+
 /// Words of addresses that are credentials themselves, or hold one.
 #[rustfmt::skip]
 pub(super) const LINKS: &[&str] = &[

@@ -80,7 +80,7 @@ pub(super) const BESIDE: &[&str] = &[
     "four", "last", "exp", "iat", "nbf", "doctype", "page", "site", "asn", "isp", "mac address", "network",
     "range", "interval", "priority", "quota", "limit", "channel", "queue", "job", "revoked", "class", "folder",
     "favorite", "redacted", "masked", "mask", "truncated", "alias", "adapter", "perm", "company", "subiss", "bundle", "serial", "resolver", "information", "autoapprove", "wiki", "browser", "uastring", "allowlist", "denylist", "whitelist",
-    "blacklist", "outcome", "controller", "ua",
+    "blacklist", "outcome", "controller", "ua", "dn", "prompt", "principal", "indicator",
 ];
 
 /// Words of tables that are about credentials, and hold none: how many there are, who used one, the rules for them.
