@@ -177,6 +177,8 @@ fn texts_of_settings_are_not_read() {
     }
     for (table, column) in [
         ("dashboard_widgets", "config"),
+        ("message_templates", "configuration"),
+        ("oauth_clients", "email_attribute_key"),
         ("realms", "config jsonb"),
         ("alerts", "target"),
         ("messages", "headers"),

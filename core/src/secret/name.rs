@@ -299,7 +299,9 @@ fn is_factor(name: &Words) -> bool {
         "app", "provider",
     ];
     let is_second = name.has_any(&["mfa", "tfa"])
-        || ["two", "second", "multi"].iter().any(|word| name.has_pair(word, "factor"))
+        || ["two", "second", "multi"]
+            .iter()
+            .any(|word| name.has_pair(word, "factor") || name.has_pair(word, "fa"))
         || name.first() == "fa";
     is_second && (name.last_is(HELD) || name.has_any(&["remember"])) || name.has_pair("recovery", "backup")
 }

@@ -72,6 +72,8 @@ pub fn role(name: &str) -> Role {
     let is = |list: &[&str], word: &String| list.contains(&word.as_str());
     match words.as_slice() {
         words if words.len() <= 3 && words.iter().any(|word| is(VALUE, word)) => Role::Value,
+        // `last_synced_file_value`.
+        [.., word] if words.len() <= 5 && is(VALUE, word) => Role::Value,
         [word] if is(CONTENT, word) => Role::Content,
         [word] | [_, word] if is(SETTING, word) => Role::Name(Naming::Setting),
         [word] | [_, word] if is(ANY, word) => Role::Name(Naming::Any),
@@ -145,6 +147,7 @@ mod tests {
             ("Value", Role::Value),
             ("setting_value", Role::Value),
             ("valueText", Role::Value),
+            ("last_synced_file_value", Role::Value),
             ("val", Role::Value),
             ("data", Role::Content),
             ("key", Role::Name(Naming::Setting)),

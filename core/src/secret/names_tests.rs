@@ -10,7 +10,7 @@ fn names_of_secrets_are_found() {
         authentication_token token macaroon macaroons macaroon_secret_key hashed_rid pushkey client_secret migrated_codes \
         secret_data credential_data session_data sessionToken session_state id_token idToken IDToken idtoken \
         code_verifier authorization_code auth_code authCode nonce sid connect.sid sess mfa_codes mfaCode two_factor_code \
-        two_factor_recovery_codes 2fa_code u2f_keys activation_key user_activation_key email_change_token_new \
+        two_factor_recovery_codes 2fa_code two_fa_settings code_response auth_response stored_key u2f_keys activation_key user_activation_key email_change_token_new \
         reauthentication_token refresh_token_hmac_key provider_access_token remember_digest activation_digest SecurityStamp \
         otpauth_url key_handle devicetoken appSecret pwhash nthash unicodePwd userPassword sambaNTPassword krbPrincipalKey \
         X-Api-Key Set-Cookie Authorization jsessionid PHPSESSID saml_response connectionString security_answers magic_link \
@@ -29,7 +29,7 @@ fn ordinary_names_pass() {
         pinned api_version private description salted_caramel recovery_sent_at aal factor_type friendly_name device_id \
         user_agent country_code authorization_status account_sid status_code data_key certificate public_key digest_frequency \
         encrypted provider identity_data raw_user_meta_data last_login date_joined is_staff phone_change email_change scopes \
-        scope code_challenge code_challenge_method client_id redirect_uris grant_type response_type geohash author authority broken sidebar assess"
+        scope code_challenge code_challenge_method client_id redirect_uris grant_type response_type geohash author authority broken sidebar assess http_response status_code_response two_far_away"
         .split_whitespace()
     {
         assert!(!names.is_secret(name), "{name}");

@@ -51,6 +51,7 @@ pub(super) fn is_display(table: &Words) -> bool {
         "experiment",
         "game",
         "quiz",
+        "template",
     ])
 }
 

@@ -78,6 +78,7 @@ impl Table {
             || GLUED.iter().any(|end| column.last().ends_with(end))
             || column.has_any(&[
                 "integration",
+                "attribute",
                 "public",
                 "publickey",
                 "pubkey",

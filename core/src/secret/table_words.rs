@@ -81,6 +81,7 @@ pub(super) const BESIDE: &[&str] = &[
     "range", "interval", "priority", "quota", "limit", "channel", "queue", "job", "revoked", "class", "folder",
     "favorite", "redacted", "masked", "mask", "truncated", "alias", "adapter", "perm", "company", "subiss", "bundle", "serial", "resolver", "information", "autoapprove", "wiki", "browser", "uastring", "allowlist", "denylist", "whitelist",
     "blacklist", "outcome", "controller", "ua", "dn", "prompt", "principal", "indicator",
+    "pattern",
 ];
 
 /// Words of tables that are about credentials, and hold none: how many there are, who used one, the rules for them.
