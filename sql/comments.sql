@@ -7,6 +7,8 @@ COMMENT ON FUNCTION @extschema@.acct_export_retry(uuid) IS 'asks again for the e
 COMMENT ON FUNCTION @extschema@.acct_export_ndjson(text, text, date, date, text, timestamptz, jsonb, text[], text[], boolean, boolean, boolean, jsonb) IS 'streams an export as NDJSON lines; in a select list nothing is stored';
 COMMENT ON FUNCTION @extschema@.acct_export_preview(text, text, date, date, text, timestamptz, jsonb, text[], text[], boolean, boolean, boolean, jsonb) IS 'what an export would hold: columns, number of rows, five rows masked as they would be, fields left out, whose rows';
 COMMENT ON FUNCTION @extschema@.acct_export_csv(text, text, date, date, text, timestamptz, jsonb, text[], text[], boolean, boolean, boolean, jsonb) IS 'streams an export as CSV lines, header first; in a select list nothing is stored';
+COMMENT ON FUNCTION @extschema@.acct_export_subject(text, text, text, text) IS 'asks for everything about one person: the row, the rows of companions with a match, as one archive; returns the job';
+COMMENT ON FUNCTION @extschema@.acct_export_stream(text, text, text, date, date, text, timestamptz, jsonb, text[], text[], boolean, boolean, boolean, jsonb) IS 'streams the file of an export in pieces; in a select list nothing is stored';
 COMMENT ON FUNCTION @extschema@.acct_export_manifest(uuid) IS 'what the files of an export job hold: request, moment, rows, fields, and what was left out';
 COMMENT ON FUNCTION @extschema@.acct_export_job(uuid) IS 'an export job as one JSON document, with the request echoed';
 COMMENT ON FUNCTION @extschema@.acct_export_cancel(uuid) IS 'cancels an export job that is queued, running or awaiting approval';

@@ -186,6 +186,36 @@ VOLATILE PARALLEL UNSAFE
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'acct_export_manifest_wrapper';
 
+CREATE FUNCTION @extschema@.acct_export_stream(
+    dataset text,
+    format text DEFAULT 'xlsx',
+    period text DEFAULT NULL,
+    start_date date DEFAULT NULL,
+    end_date date DEFAULT NULL,
+    period_field text DEFAULT NULL,
+    since timestamptz DEFAULT NULL,
+    filter jsonb DEFAULT NULL,
+    fields text[] DEFAULT NULL,
+    include text[] DEFAULT NULL,
+    include_disabled bool DEFAULT NULL,
+    anonymise bool DEFAULT false,
+    all_tenants bool DEFAULT false,
+    options jsonb DEFAULT '{}'
+) RETURNS SETOF bytea
+VOLATILE PARALLEL UNSAFE
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'acct_export_stream_wrapper';
+
+CREATE FUNCTION @extschema@.acct_export_subject(
+    dataset text,
+    key text,
+    format text DEFAULT 'json',
+    reason text DEFAULT NULL
+) RETURNS uuid
+VOLATILE PARALLEL UNSAFE
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'acct_export_subject_wrapper';
+
 CREATE FUNCTION acct_export.sees_all() RETURNS bool
 STRICT STABLE PARALLEL UNSAFE
 LANGUAGE c
@@ -994,6 +1024,8 @@ COMMENT ON FUNCTION acct_export.set_companion(text, text, text) IS 'behind acct_
 COMMENT ON FUNCTION acct_export.broken(text) IS 'why nothing of a dataset can be exported; NULL: all is well';
 COMMENT ON FUNCTION acct_export.may_know_without_source(text[]) IS 'whether the caller may know of a dataset whose source was dropped';
 COMMENT ON FUNCTION @extschema@.acct_export_refresh(text) IS 'makes the fields of a dataset follow the columns of its source, and returns the changes';
+COMMENT ON FUNCTION @extschema@.acct_export_subject(text, text, text, text) IS 'asks for everything about one person: the row, the rows of companions with a match, as one archive; returns the job';
+COMMENT ON FUNCTION @extschema@.acct_export_stream(text, text, text, date, date, text, timestamptz, jsonb, text[], text[], boolean, boolean, boolean, jsonb) IS 'streams the file of an export in pieces; in a select list nothing is stored';
 COMMENT ON FUNCTION @extschema@.acct_export_manifest(uuid) IS 'what the files of an export job hold: request, moment, rows, fields, and what was left out';
 COMMENT ON FUNCTION @extschema@.acct_export_definition(text) IS 'a dataset as SQL that registers it again';
 COMMENT ON COLUMN @extschema@.acct_export_datasets.source IS 'relation that is read; NULL: it was dropped';

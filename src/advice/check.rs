@@ -6,10 +6,10 @@ use super::refused;
 use crate::catalog::lapsed::{self, Lapsed};
 use crate::catalog::load::{self, Loaded};
 use crate::catalog::{authorize, bound, broken, disabled, fields, lineage, owner, registration, rights};
-use crate::encode::{Format, Order};
+use crate::encode::Order;
 use crate::error::{Error, Result};
 use crate::job::captured_session::CapturedSession;
-use crate::model::{ExportRequest, FileSpec};
+use crate::model::ExportRequest;
 use crate::pg::{catalog, identity, xact};
 use crate::settings;
 use crate::source::plan;
@@ -168,14 +168,13 @@ impl Subject<'_> {
 
     fn plan(&self) -> Result<plan::Plan> {
         let (asked, context) = self.asked()?;
-        let FileSpec { options, .. } = FileSpec::in_format(&asked, Format::Csv)?;
-        plan::build(self.loaded, &asked, &context, &options, Order::Key, None)
+        plan::build(self.loaded, &asked, &context, &plan::Form::in_order(Order::Key), None)
     }
 
     /// The default request of this session.
     fn asked(&self) -> Result<(ExportRequest, CapturedSession)> {
         let asked = ExportRequest { dataset: self.loaded.dataset.name.clone(), ..ExportRequest::default() };
-        let context = CapturedSession::capture(&asked)?.of_dataset(&self.loaded.dataset)?;
+        let context = CapturedSession::capture(&asked, None)?.of_dataset(&self.loaded.dataset)?;
         Ok((asked, context))
     }
 

@@ -7,10 +7,10 @@
 use super::{size, Advice};
 use crate::catalog::lineage;
 use crate::catalog::load::Loaded;
-use crate::encode::{Format, Order};
+use crate::encode::Order;
 use crate::error::Result;
 use crate::job::captured_session::CapturedSession;
-use crate::model::{ExportRequest, FileSpec};
+use crate::model::ExportRequest;
 use crate::pg::identity::{self, Reader};
 use crate::pg::{explain, guc};
 use crate::source::plan;
@@ -31,9 +31,8 @@ pub fn spill(loaded: &Loaded) -> Result<Option<Advice>> {
         return Ok(None);
     }
     let asked = ExportRequest { dataset: dataset.name.clone(), ..ExportRequest::default() };
-    let context = CapturedSession::capture(&asked)?.of_dataset(dataset)?;
-    let FileSpec { options, .. } = FileSpec::in_format(&asked, Format::Xlsx)?;
-    let plan = plan::build(loaded, &asked, &context, &options, Order::Key, None)?;
+    let context = CapturedSession::capture(&asked, None)?.of_dataset(dataset)?;
+    let plan = plan::build(loaded, &asked, &context, &plan::Form::in_order(Order::Key), None)?;
     let reader = Reader::checking(role);
     let average = dataset.tenant_column.is_some() && context.tenant.set.is_none();
     let sql = if average { &plan.average_sql } else { &plan.sql };

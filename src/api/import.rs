@@ -54,9 +54,9 @@ fn against(
     mut workbook: Workbook,
     bytes: usize,
 ) -> Result<Vec<Problem>> {
-    let dataset = &loaded.dataset;
     let names = workbook.sheets();
     let info = info::read(&mut workbook, &names)?;
+    let dataset = &info.relabelled(&loaded.dataset);
     let mut sheets: Vec<(String, Header)> = Vec::with_capacity(names.len());
     for name in &names {
         let header = if name == INFO_SHEET { Header::new() } else { rows::header(&mut workbook, name)? };

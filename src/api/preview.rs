@@ -107,7 +107,7 @@ fn first_rows(reading: &Reading) -> Result<Value> {
         Ok(if rows.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
     };
     reading.read(|| {
-        let stream = reading.open()?;
+        let stream = reading.open(Format::Ndjson)?;
         stream.fetch(&mut take)?;
         stream.close();
         Ok(())

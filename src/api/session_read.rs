@@ -38,6 +38,8 @@ pub(super) struct Reading {
     key: Option<[u8; 32]>,
     /// Of the datasets that it reads.
     pub tenants: Vec<SessionTenant>,
+    /// In place of the session's own.
+    pub settings: Vec<(String, String)>,
     manner: Manner,
 }
 
@@ -47,23 +49,26 @@ impl Reading {
         let Checked { main, options, tenants, .. } = check(asked, format, Order::None, true)?;
         let DatasetExport { context, loaded, plan, .. } = main;
         let key = if plan.pseudonymises() { Some(pseudonym_key::of(context.tenant.key())?) } else { None };
-        Ok(Reading { context, loaded, options, plan, key, tenants, manner })
+        let settings = context.of_request(&options);
+        Ok(Reading { context, loaded, options, plan, key, tenants, settings, manner })
     }
 
     /// Reads as the caller, in the caller's session; what the source says in an error is not told.
     pub fn read<T>(&self, read: impl FnOnce() -> Result<T>) -> Result<T> {
         match self.manner {
-            Manner::Stream => stream(read),
+            Manner::Stream => stream(&self.settings, read),
             Manner::AtOnce => {
-                let reader = Reader::checking(identity::current_user());
+                let checking = Reader::checking(identity::current_user());
+                let reader = Reader { settings: &self.settings, ..checking };
                 reader.undone(|| identity::as_requester(&reader, read)).map_err(Failure::into_error)
             }
         }
     }
 
     /// The export's query; `read` runs around this, and around each fetch.
-    pub fn open(&self) -> Result<Stream> {
-        Stream::open(&self.plan.sql, &self.plan.params, false, self.plan.key_check())
+    pub fn open(&self, format: Format) -> Result<Stream> {
+        let local = format == Format::Xlsx || self.options.text_form.local_times;
+        Stream::open(&self.plan.sql, &self.plan.params, local, self.plan.key_check())
     }
 
     /// The columns of a file of this format; see [`Plan::layout`].
@@ -116,8 +121,8 @@ pub(super) fn watched<T>(
     denials::watch(attempt, work)
 }
 
-/// The same for one step of a stream.
-pub(super) fn stream<T>(read: impl FnOnce() -> Result<T>) -> Result<T> {
-    let reader = Reader::streaming(identity::current_user());
+/// The same for one step of a stream, with these settings in place of the session's.
+pub(super) fn stream<T>(settings: &[(String, String)], read: impl FnOnce() -> Result<T>) -> Result<T> {
+    let reader = Reader { settings, ..Reader::streaming(identity::current_user()) };
     report::reading(|| identity::as_requester(&reader, read))
 }

@@ -146,7 +146,7 @@ fn acct_export_retry(job: Option<Uuid>) -> std::result::Result<Uuid, Report> {
 }
 
 /// `retried`: the job whose request this is.
-fn start(asked: &ExportRequest, retried: Option<&str>) -> Result<Uuid> {
+pub(super) fn start(asked: &ExportRequest, retried: Option<&str>) -> Result<Uuid> {
     let attempt = || Attempt {
         action: "start",
         dataset: &asked.dataset,
@@ -206,8 +206,9 @@ pub(super) fn check(asked: &ExportRequest, format: Format, order: Order, held: b
     }
     load::check_exists(&asked.dataset)?;
     let FileSpec { options, .. } = FileSpec::in_format(asked, format)?;
-    let context = CapturedSession::capture(asked)?;
-    let reader = Reader::checking(identity::current_user());
+    let context = CapturedSession::capture(asked, options.time_zone.as_deref())?;
+    let settings = context.of_request(&options);
+    let reader = Reader { settings: &settings, ..Reader::checking(identity::current_user()) };
     if held {
         // Nothing is locked for one who may not ask for it.
         rights::may_ask(&load::load_named(&asked.dataset)?.dataset, reader.role)?;

@@ -25,6 +25,8 @@ const GATHERED: usize = 256 * 1024;
 /// Lines of a running export.
 struct Lines {
     stream: Stream,
+    /// In place of the session's own.
+    settings: Vec<(String, String)>,
     redactor: Redactor,
     layout: Layout,
     row_limit: RowLimit,
@@ -38,6 +40,40 @@ struct Lines {
     done: bool,
 }
 
+/// Checks a request that is streamed; the limit of its rows.
+pub(super) fn open(asked: &ExportRequest, format: Format) -> Result<(Reading, RowLimit)> {
+    let reading = Reading::of(asked, format, Manner::Stream)?;
+    if reading.options.archive.is_some() {
+        return Err(Error::invalid("a streamed export cannot be put into an archive")
+            .hint("Leave option archive out, or ask for a job with acct_export_start."));
+    }
+    if asked.options.contains_key("if_active") {
+        return Err(Error::invalid("a streamed export is no job that could be active")
+            .hint("Leave option if_active out, or ask for a job with acct_export_start."));
+    }
+    if reading.options.manifest {
+        return Err(Error::invalid("a streamed export has no file for a manifest")
+            .hint("Leave option manifest out, or ask for a job with acct_export_start."));
+    }
+    if let Some(companion) = reading.plan.companions.first() {
+        return Err(Error::new(
+            Kind::FeatureNotSupported,
+            format!("dataset \"{companion}\" cannot ride along in a stream, which has one kind of rows"),
+        )
+        .hint("Stream it by itself, or ask for a job with acct_export_start."));
+    }
+    let row_limit = RowLimit::of(&reading.loaded.dataset, false);
+    if let Some(most) = row_limit.unapproved() {
+        let plan = &reading.plan;
+        // By the same snapshot as the rows.
+        let rows = reading.read(|| query::count(&plan.sql, &plan.params, Some(most.saturating_add(1))))?;
+        if rows as u64 > most {
+            return Err(row_limit.needs_approval());
+        }
+    }
+    Ok((reading, row_limit))
+}
+
 impl Lines {
     fn of(asked: &ExportRequest, format: Format) -> Result<Lines> {
         watched(asked, format, "stream", || Lines::open(asked, format))
@@ -45,49 +81,21 @@ impl Lines {
 
     /// Checks, opens and tells of it.
     fn open(asked: &ExportRequest, format: Format) -> Result<Lines> {
-        let reading = Reading::of(asked, format, Manner::Stream)?;
+        let (reading, row_limit) = open(asked, format)?;
         if reading.options.compression.is_some() {
-            return Err(Error::invalid("a streamed export cannot be compressed")
-                .hint("Compress the stream where it is saved."));
-        }
-        if reading.options.archive.is_some() {
-            return Err(Error::invalid("a streamed export cannot be put into an archive")
-                .hint("Leave option archive out, or ask for a job with acct_export_start."));
-        }
-        if asked.options.contains_key("if_active") {
-            return Err(Error::invalid("a streamed export is no job that could be active")
-                .hint("Leave option if_active out, or ask for a job with acct_export_start."));
-        }
-        if reading.options.manifest {
-            return Err(Error::invalid("a streamed export has no file for a manifest")
-                .hint("Leave option manifest out, or ask for a job with acct_export_start."));
-        }
-        if let Some(companion) = reading.plan.companions.first() {
-            return Err(Error::new(
-                Kind::FeatureNotSupported,
-                format!("dataset \"{companion}\" cannot ride along in a stream, which has one kind of rows"),
-            )
-            .hint("Stream it by itself, or ask for a job with acct_export_start."));
-        }
-        let row_limit = RowLimit::of(&reading.loaded.dataset, false);
-        if let Some(most) = row_limit.unapproved() {
-            let plan = &reading.plan;
-            // By the same snapshot as the rows.
-            let rows =
-                reading.read(|| query::count(&plan.sql, &plan.params, Some(most.saturating_add(1))))?;
-            if rows as u64 > most {
-                return Err(row_limit.needs_approval());
-            }
+            return Err(Error::invalid("a stream of lines cannot be compressed")
+                .hint("Compress the stream where it is saved, or take acct_export_stream."));
         }
         let layout = reading.layout(format, None)?;
         let setup = Setup { title: String::new(), time_zone: String::new(), references: Vec::new() };
         let mut encoder = encoder(format, &reading.options, layout.columns(), setup)?;
         let mut header = Vec::new();
         encoder.begin(&mut header)?;
-        let stream = reading.read(|| reading.open())?;
+        let stream = reading.read(|| reading.open(format))?;
         reading.tell(audit::EXPORTED, asked, json!({ "format": format.as_str(), "stream": true }))?;
         let mut lines = Lines {
             stream,
+            settings: reading.settings.clone(),
             redactor: reading.redactor(),
             layout,
             row_limit,
@@ -108,7 +116,9 @@ impl Lines {
     }
 
     fn fetch(&mut self) -> Result<()> {
-        let Lines { stream, redactor, layout, row_limit, rows, encoder, ready, mark, enough, .. } = self;
+        let Lines {
+            stream, settings, redactor, layout, row_limit, rows, encoder, ready, mark, enough, ..
+        } = self;
         let mut block = ready.buffer();
         block.append(mark);
         let mut ends = Vec::new();
@@ -122,7 +132,7 @@ impl Lines {
             ends.push(block.len());
             Ok(if block.len() < *enough { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
         };
-        let more = session_read::stream(|| stream.fetch(&mut take))?;
+        let more = session_read::stream(settings, || stream.fetch(&mut take))?;
         if !more {
             self.done = true;
             self.stream.close();

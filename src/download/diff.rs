@@ -62,7 +62,7 @@ struct Name {
 /// Checks that the caller may read both files now and that they can be compared, and writes the audit events.
 ///
 /// Errors: those of [`file::open`] for either; 22023 for jobs of two datasets, tenants, keys or choices of fields, for files without
-/// the key, and for workbooks of two time zones.
+/// the key, and for times of two time zones without offsets.
 pub fn compare(job_a: Option<&str>, job_b: Option<&str>) -> Result<Both> {
     let files = [file::find(job_a, Some(1), WAY)?, file::find(job_b, Some(1), WAY)?];
     files.iter().try_for_each(no_archive)?;
@@ -75,13 +75,14 @@ pub fn compare(job_a: Option<&str>, job_b: Option<&str>) -> Result<Both> {
     }
     let specs = [FileSpec::of(&pair[0].job.request)?, FileSpec::of(&pair[1].job.request)?];
     let formats = [specs[0].format, specs[1].format];
-    let zone = zone(&pair, &formats, shape)?;
     let look = |side: usize, shape: &Shape| Look {
         format: formats[side],
         options: &specs[side].options,
         columns: shape.columns.len(),
     };
-    let normal = Normal::new(&[look(0, shape), look(1, other)], Box::new(move |utc| zone.wall_clock(utc)));
+    let looks = [look(0, shape), look(1, other)];
+    let zone = zone(&pair, &looks, shape)?;
+    let normal = Normal::new(&looks, Box::new(move |utc| zone.wall_clock(utc)));
     // Both, before a byte of either leaves.
     files.iter().try_for_each(|file| file.tell(WAY))?;
     let [first, second] = files;
@@ -167,17 +168,19 @@ fn held(about: &About) -> Result<(&Shape, usize)> {
     })
 }
 
-/// The zone on whose clock a workbook of the pair shows instants.
-fn zone(pair: &[About; 2], formats: &[Format; 2], shape: &Shape) -> Result<Zone> {
-    let mut names = pair.iter().zip(formats).filter(|(_, format)| **format == Format::Xlsx);
+/// The zone on whose clock a file of the pair shows instants.
+fn zone(pair: &[About; 2], looks: &[Look<'_>; 2], shape: &Shape) -> Result<Zone> {
+    let mut names = pair.iter().zip(looks).filter(|(_, look)| look.shows_wall_clock());
     let first = names.next().map(|(about, _)| about.job.time_zone.as_str());
     let second = names.next().map(|(about, _)| about.job.time_zone.as_str());
     let has_instants = shape.columns.iter().any(|column| column.kind == Kind::Instant);
     if let (Some(first), Some(second), true) = (first, second, has_instants && first != second) {
         return Err(Error::invalid(format!(
-            "workbooks that show times of \"{first}\" and of \"{second}\" cannot be compared"
+            "exports that show times of \"{first}\" and of \"{second}\" cannot be compared"
         ))
-        .hint("Export both with the same TimeZone, or one of them as csv or ndjson."));
+        .hint(
+            "Export both in the same time zone, or one of them as csv or ndjson with timestamps \"iso\".",
+        ));
     }
     match first {
         None => Ok(Zone::of_session()),

@@ -2,14 +2,16 @@
 
 use super::session::Session;
 use crate::error::{Error, Result};
-use crate::model::ExportRequest;
 use crate::model::{Class, Dataset, Period, Start};
+use crate::model::{ExportRequest, Options};
 use crate::pg::report::{catching, Failure};
 use crate::pg::sql::Arg;
+use crate::pg::zone::Zone;
 use crate::pg::{guc, identity, sql};
 use crate::request::companions;
 use crate::settings;
 use crate::tenant::{self, SessionTenant, TenantType};
+use crate::value::shown;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -203,6 +205,22 @@ fn of_companion(asked: &ExportRequest) -> Result<Bounds> {
     Ok(Resolved::of(asked)?.bounds)
 }
 
+/// A scope with this TimeZone. The server reads `UTC+3` as three hours west, as POSIX does: only names of zones are taken.
+fn in_zone(name: &str) -> Result<guc::Scope> {
+    let has_digits = name.contains(|letter: char| letter.is_ascii_digit());
+    let is_name = !has_digits || name.starts_with("Etc/") || NAMES_WITH_DIGITS.contains(&name);
+    if !is_name || Zone::named(name).is_none() {
+        return Err(Error::invalid(format!("time zone {} is not known", shown(name)))
+            .hint("Give a name of pg_timezone_names, such as \"Europe/Paris\"."));
+    }
+    let scope = guc::Scope::open();
+    scope.set("TimeZone", name, guc::Rights::CurrentUser);
+    Ok(scope)
+}
+
+/// Zones of the IANA database whose names have digits, but for those below `Etc/`.
+const NAMES_WITH_DIGITS: [&str; 7] = ["EST5EDT", "CST6CDT", "MST7MDT", "PST8PDT", "GMT0", "GMT+0", "GMT-0"];
+
 /// Settings that datasets name for their tenants.
 const TENANT_SETTINGS: &str =
     "SELECT DISTINCT to_jsonb(tenant_setting) FROM acct_export.dataset WHERE tenant_setting IS NOT NULL";
@@ -250,8 +268,18 @@ impl CapturedSession {
         CapturedSession { bounds, included: Vec::new(), ..self.clone() }
     }
 
-    /// Captures from the caller's session. 22023 for a period together with dates, and for a start after its end.
-    pub fn capture(asked: &ExportRequest) -> Result<CapturedSession> {
+    /// The settings that a request asks for in place of those of the session that reads it.
+    pub fn of_request(&self, options: &Options) -> Vec<(String, String)> {
+        let zone = options.time_zone.as_ref().map(|_| ("TimeZone".to_owned(), self.time_zone.clone()));
+        zone.into_iter().collect()
+    }
+
+    /// Captures from the caller's session, in another time zone where the request names one.
+    ///
+    /// Errors: 22023 for a period together with dates, for a start after its end, and for an unknown time zone.
+    pub fn capture(asked: &ExportRequest, time_zone: Option<&str>) -> Result<CapturedSession> {
+        // As if the session had set it.
+        let _scope = time_zone.map(in_zone).transpose()?;
         days_have_moments(asked)?;
         let resolved = Resolved::of(asked)?;
         let mut companions = BTreeMap::new();

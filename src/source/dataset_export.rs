@@ -1,7 +1,7 @@
 //! One dataset's part in an export: found, planned and permitted. The same for the job that is asked for and the one that runs,
 //! for the dataset that was asked for and for those that ride along.
 
-use super::plan::{self, Plan};
+use super::plan::{self, Form, Plan};
 use super::where_clause::KeyMatch;
 use crate::catalog::load::{self, Loaded};
 use crate::catalog::rights;
@@ -14,6 +14,7 @@ use crate::pg::params;
 use crate::pg::report::Failure;
 use crate::request::{companions, required};
 use crate::tenant;
+use std::collections::BTreeMap;
 
 /// A dataset and what is read of it.
 pub struct DatasetExport {
@@ -40,7 +41,11 @@ pub struct Planner<'a> {
 impl Planner<'_> {
     /// Everything that can be wrong with a request is found here: names, values, rights.
     pub fn main(&self, asked: &ExportRequest) -> Result<DatasetExport> {
-        let part = self.part(asked.clone(), self.context.clone(), None)?;
+        let form = Form {
+            order: self.options.order.clone().unwrap_or_else(|| self.order.clone()),
+            labels: self.options.labels.clone(),
+        };
+        let part = self.part(asked.clone(), self.context.clone(), &form, None)?;
         companions::check(asked, &part.plan.companions)?;
         Ok(part)
     }
@@ -66,7 +71,13 @@ impl Planner<'_> {
         let wanted = companions::companion(&main.asked, name)?;
         let matched = wanted.matched.as_ref().or(dataset.matches.get(name));
         let key_match = matched.map(|field| KeyMatch { dataset, plan: &main.plan, field });
-        let part = self.part(wanted.asked, main.context.of_companion(name), key_match.as_ref())?;
+        // Fields and labels that the options name are those of the dataset that is exported.
+        let order = match self.options.order.as_ref().unwrap_or(&self.order) {
+            Order::By(_) => Order::Key,
+            order => order.clone(),
+        };
+        let form = Form { order, labels: BTreeMap::new() };
+        let part = self.part(wanted.asked, main.context.of_companion(name), &form, key_match.as_ref())?;
         match part.plan.companions.first() {
             None => Ok(part),
             Some(further) => Err(Error::invalid(format!(
@@ -80,9 +91,10 @@ impl Planner<'_> {
         &self,
         asked: ExportRequest,
         context: CapturedSession,
+        form: &Form,
         key_match: Option<&KeyMatch<'_>>,
     ) -> Result<DatasetExport> {
-        self.admit(self.load(&asked.dataset)?, asked, context, key_match)
+        self.admit(self.load(&asked.dataset)?, asked, context, form, key_match)
     }
 
     /// Finds a dataset; nothing of it is permitted by that.
@@ -100,13 +112,14 @@ impl Planner<'_> {
         loaded: Loaded,
         asked: ExportRequest,
         context: CapturedSession,
+        form: &Form,
         key_match: Option<&KeyMatch<'_>>,
     ) -> Result<DatasetExport> {
         let role = self.reader.role;
         let dataset = &loaded.dataset;
         rights::may_ask(dataset, role)?;
         let context = context.of_dataset(dataset)?;
-        let plan = plan::build(&loaded, &asked, &context, self.options, self.order, key_match)?;
+        let plan = plan::build(&loaded, &asked, &context, form, key_match)?;
         let claim = rights::Claim { role, tenant: &context.tenant, all_tenants: asked.all_tenants };
         let uses: Vec<&str> = plan.uses.iter().map(String::as_str).collect();
         rights::check(&loaded, &claim, &uses)?;

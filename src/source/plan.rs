@@ -5,18 +5,19 @@
 use super::where_clause::{self, own_column, DisabledRows, KeyMatch, WhereClause};
 use crate::catalog::key;
 use crate::catalog::load::Loaded;
-use crate::encode::{Column, Kind, Options, Order};
+use crate::encode::{Column, Kind, Order};
 use crate::error::{Error, Result};
 use crate::filter::{self, Param};
 use crate::job::captured_session::CapturedSession;
 use crate::layout::field_output::FieldOutput;
 use crate::model::personal;
 use crate::model::ExportRequest;
-use crate::model::{Dataset, Field, NamedBy, Treatment};
+use crate::model::{Dataset, Field, NamedBy, SortKey, Treatment};
 use crate::pg::unique::{KeyCheck, KeyColumn};
 use crate::pg::{catalog, tuple};
 use crate::redact::redactor::{FieldRule, Named, Redactor};
-use crate::request::select_fields;
+use crate::redact::scrub::Removed;
+use crate::request::{labels, select_fields, sorting};
 use crate::secret::Names;
 use crate::tenant;
 use crate::value::quote_ident;
@@ -24,7 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that is needed to read and encode.
 pub struct Plan {
-    /// In the order of the key, columns of the key that are not read stand behind the others.
+    /// In the order of the key, columns of the key that are not read stand behind the others; or in another order.
     pub sql: String,
     /// The same, order and all, of a tenant of average size: for the planner, where no tenant is set. Never to be read.
     pub average_sql: String,
@@ -56,6 +57,8 @@ pub struct Plan {
     /// Fields that were asked for by default or through a group and never leave, with the reason.
     pub left_out: Vec<(String, String)>,
     pub disabled: DisabledRows,
+    /// Headers that the request gives fields.
+    pub labels: BTreeMap<String, String>,
     /// The field that a period or `since` selects on: rows without a value of it are not in the export.
     pub period_field: Option<String>,
 }
@@ -106,8 +109,28 @@ impl Plan {
             .collect()
     }
 
+    /// What a redactor took out of values so far, by fields.
+    pub fn removed(&self, redactor: &Redactor) -> BTreeMap<String, Removed> {
+        let removed = self.columns.iter().zip(redactor.removed()).filter(|(_, removed)| removed.any());
+        removed.map(|(column, removed)| (column.name.clone(), *removed)).collect()
+    }
+
     pub fn pseudonymises(&self) -> bool {
         self.rules.iter().any(|rule| rule.treatment == Treatment::Pseudonymise)
+    }
+}
+
+/// The order and the headers that a request asks for.
+pub struct Form {
+    pub order: Order,
+    /// By the names of fields.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl Form {
+    /// With the headers of the registration.
+    pub fn in_order(order: Order) -> Form {
+        Form { order, labels: BTreeMap::new() }
     }
 }
 
@@ -116,13 +139,13 @@ pub fn build(
     loaded: &Loaded,
     asked: &ExportRequest,
     context: &CapturedSession,
-    options: &Options,
-    default_order: Order,
+    form: &Form,
     key_match: Option<&KeyMatch<'_>>,
 ) -> Result<Plan> {
     let dataset = &loaded.dataset;
     let include = still_included(dataset, asked, context);
     let mut selection = select_fields(dataset, asked.fields.as_deref(), include.as_deref(), asked.anonymise)?;
+    labels::apply(dataset, &mut selection.fields, &form.labels)?;
     if !context.included.is_empty() {
         selection.companions.clone_from(&context.included);
     }
@@ -140,7 +163,10 @@ pub fn build(
     for selected in &selection.fields {
         let Some(field) = dataset.field(&selected.name) else { continue };
         let known = columns.iter().position(|column: &Column| column.name == field.name);
-        let read = column(dataset, field, selected.treatment);
+        let mut read = column(dataset, field, selected.treatment);
+        if let (Some(label), None) = (&selected.label, &selected.part) {
+            read.label.clone_from(label);
+        }
         let place = known.unwrap_or(columns.len());
         outputs.push(FieldOutput::of((place, &read), field, selected, &is_secret, &mut selection.left_out)?);
         // Another part of it is read already.
@@ -199,21 +225,37 @@ pub fn build(
     let visible = list.join(", ");
     // An order that comes from a secret does not leave, whatever was asked for.
     let is_sorted_by_secret = loaded.lineage.is_sorted_by_secret();
-    if is_sorted_by_secret || options.order.unwrap_or(default_order) == Order::Key {
+    if is_sorted_by_secret || form.order != Order::None {
+        let mut terms: Vec<String> = Vec::new();
+        let mut sorted: BTreeSet<&str> = BTreeSet::new();
+        if let Order::By(keys) = &form.order {
+            for (field, key) in sorting::fields(dataset, keys, asked.anonymise)? {
+                terms.push(format!("s.{}{}", quote_ident(&field.column), direction(key)));
+                narrowing.uses.push(field.column.clone());
+                sorted.insert(&field.name);
+            }
+        }
+        let by_key = terms.is_empty();
         let key = key_columns(loaded, asked)?;
         let mut places = Vec::with_capacity(key.len());
         for (field, nullable) in key {
+            if sorted.contains(field.name.as_str()) {
+                continue;
+            }
             let column = format!("s.{}", quote_ident(&field.column));
-            let place = columns.iter().position(|read| read.name == field.name).unwrap_or_else(|| {
-                list.push(column.clone());
-                list.len() - 1
-            });
-            order.push_str(if order.is_empty() { " ORDER BY " } else { ", " });
-            order.push_str(&column);
+            if by_key {
+                let place = columns.iter().position(|read| read.name == field.name).unwrap_or_else(|| {
+                    list.push(column.clone());
+                    list.len() - 1
+                });
+                places.push(KeyColumn { name: field.name.clone(), place, nullable });
+            }
+            terms.push(column);
             narrowing.uses.push(field.column.clone());
-            places.push(KeyColumn { name: field.name.clone(), place, nullable });
         }
-        ordered = Some((dataset.name.clone(), places));
+        order = format!(" ORDER BY {}", terms.join(", "));
+        // In another order rows of one key are no neighbours.
+        ordered = by_key.then(|| (dataset.name.clone(), places));
     }
     let list = list.join(", ");
     let select = |conditions: &[String]| select_list(&list, conditions);
@@ -257,8 +299,19 @@ pub fn build(
         keys_sql,
         left_out: selection.left_out,
         disabled,
+        labels: form.labels.clone(),
         period_field,
     })
+}
+
+/// The direction of a sort, as far as it is not the server's default.
+fn direction(key: &SortKey) -> &'static str {
+    match (key.descending, key.nulls_first) {
+        (false, false) => "",
+        (false, true) => " NULLS FIRST",
+        (true, true) => " DESC",
+        (true, false) => " DESC NULLS LAST",
+    }
 }
 
 /// A field in the select list, under its own name where its column was renamed.

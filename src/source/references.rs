@@ -5,6 +5,7 @@
 //! referring dataset goes on without.
 
 use super::dataset_export::{DatasetExport, Planner};
+use super::plan::Form;
 use super::row_limit::RowLimit;
 use crate::catalog::load::Loaded;
 use crate::catalog::reference;
@@ -131,7 +132,8 @@ fn read(
     };
     let loaded = planner.load(&target.dataset).map_err(Error::revealed)?;
     let named = named(&loaded, target, occasion.asked.anonymise)?;
-    let DatasetExport { loaded, plan, .. } = planner.admit(loaded, asked, context.clone(), None)?;
+    let DatasetExport { loaded, plan, .. } =
+        planner.admit(loaded, asked, context.clone(), &Form::in_order(Order::None), None)?;
     let row_limit = RowLimit::of(&loaded.dataset, false);
     let mut redactor = plan.redactor(None);
     let mut rows = 0;

@@ -1,6 +1,6 @@
 //! All files of a job in one ZIP archive (option `archive`). Made of the complete spools, so no snapshot is held.
 
-use super::file_builder::{Moment, LONGEST_STEM};
+use super::file_builder::LONGEST_STEM;
 use crate::error::{Error, Kind, Result};
 use crate::job::manifest::{ArchiveMember, FILE_NAME};
 use crate::job::output::{ExportOutput, File, ARCHIVE_TYPE};
@@ -8,6 +8,7 @@ use crate::job::stored_file::FilePart;
 use crate::pg::wait;
 use crate::request::slug;
 use crate::settings;
+use crate::source::moment::Moment;
 use crate::spool::{Packing, Spool};
 use chrono::{Datelike, Timelike};
 use std::io::Write;

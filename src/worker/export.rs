@@ -1,6 +1,6 @@
 //! An export from its request to complete spool files: rights, plans, rows, bytes. All of it in one snapshot.
 
-use super::file_builder::{survivable, FileBuilder, Made, Member, Moment};
+use super::file_builder::{survivable, FileBuilder, Made, Member};
 use crate::encode::Order;
 use crate::error::{Error, Kind, Result};
 use crate::job::captured_session::CapturedSession;
@@ -12,6 +12,7 @@ use crate::pg::report::{self, Failure};
 use crate::pg::{progress, xact};
 use crate::source::dataset_export::{self, DatasetExport};
 use crate::source::estimate;
+use crate::source::moment::Moment;
 use crate::value::shown;
 
 /// The requester and the request.

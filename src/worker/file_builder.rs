@@ -15,14 +15,14 @@ use crate::pg::report::Failure;
 use crate::pg::{progress, query, wait, xact};
 use crate::pseudonym_key;
 use crate::redact::scrub::Removed;
-use crate::request::{file_stem, slug, Stamp};
+use crate::request::slug;
 use crate::settings;
 use crate::source::dataset_export::DatasetExport;
+use crate::source::moment::Moment;
 use crate::source::references::Occasion;
 use crate::source::row_limit::RowLimit;
 use crate::spool::{Packing, Spool};
 use crate::value::memory;
-use chrono::{DateTime, Datelike, SecondsFormat, Timelike, Utc};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -32,45 +32,6 @@ pub const LONGEST_STEM: usize = 60;
 
 /// The number of encoded bytes that are sent to the spool at once.
 const BATCH: usize = 64 * 1024;
-
-/// The time of the data in the files.
-pub struct Moment {
-    /// Microseconds since 2000-01-01 UTC.
-    pub as_of: i64,
-    pub utc: DateTime<Utc>,
-    pub wal_position: String,
-}
-
-impl Moment {
-    /// Of the snapshot that was taken just before.
-    pub fn of_snapshot() -> Moment {
-        Moment { wal_position: xact::wal_position(), ..Moment::at(xact::statement_time()) }
-    }
-
-    /// Microseconds since 2000-01-01 UTC.
-    pub fn at(as_of: i64) -> Moment {
-        const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
-        let utc = DateTime::from_timestamp_micros(as_of + POSTGRES_EPOCH).unwrap_or_default();
-        Moment { as_of, utc, wal_position: String::new() }
-    }
-
-    pub fn in_full(&self) -> String {
-        self.utc.to_rfc3339_opts(SecondsFormat::Micros, true)
-    }
-
-    /// `users-20261121-080230.csv`.
-    pub fn file_name(&self, stem: &str, ending: &str) -> String {
-        let stamp = Stamp {
-            year: self.utc.year(),
-            month: self.utc.month() as u8,
-            day: self.utc.day() as u8,
-            hour: self.utc.hour() as u8,
-            minute: self.utc.minute() as u8,
-            second: self.utc.second() as u8,
-        };
-        format!("{}.{ending}", file_stem(stem, &stamp))
-    }
-}
 
 /// The parts that all files of a job share.
 pub struct FileBuilder<'a> {
@@ -159,9 +120,17 @@ impl FileBuilder<'_> {
             }
         }
         spool.write_all(&buffer)?;
-        let told: Vec<(&DatasetExport, u64, &BTreeMap<String, Removed>)> =
-            read.iter().map(|read| (read.part, read.rows, &read.removed)).collect();
-        let mut info = info::of(self.task, &told, failed, self.moment, self.options.reproducible);
+        let told: Vec<info::Part<'_>> =
+            read.iter().map(|read| info::Part::of(read.part, read.rows, &read.removed)).collect();
+        let occasion = info::Occasion {
+            job: Some(self.task.job),
+            role: self.task.role,
+            asked: self.task.asked,
+            context: self.task.context,
+            moment: self.moment,
+            reproducible: self.options.reproducible,
+        };
+        let mut info = info::of(&occasion, &told, failed);
         info.entries.extend(lists.notes.into_iter().map(|(name, note)| (name, note.into())));
         tallies.push(encoder.finish(&info, &mut spool)?);
         let mut parts = parts(&read, &tallies)?;
@@ -214,7 +183,7 @@ impl FileBuilder<'_> {
         progress::part(member.place);
         progress::stage(Stage::Reading);
         identity::as_requester(self.reader, || {
-            let local = self.format == Format::Xlsx;
+            let local = self.format == Format::Xlsx || self.options.text_form.local_times;
             query::for_each_ordered_row(&plan.sql, &plan.params, local, keys.as_mut(), &mut |cells| {
                 rows += 1;
                 if !row_limit.check(rows)? {
@@ -238,9 +207,7 @@ impl FileBuilder<'_> {
             return Err(row_limit.needs_approval());
         }
         progress::rows(self.rows + before + rows);
-        let removed = plan.columns.iter().zip(redactor.removed()).filter(|(_, removed)| removed.any());
-        let removed = removed.map(|(column, removed)| (column.name.clone(), *removed)).collect();
-        Ok(admitted.then_some((rows, removed)))
+        Ok(admitted.then(|| (rows, plan.removed(&redactor))))
     }
 
     /// Workbooks are compressed as they are; text is unless it is asked for in gzip, or goes into an archive or a bucket.

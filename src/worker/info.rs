@@ -1,37 +1,74 @@
 //! The content of the `Export info` sheet: a description of the file, for whoever finds it later.
 
-use super::export::Task;
-use super::file_builder::Moment;
 use crate::encode::{Info, InfoValue, Properties};
+use crate::import::info::LABEL_OF;
+use crate::job::captured_session::CapturedSession;
+use crate::model::ExportRequest;
 use crate::pg::identity;
 use crate::redact::scrub::Removed;
 use crate::source::dataset_export::DatasetExport;
+use crate::source::moment::Moment;
+use crate::source::plan::Plan;
 use std::collections::BTreeMap;
 
-/// Of a file of these parts, each with the rows that were read and what was taken out of its fields. Nothing that names the run or follows from its moment is told
-/// where the export is to be reproducible. `failed`: what was to be in the file and is not, with the reason.
-pub fn of(
-    task: &Task<'_>,
-    parts: &[(&DatasetExport, u64, &BTreeMap<String, Removed>)],
-    failed: &[(String, String)],
-    moment: &Moment,
-    reproducible: bool,
-) -> Info {
+/// The request that a file answers.
+pub struct Occasion<'a> {
+    /// None: a stream, or a file that is to be reproducible.
+    pub job: Option<&'a str>,
+    pub role: u32,
+    pub asked: &'a ExportRequest,
+    pub context: &'a CapturedSession,
+    pub moment: &'a Moment,
+    /// Nothing is told that names the run or follows from its moment.
+    pub reproducible: bool,
+}
+
+/// A dataset in the file.
+pub struct Part<'a> {
+    pub title: &'a str,
+    pub asked: &'a ExportRequest,
+    pub context: &'a CapturedSession,
+    pub plan: &'a Plan,
+    /// Of a companion that has no rows but those of what is exported: the dataset and its own field.
+    pub matched: Option<&'a (String, String)>,
+    pub rows: u64,
+    /// By the fields that something was taken out of.
+    pub removed: &'a BTreeMap<String, Removed>,
+}
+
+impl<'a> Part<'a> {
+    pub fn of(export: &'a DatasetExport, rows: u64, removed: &'a BTreeMap<String, Removed>) -> Part<'a> {
+        Part {
+            title: &export.loaded.dataset.title,
+            asked: &export.asked,
+            context: &export.context,
+            plan: &export.plan,
+            matched: export.matched.as_ref(),
+            rows,
+            removed,
+        }
+    }
+}
+
+/// `failed`: what was to be in the file and is not, with the reason.
+pub fn of(occasion: &Occasion<'_>, parts: &[Part<'_>], failed: &[(String, String)]) -> Info {
+    let Occasion { asked, context, moment, reproducible, .. } = *occasion;
     let mut told = Told { entries: Vec::new(), reproducible };
     let run = !reproducible;
-    told.add("Requested by", identity::role_name(task.role));
-    told.add("Actor", task.context.actor.clone());
-    told.add("Tenant", task.context.tenant.text().map(str::to_owned));
-    told.add("Job", run.then(|| task.job.to_owned()));
-    told.add("Requested at", run.then(|| task.context.asked_at.clone()));
+    let job = occasion.job.filter(|_| run);
+    told.add("Requested by", identity::role_name(occasion.role));
+    told.add("Actor", context.actor.clone());
+    told.add("Tenant", context.tenant.text().map(str::to_owned));
+    told.add("Job", job.map(str::to_owned));
+    told.add("Requested at", run.then(|| context.asked_at.clone()));
     told.add("As of", run.then(|| moment.in_full()));
     told.add("WAL position", run.then(|| moment.wal_position.clone()));
-    told.add("Reason", task.asked.reason.clone());
-    told.add("Anonymised", yes(task.asked.anonymise));
-    told.add("All tenants", yes(task.asked.all_tenants));
-    for (part, rows, removed) in parts {
-        told.part(part, *rows);
-        for (field, removed) in removed.iter() {
+    told.add("Reason", asked.reason.clone());
+    told.add("Anonymised", yes(asked.anonymise));
+    told.add("All tenants", yes(asked.all_tenants));
+    for part in parts {
+        told.part(part);
+        for (field, removed) in part.removed {
             told.add("Secrets removed", Some(format!("{field}: {}", in_words(removed))));
         }
     }
@@ -39,8 +76,8 @@ pub fn of(
         told.add("Failed", Some(format!("{title}: {reason}")));
     }
     let properties = Properties {
-        title: parts.first().map(|(part, ..)| part.loaded.dataset.title.clone()).unwrap_or_default(),
-        subject: if run { task.job.to_owned() } else { String::new() },
+        title: parts.first().map(|part| part.title.to_owned()).unwrap_or_default(),
+        subject: job.unwrap_or_default().to_owned(),
         created: if run { moment.as_of } else { 0 },
     };
     Info { properties, entries: told.entries }
@@ -58,14 +95,19 @@ impl Told {
         }
     }
 
-    fn part(&mut self, part: &DatasetExport, rows: u64) {
+    fn part(&mut self, part: &Part<'_>) {
         let (asked, bounds) = (&part.asked, &part.context.bounds);
         self.add("Dataset", Some(asked.dataset.clone()));
-        self.entries.push(("Rows".to_owned(), InfoValue::Count(rows)));
-        let key_match = part.matched.as_ref();
-        self.add("Rows of", key_match.map(|(dataset, field)| format!("the exported {dataset}, by {field}")));
+        self.entries.push(("Rows".to_owned(), InfoValue::Count(part.rows)));
+        self.add(
+            "Rows of",
+            part.matched.map(|(dataset, field)| format!("the exported {dataset}, by {field}")),
+        );
         let fields: Vec<&str> = part.plan.columns.iter().map(|column| column.name.as_str()).collect();
         self.add("Fields", Some(fields.join(", ")));
+        for (field, label) in &part.plan.labels {
+            self.add(&format!("{LABEL_OF}{field}"), Some(label.clone()));
+        }
         self.add("Period", asked.period.clone());
         self.add("Period field", part.plan.period_field.clone());
         // The ends of a rolling period are moments of asking.

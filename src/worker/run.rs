@@ -2,7 +2,6 @@
 
 use super::archive::archive;
 use super::export::{produce, Task};
-use super::file_builder::Moment;
 use super::patience::{patiently, still_wanted};
 use super::{as_owner, ending, hold_extension, log, upload};
 use crate::error::{Error, Kind, Result};
@@ -14,6 +13,7 @@ use crate::pg::lock::Lock;
 use crate::pg::report::Failure;
 use crate::pg::{identity, progress, signals, wait, worker, xact};
 use crate::settings;
+use crate::source::moment::Moment;
 use crate::spool::{Packing, Spool};
 use std::io::Write;
 use std::time::{Duration, Instant};

@@ -110,7 +110,7 @@ fn what_cannot_be_compared() {
         client.batch_execute(&format!("SET TimeZone = '{zone}'")).unwrap();
         job(&mut client, "'t', 'xlsx'")
     });
-    both_ways(&mut client, &paris, &tokyo, "22023", "Asia/Tokyo", "same TimeZone");
+    both_ways(&mut client, &paris, &tokyo, "22023", "Asia/Tokyo", "same time zone");
     for workbook in [&paris, &tokyo] {
         assert!(client.query(&sql(&whole, workbook), &[]).unwrap().is_empty());
     }

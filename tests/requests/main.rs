@@ -12,3 +12,5 @@ mod filters_limits;
 mod filters_unfit;
 mod indexed;
 mod limits;
+mod sorted;
+mod subject;

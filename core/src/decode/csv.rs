@@ -10,7 +10,7 @@ use crate::encode::formula::{unguarded, Form};
 use crate::error::Result;
 use crate::model::CsvOptions;
 use crate::model::Shape;
-use crate::value::{Kind, Lists};
+use crate::value::{text, Kind, Lists};
 
 const BYTE_ORDER_MARK: &str = "\u{FEFF}";
 
@@ -138,6 +138,12 @@ impl<R: BufRead> Rows for Csv<R> {
             }
             if other_lists && *kind == Kind::List {
                 *text = self.lists.as_default(text);
+            }
+            // Members of documents are each of a kind of their own, which the file does not tell.
+            if self.lists.form.decimal_comma && matches!(kind, Kind::Numeric | Kind::Float | Kind::Mixed) {
+                if let Some(number) = text::with_point(text) {
+                    *text = number;
+                }
             }
         }
         Ok(true)

@@ -18,6 +18,13 @@ pub struct Look<'a> {
     pub columns: usize,
 }
 
+impl Look<'_> {
+    /// True if instants are shown without an offset.
+    pub fn shows_wall_clock(&self) -> bool {
+        self.format == Format::Xlsx || self.options.text_form.local_times
+    }
+}
+
 /// The instant on a wall clock, both in microseconds since 2000-01-01.
 pub type Clock = Box<dyn Fn(i64) -> i64>;
 
@@ -29,13 +36,15 @@ pub struct Normal {
     separators: Vec<String>,
     /// One has lists as JSON arrays.
     json_lists: bool,
-    /// One is a workbook: on whose clock it shows instants.
-    workbook: Option<Clock>,
+    /// One is a workbook.
+    workbook: bool,
+    /// One shows instants on this clock.
+    clock: Option<Clock>,
     scratch: Vec<u8>,
 }
 
 impl Normal {
-    /// `clock`: of the zone in which the workbook, if there is one, shows instants.
+    /// `clock`: of the zone in which one of them shows instants, if one does.
     pub fn new(pair: &[Look<'_>; 2], clock: Clock) -> Normal {
         let any = |is: fn(&Look<'_>) -> bool| pair.iter().any(is);
         let workbook = any(|look| look.format == Format::Xlsx);
@@ -53,7 +62,8 @@ impl Normal {
                 .filter(|separator| separator != ", " && !separator.is_empty())
                 .collect(),
             json_lists: pair.iter().filter_map(lists).any(|lists| lists.json),
-            workbook: workbook.then_some(clock),
+            workbook,
+            clock: any(|look| look.shows_wall_clock()).then_some(clock),
             scratch: Vec::new(),
         }
     }
@@ -89,7 +99,7 @@ impl Normal {
                 }
             }
         }
-        if let Some(clock) = &self.workbook {
+        if self.workbook {
             match kind {
                 Kind::Text | Kind::Json | Kind::List | Kind::Mixed => {
                     let cleaned = clean(text, &mut Counts::default()).into_owned();
@@ -100,8 +110,24 @@ impl Normal {
                     }
                 }
                 Kind::Numeric | Kind::Float => number(kind, text, &mut self.scratch)?,
-                Kind::Timestamp | Kind::Instant => moment(text, clock, &mut self.scratch)?,
-                Kind::Bool | Kind::Int | Kind::Date => {}
+                _ => {}
+            }
+        }
+        if let Some(clock) = &self.clock {
+            match kind {
+                Kind::Timestamp | Kind::Instant => moment(text, clock, self.workbook, &mut self.scratch)?,
+                // Elements of lists are texts, in a workbook too.
+                Kind::List if text.contains(':') => {
+                    if let Some(mut elements) = list::split(text, ", ") {
+                        for element in &mut elements {
+                            let mut local = element.to_string();
+                            moment(&mut local, clock, false, &mut self.scratch)?;
+                            *element = local.into();
+                        }
+                        *text = list::joined(&elements);
+                    }
+                }
+                _ => {}
             }
         }
         // To JSON there is but one null.
@@ -158,15 +184,20 @@ fn number(kind: Kind, text: &mut String, scratch: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
-/// A moment as a sheet shows it: on the wall clock of its zone, as near as a float of days comes.
-fn moment(text: &mut String, clock: &Clock, scratch: &mut Vec<u8>) -> Result<()> {
-    // As text, which early and late moments are in a sheet, with a blank in the middle.
-    let iso = text.replacen(' ', "T", 1);
+/// A moment on the wall clock of its zone; `in_sheet`: as near as a float of days comes.
+fn moment(text: &mut String, clock: &Clock, in_sheet: bool, scratch: &mut Vec<u8>) -> Result<()> {
+    // On a wall clock as text, and early and late moments in a sheet, with a blank in the middle.
+    let is_moment = text.as_bytes().get(10).is_some_and(|byte| matches!(byte, b' ' | b'T'));
+    let iso = if in_sheet || is_moment { text.replacen(' ', "T", 1) } else { text.clone() };
     let (wall, is_instant) = iso.strip_suffix('Z').map_or((iso.as_str(), false), |wall| (wall, true));
     if let Ok(moment) = NaiveDateTime::parse_from_str(wall, "%Y-%m-%dT%H:%M:%S%.f") {
         let micros = moment.and_utc().timestamp_micros() - POSTGRES_EPOCH;
         let local = if is_instant { clock(micros) } else { micros };
-        let held = match shown::shown(&Cell::Timestamp(local), false, &Lists::default(), scratch)? {
+        let held = match in_sheet {
+            true => shown::shown(&Cell::Timestamp(local), false, &Lists::default(), scratch)?,
+            false => Shown::Blank,
+        };
+        let held = match held {
             Shown::Moment(serial) => of_serial(serial),
             _ => local,
         };

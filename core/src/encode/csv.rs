@@ -40,7 +40,9 @@ impl Csv {
             free: columns.iter().map(|column| column.free_text).collect(),
             at_header: false,
             at_start: true,
-            odd: !options.null_as.is_empty() || !formula::is_separator(options.delimiter),
+            odd: !options.null_as.is_empty()
+                || !formula::is_separator(options.delimiter)
+                || (options.lists.form.decimal_comma && options.delimiter == b','),
             scratch: Vec::new(),
             tally: Tally::default(),
         }
@@ -69,8 +71,9 @@ impl Csv {
             }
             _ => {
                 let start = out.len();
-                text::plain(cell, out)?;
-                if self.odd && self.needs_quotes(&out[start..]) {
+                text::plain_as(cell, self.options.lists.form, out)?;
+                let field = &out[start..];
+                if self.odd && (self.is_null(field) || field.contains(&self.options.delimiter)) {
                     let field = out.split_off(start);
                     append_quoted(&field, out)?;
                 }

@@ -8,8 +8,9 @@ mod template;
 
 use std::io::Write;
 
-use super::{Cell, Column, Encoder, Info, JsonOptions, Tally};
+use super::{Cell, Column, Encoder, Info, Tally};
 use crate::error::Result;
+use crate::value::TextForm;
 use template::Template;
 
 /// The encoder of ndjson: an object and a line feed per row, nothing before and nothing after.
@@ -19,8 +20,8 @@ pub struct Ndjson {
 }
 
 impl Ndjson {
-    pub fn new(options: JsonOptions, columns: &[Column]) -> Result<Self> {
-        Ok(Ndjson { template: Template::new(options, columns)?, tally: Tally::default() })
+    pub fn new(form: TextForm, columns: &[Column]) -> Result<Self> {
+        Ok(Ndjson { template: Template::new(form, columns)?, tally: Tally::default() })
     }
 }
 
@@ -48,8 +49,8 @@ pub struct Json {
 }
 
 impl Json {
-    pub fn new(options: JsonOptions, columns: &[Column]) -> Result<Self> {
-        Ok(Json { template: Template::new(options, columns)?, tally: Tally::default() })
+    pub fn new(form: TextForm, columns: &[Column]) -> Result<Self> {
+        Ok(Json { template: Template::new(form, columns)?, tally: Tally::default() })
     }
 }
 

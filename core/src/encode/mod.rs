@@ -25,11 +25,11 @@ use std::io::Write;
 use crate::error::{Error, Result};
 
 pub use crate::model::Format;
-pub use crate::model::{Archive, Compression, CsvOptions, JsonOptions, Options, Order, XlsxOptions};
+pub use crate::model::{Archive, Compression, CsvOptions, Options, Order, XlsxOptions};
 pub use crate::value::json_string::append as json_string;
 pub use crate::value::json_value::embed as json_on_one_line;
 pub use crate::value::position;
-pub use crate::value::{Cell, Column, Grid, Kind};
+pub use crate::value::{Cell, Column, Grid, Kind, TextForm};
 
 /// One file in the making: `begin` once, `row` for each row, `finish` once.
 ///
@@ -71,8 +71,8 @@ pub fn encoder(
 ) -> Result<Box<dyn Encoder>> {
     Ok(match format {
         Format::Csv => Box::new(csv::Csv::new(&options.csv, columns)),
-        Format::Ndjson => Box::new(json::Ndjson::new(options.json, columns)?),
-        Format::Json => Box::new(json::Json::new(options.json, columns)?),
+        Format::Ndjson => Box::new(json::Ndjson::new(options.text_form, columns)?),
+        Format::Json => Box::new(json::Json::new(options.text_form, columns)?),
         Format::Xlsx => Box::new(xlsx::Xlsx::new(&options.xlsx, columns, setup)?),
     })
 }
@@ -81,7 +81,7 @@ pub fn encoder(
 pub fn check(format: Format, columns: &[Column]) -> Result<()> {
     match format {
         Format::Csv => Ok(()),
-        Format::Ndjson | Format::Json => json::Ndjson::new(JsonOptions::default(), columns).map(|_| ()),
+        Format::Ndjson | Format::Json => json::Ndjson::new(TextForm::default(), columns).map(|_| ()),
         Format::Xlsx => xlsx::check(columns),
     }
 }

@@ -104,6 +104,8 @@ fn values_may_be_asked(field: &Field) -> Result<()> {
         "its values are masked"
     } else if field.json_text {
         "it is a text made out of JSON, which may hold a secret"
+    } else if field.named_by.is_some() {
+        "the names beside its values may say that they are secrets"
     } else {
         return Ok(());
     };

@@ -4,6 +4,11 @@
 use super::workbook::{CellAt, Given, Workbook};
 use crate::encode::xlsx::INFO_SHEET;
 use crate::error::Result;
+use crate::model::Dataset;
+use std::collections::BTreeMap;
+
+/// Begins the name of a line that has the label of a field.
+pub const LABEL_OF: &str = "Label of ";
 
 /// Lines that are looked at.
 const MOST: u32 = 1_000;
@@ -18,6 +23,8 @@ pub struct Info {
     pub is_anonymised: bool,
     /// Between the elements of lists.
     pub separator: Option<String>,
+    /// Headers that the request gave fields.
+    pub labels: BTreeMap<String, String>,
 }
 
 /// Reads the sheet where there is one.
@@ -50,7 +57,22 @@ impl Info {
             }
             "List separator" => self.separator = Some(value),
             "Anonymised" => self.is_anonymised = true,
-            _ => {}
+            _ => {
+                if let Some(field) = name.strip_prefix(LABEL_OF) {
+                    self.labels.entry(field.to_owned()).or_insert(value);
+                }
+            }
         }
+    }
+
+    /// The dataset with the labels of this file.
+    pub fn relabelled(&self, dataset: &Dataset) -> Dataset {
+        let mut dataset = dataset.clone();
+        for field in &mut dataset.fields {
+            if let Some(label) = self.labels.get(&field.name) {
+                field.label.clone_from(label);
+            }
+        }
+        dataset
     }
 }

@@ -48,7 +48,8 @@ impl FieldOutput {
                 let path = json_path::keys(named)?;
                 json_path::no_secret(&format!("{}.{named}", field.name), &path, is_secret)?;
                 let known = declared.iter().find(|key| key.path == named);
-                Written::Named(JsonPath { path, label: known.and_then(|key| key.label.clone()) })
+                let label = selected.label.clone().or_else(|| known?.label.clone());
+                Written::Named(JsonPath { path, label })
             }
             // A field that is redacted as a whole is one column.
             (None, Some(expansion)) if read.kind == Kind::Json => match expansion {

@@ -7,6 +7,7 @@ mod format;
 pub mod json_path;
 pub mod label;
 mod options;
+mod order;
 mod period;
 pub mod personal;
 mod request;
@@ -16,9 +17,8 @@ mod status;
 pub use dataset::{Class, Dataset, DeclaredKey, Expansion, Field, NamedBy, Policy, Printed, Treatment, Type};
 pub use file_spec::FileSpec;
 pub use format::Format;
-pub use options::{
-    Archive, Compression, CsvOptions, IfActive, JsonOptions, LineEnding, Options, Order, XlsxOptions,
-};
+pub use options::{Archive, Compression, CsvOptions, IfActive, LineEnding, Options, XlsxOptions};
+pub use order::{Order, SortKey};
 pub use period::{Period, Start};
 pub use request::ExportRequest;
 pub use shape::{Shape, ShapeColumn, Target};

@@ -4,10 +4,11 @@
 //! a delimiter given for a workbook is a mistake that the caller wants to hear of.
 
 use serde_json::Value;
+use std::collections::BTreeMap;
 
-use super::Format;
+use super::{Format, Order};
 use crate::error::{Error, Result};
-use crate::value::{shown, Lists};
+use crate::value::{shown, Lists, TextForm};
 
 /// Options of an export, with the defaults where the caller gave none.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -25,8 +26,13 @@ pub struct Options {
     pub if_active: IfActive,
     /// Of files that are not in an archive: their manifest is one more file.
     pub manifest: bool,
+    /// Headers by fields, in place of those of the registration: the caller's to act on.
+    pub labels: BTreeMap<String, String>,
+    /// In place of the session's: the caller's to act on.
+    pub time_zone: Option<String>,
+    /// Of values that become texts.
+    pub text_form: TextForm,
     pub csv: CsvOptions,
-    pub json: JsonOptions,
     pub xlsx: XlsxOptions,
 }
 
@@ -38,15 +44,6 @@ pub enum IfActive {
     Error,
     /// The active job.
     Return,
-}
-
-/// The order of the rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
-    /// By the dataset's key: the same data gives the same file.
-    Key,
-    /// As the source gives them.
-    None,
 }
 
 /// The compression of a text file.
@@ -85,13 +82,6 @@ pub enum LineEnding {
     /// RFC 4180, section 2.
     Crlf,
     Lf,
-}
-
-/// The options of ndjson and json.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct JsonOptions {
-    /// Numbers that a 64-bit float does not hold are strings: JavaScript would read other ones.
-    pub big_numbers_as_text: bool,
 }
 
 /// The options of a workbook.
@@ -179,6 +169,8 @@ impl Options {
             }
             options.set(format, name, value)?;
         }
+        options.csv.lists.form = options.text_form;
+        options.xlsx.lists.form = options.text_form;
         options.csv.check()?;
         options.settle_order()?;
         options.once_compressed()?;
@@ -187,7 +179,7 @@ impl Options {
 
     /// A file that shall be the same each time has an order.
     fn settle_order(&mut self) -> Result<()> {
-        match (self.reproducible, self.order) {
+        match (self.reproducible, &self.order) {
             (true, Some(Order::None)) => {
                 Err(Error::invalid("option \"reproducible\" cannot be true with option \"order\" \"none\"")
                     .hint("Leave order out: rows come by the dataset's key."))
@@ -223,9 +215,13 @@ impl Options {
     /// One option whose name the format knows.
     fn set(&mut self, format: Format, name: &str, value: &Value) -> Result<()> {
         match name {
-            "order" => {
-                self.order = Some(choice(name, value, &[("key", Order::Key), ("none", Order::None)])?);
+            "order" => self.order = Some(Order::parse(value)?),
+            "labels" => self.labels = labels(value)?,
+            "time_zone" => self.time_zone = Some(string(name, value)?.to_owned()),
+            "timestamps" => {
+                self.text_form.local_times = choice(name, value, &[("iso", false), ("local", true)])?;
             }
+            "decimal" => self.text_form.decimal_comma = choice(name, value, &[(".", false), (",", true)])?,
             "reproducible" => self.reproducible = boolean(name, value)?,
             "compression" => self.compression = Some(choice(name, value, &[("gzip", Compression::Gzip)])?),
             "archive" => self.archive = Some(choice(name, value, &[("zip", Archive::Zip)])?),
@@ -258,7 +254,8 @@ impl Options {
             "multi_value_separator" => self.lists(format)?.separator = string(name, value)?.into(),
             "lists" => self.lists(format)?.json = choice(name, value, &[("joined", false), ("json", true)])?,
             "big_numbers" => {
-                self.json.big_numbers_as_text = choice(name, value, &[("number", false), ("string", true)])?;
+                self.text_form.big_numbers_as_text =
+                    choice(name, value, &[("number", false), ("string", true)])?;
             }
             // `known` and this list belong together; a test holds them to it.
             _ => {
@@ -288,7 +285,17 @@ impl CsvOptions {
 }
 
 /// Options of all formats.
-const COMMON: [&str; 6] = ["order", "reproducible", "companions", "archive", "if_active", "manifest"];
+const COMMON: [&str; 9] = [
+    "order",
+    "reproducible",
+    "companions",
+    "archive",
+    "if_active",
+    "manifest",
+    "labels",
+    "time_zone",
+    "timestamps",
+];
 
 /// The options that a format has.
 fn known(format: Format) -> Vec<&'static str> {
@@ -304,6 +311,7 @@ fn known(format: Format) -> Vec<&'static str> {
             "null_as",
             "line_ending",
             "formula_guard",
+            "decimal",
             "lists",
             "multi_value_separator",
         ],
@@ -318,6 +326,29 @@ fn boolean(name: &str, value: &Value) -> Result<bool> {
 
 fn string<'a>(name: &str, value: &'a Value) -> Result<&'a str> {
     value.as_str().ok_or_else(|| wrong(name, "a string"))
+}
+
+/// Labels by the names of fields.
+fn labels(value: &Value) -> Result<BTreeMap<String, String>> {
+    let wrong = || {
+        Error::invalid("option \"labels\" must be a JSON object of labels by fields")
+            .hint("Such as {\"email\": \"E-mail\"}.")
+    };
+    let mut labels = BTreeMap::new();
+    for (field, label) in value.as_object().ok_or_else(wrong)? {
+        let label = label.as_str().ok_or_else(wrong)?;
+        let problem = match label {
+            label if label.trim().is_empty() => "must not be empty",
+            label if label.contains(char::is_control) => "must not have control characters",
+            _ => {
+                labels.insert(field.clone(), label.to_owned());
+                continue;
+            }
+        };
+        return Err(Error::invalid(format!("the label of field {} {problem}", shown(field)))
+            .hint("Option \"labels\" gives each field a header, such as {\"email\": \"E-mail\"}."));
+    }
+    Ok(labels)
 }
 
 /// A single ASCII character that is not part of csv's own grammar, nor a letter or digit: numbers and words

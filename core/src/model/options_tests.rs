@@ -39,7 +39,7 @@ fn csv_options() {
         null_as: "\\N".into(),
         line_ending: LineEnding::Lf,
         formula_guard: false,
-        lists: Lists { separator: "|".into(), json: true },
+        lists: Lists { separator: "|".into(), json: true, ..Lists::default() },
     };
     assert_eq!(options.csv, wanted);
     for (text, ending) in [("\n", LineEnding::Lf), ("\r\n", LineEnding::Crlf), ("crlf", LineEnding::Crlf)] {
@@ -58,7 +58,7 @@ fn xlsx_options() {
         one_workbook: true,
         compact: true,
         reference_sheets: false,
-        lists: Lists { separator: "; ".into(), json: false },
+        lists: Lists { separator: "; ".into(), ..Lists::default() },
     };
     assert_eq!((options.order, options.xlsx, options.reproducible), (Some(Order::Key), wanted, true));
 }
@@ -79,7 +79,7 @@ fn what_is_reproducible_has_an_order() {
 fn options_of_other_formats_are_unknown() {
     let error = fails(Format::Xlsx, json!({"delimiter": ";"}));
     assert_eq!(error.message, "unknown option \"delimiter\" for format xlsx");
-    let hint = "Options of xlsx: order, reproducible, companions, archive, if_active, manifest, info_sheet, one_workbook, compact, reference_sheets, lists, multi_value_separator.";
+    let hint = "Options of xlsx: order, reproducible, companions, archive, if_active, manifest, labels, time_zone, timestamps, info_sheet, one_workbook, compact, reference_sheets, lists, multi_value_separator.";
     assert_eq!(error.hint.as_deref(), Some(hint));
     assert!(fails(Format::Xlsx, json!({ "x".repeat(100_000): 1 })).message.len() < 200);
     fails(Format::Xlsx, json!({"compression": "gzip"}));
@@ -98,7 +98,7 @@ fn wrong_values_name_the_option() {
     let error = fails(Format::Json, json!({"compression": "zip"}));
     assert_eq!(error.message, "option \"compression\" must be \"gzip\"");
     let error = fails(Format::Json, json!({"order": "id"}));
-    assert_eq!(error.message, "option \"order\" must be \"key\" or \"none\"");
+    assert_eq!(error.message, "option \"order\" must be \"key\", \"none\" or a list of fields");
     fails(Format::Csv, json!({"delimiter": ";", "null_as": "a;b"}));
     fails(Format::Csv, json!({"null_as": "\""}));
     fails(Format::Csv, json!([]));

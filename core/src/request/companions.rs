@@ -13,7 +13,7 @@ use crate::value::{listed, shown};
 const OPTION: &str = "companions";
 
 /// Options about the files of a job together; a companion as such has none of them.
-const OF_THE_JOB: [&str; 5] = [OPTION, "one_workbook", "archive", "if_active", "manifest"];
+const OF_THE_JOB: [&str; 6] = [OPTION, "one_workbook", "archive", "if_active", "manifest", "labels"];
 
 const KNOWN: [&str; 10] = [
     "filter",
@@ -65,7 +65,11 @@ pub fn check(asked: &ExportRequest, included: &[String]) -> Result<()> {
 
 /// The request of the companion of this name. 22023 for a selection that has an unknown key or a value of another kind.
 pub fn companion(asked: &ExportRequest, name: &str) -> Result<Companion> {
-    let of_files = asked.options.iter().filter(|(option, _)| !OF_THE_JOB.contains(&option.as_str()));
+    // Fields of an order are the main dataset's.
+    let is_of_files = |(option, value): &(&String, &Value)| {
+        !(OF_THE_JOB.contains(&option.as_str()) || *option == "order" && value.is_array())
+    };
+    let of_files = asked.options.iter().filter(is_of_files);
     let options = of_files.map(|(option, value)| (option.clone(), value.clone())).collect();
     let mut companion = Companion {
         asked: ExportRequest {

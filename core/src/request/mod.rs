@@ -7,9 +7,12 @@
 //! clock, or decide who may export.
 
 pub mod companions;
+pub mod labels;
 pub mod name;
 pub mod required;
 pub mod selection;
+pub mod sorting;
+pub mod subject;
 
 pub use crate::model::ExportRequest;
 pub use crate::value::shown;

@@ -18,6 +18,15 @@ pub struct Selected {
     /// A path into its objects: only what is there.
     pub part: Option<String>,
     pub treatment: Treatment,
+    /// The header that the request gives it.
+    pub label: Option<String>,
+}
+
+impl Selected {
+    /// As it is named in `fields`.
+    pub fn full_name(&self) -> String {
+        self.part.as_ref().map_or_else(|| self.name.clone(), |part| format!("{}.{part}", self.name))
+    }
 }
 
 /// In `fields` every field that may leave, in `include` every group and companion.
@@ -256,7 +265,9 @@ impl<'d> Chooser<'d> {
         for (field, part) in std::mem::take(&mut self.chosen) {
             match treatment(field, self.anonymise) {
                 Treatment::Drop => self.leave_out(field, "dropped by its treatment when anonymised".into()),
-                treatment => fields.push(Selected { name: field.name.clone(), part, treatment }),
+                treatment => {
+                    fields.push(Selected { name: field.name.clone(), part, treatment, label: None });
+                }
             }
         }
         if fields.is_empty() {

@@ -2,18 +2,20 @@
 
 use super::json_string;
 use super::{big_numbers, memory};
-use super::{scan, text, time, Cell};
+use super::{scan, text, time, Cell, TextForm};
 use crate::error::Result;
 
 /// Appends a cell. Numbers keep every digit; what JSON has no number for (NaN, infinities) is a string with
 /// the server's word, as row_to_json does; moments are ISO 8601 strings.
 pub fn append(cell: &Cell<'_>, out: &mut Vec<u8>) -> Result<()> {
-    append_as(cell, false, out)
+    append_as(cell, TextForm::default(), out)
 }
 
-/// Appends a cell; `big_as_text`: numbers that a 64-bit float does not hold are strings, in documents as well.
-pub fn append_as(cell: &Cell<'_>, big_as_text: bool, out: &mut Vec<u8>) -> Result<()> {
+/// Appends a cell in the form that the export asks for. Numbers have a point in JSON, whatever the form; moments within documents
+/// stay as they are.
+pub fn append_as(cell: &Cell<'_>, form: TextForm, out: &mut Vec<u8>) -> Result<()> {
     memory::reserve(out, cell.text_bytes())?;
+    let big_as_text = form.big_numbers_as_text;
     match *cell {
         Cell::Null => out.extend_from_slice(b"null"),
         Cell::Bool(value) => out.extend_from_slice(if value { b"true" } else { b"false" }),
@@ -40,6 +42,11 @@ pub fn append_as(cell: &Cell<'_>, big_as_text: bool, out: &mut Vec<u8>) -> Resul
             time::date(days, out);
             out.push(b'"');
         }
+        Cell::Timestamp(micros) | Cell::Instant { local: micros, .. } if form.local_times => {
+            out.push(b'"');
+            time::timestamp(micros, b' ', out);
+            out.push(b'"');
+        }
         Cell::Timestamp(micros) => {
             out.push(b'"');
             time::timestamp(micros, b'T', out);
@@ -57,36 +64,36 @@ pub fn append_as(cell: &Cell<'_>, big_as_text: bool, out: &mut Vec<u8>) -> Resul
             big_numbers::embed(&line, out)?;
         }
         Cell::Json(json) => embed(json.as_bytes(), out),
-        Cell::List(items) => array(items, big_as_text, out)?,
-        Cell::Grid(grid) => nested(grid.items, grid.sizes, big_as_text, out)?,
+        Cell::List(items) => array(items, form, out)?,
+        Cell::Grid(grid) => nested(grid.items, grid.sizes, form, out)?,
     }
     Ok(())
 }
 
-fn array(items: &[Cell<'_>], big_as_text: bool, out: &mut Vec<u8>) -> Result<()> {
+fn array(items: &[Cell<'_>], form: TextForm, out: &mut Vec<u8>) -> Result<()> {
     out.push(b'[');
     for (index, item) in items.iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
-        append_as(item, big_as_text, out)?;
+        append_as(item, form, out)?;
     }
     out.push(b']');
     Ok(())
 }
 
 /// An array of arrays, as deep as there are sizes.
-fn nested(items: &[Cell<'_>], sizes: &[usize], big_as_text: bool, out: &mut Vec<u8>) -> Result<()> {
-    let [size, inner @ ..] = sizes else { return array(items, big_as_text, out) };
+fn nested(items: &[Cell<'_>], sizes: &[usize], form: TextForm, out: &mut Vec<u8>) -> Result<()> {
+    let [size, inner @ ..] = sizes else { return array(items, form, out) };
     if inner.is_empty() || *size == 0 {
-        return array(items, big_as_text, out);
+        return array(items, form, out);
     }
     out.push(b'[');
     for (index, part) in items.chunks((items.len() / size).max(1)).enumerate() {
         if index > 0 {
             out.push(b',');
         }
-        nested(part, inner, big_as_text, out)?;
+        nested(part, inner, form, out)?;
     }
     out.push(b']');
     Ok(())

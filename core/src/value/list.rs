@@ -3,7 +3,7 @@
 //! Joined elements can be told apart again: one that holds the separator stands in quotes, as a field of a CSV would. A NULL
 //! element leaves its place empty (`a, , c`), so that positions stay as they were; arrays of several dimensions are flattened.
 
-use super::{json_value, memory, text, Cell};
+use super::{json_value, memory, text, Cell, TextForm};
 use crate::error::Result;
 use std::borrow::Cow;
 
@@ -14,11 +14,13 @@ pub struct Lists {
     pub separator: String,
     /// As JSON arrays.
     pub json: bool,
+    /// Of the elements, and of values that are no lists.
+    pub form: TextForm,
 }
 
 impl Default for Lists {
     fn default() -> Self {
-        Lists { separator: ", ".into(), json: false }
+        Lists { separator: ", ".into(), json: false, form: TextForm::default() }
     }
 }
 
@@ -26,41 +28,50 @@ impl Lists {
     /// Appends a cell, whose lists have this form.
     pub fn append(&self, cell: &Cell<'_>, out: &mut Vec<u8>) -> Result<()> {
         match cell {
-            Cell::List(_) | Cell::Grid(_) if self.json => json_value::append(cell, out),
-            Cell::List(items) => join(items, &self.separator, out),
-            Cell::Grid(grid) => join(grid.items, &self.separator, out),
-            other => text::plain(other, out),
+            Cell::List(_) | Cell::Grid(_) if self.json => json_value::append_as(cell, self.form, out),
+            Cell::List(items) => self.join(items, out),
+            Cell::Grid(grid) => self.join(grid.items, out),
+            other => text::plain_as(other, self.form, out),
         }
+    }
+
+    fn join(&self, items: &[Cell<'_>], out: &mut Vec<u8>) -> Result<()> {
+        let separator = self.separator.as_bytes();
+        for (place, item) in items.iter().enumerate() {
+            if place > 0 {
+                memory::reserve(out, separator.len())?;
+                out.extend_from_slice(separator);
+            }
+            match item {
+                Cell::List(inner) => self.join(inner, out)?,
+                Cell::Grid(grid) => self.join(grid.items, out)?,
+                item => {
+                    let start = out.len();
+                    text::plain_as(item, self.form, out)?;
+                    if needs_quotes(&out[start..], separator) {
+                        let element = out.split_off(start);
+                        memory::reserve(out, element.len() * 2 + 2)?;
+                        quote(&element, out);
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// A list of this form in the default one; a text that is none stays as it is.
     pub fn as_default(&self, list: &str) -> String {
         let elements = if self.json { from_json(list) } else { split(list, &self.separator) };
-        elements.map_or_else(|| list.to_owned(), |elements| joined(&elements))
-    }
-}
-
-fn join(items: &[Cell<'_>], separator: &str, out: &mut Vec<u8>) -> Result<()> {
-    for (place, item) in items.iter().enumerate() {
-        if place > 0 {
-            memory::reserve(out, separator.len())?;
-            out.extend_from_slice(separator.as_bytes());
-        }
-        match item {
-            Cell::List(inner) => join(inner, separator, out)?,
-            Cell::Grid(grid) => join(grid.items, separator, out)?,
-            item => {
-                let start = out.len();
-                text::plain(item, out)?;
-                if needs_quotes(&out[start..], separator.as_bytes()) {
-                    let element = out.split_off(start);
-                    memory::reserve(out, element.len() * 2 + 2)?;
-                    quote(&element, out);
+        let Some(mut elements) = elements else { return list.to_owned() };
+        if self.form.decimal_comma && !self.json {
+            for element in &mut elements {
+                if let Some(number) = text::with_point(element) {
+                    *element = Cow::Owned(number);
                 }
             }
         }
+        joined(&elements)
     }
-    Ok(())
 }
 
 /// True if a reader would take an element for several, or take its quotes away.
@@ -194,7 +205,7 @@ mod tests {
     }
 
     fn of(separator: &str) -> Lists {
-        Lists { separator: separator.into(), json: false }
+        Lists { separator: separator.into(), ..Lists::default() }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 pub mod big_numbers;
 mod cell;
 pub mod escape;
+mod form;
 pub mod json_string;
 pub mod json_value;
 pub mod list;
@@ -19,6 +20,7 @@ pub mod time;
 
 pub use cell::{Cell, Column, Grid, Kind};
 pub use escape::storable;
+pub use form::TextForm;
 pub use list::Lists;
 pub use listing::{listed, shown};
 pub use quote::{quote_ident, quote_literal};

@@ -1,7 +1,7 @@
 //! Values as plain text: what a csv field and a text cell of a worksheet show.
 
 use super::memory;
-use super::{time, Cell, Lists};
+use super::{time, Cell, Lists, TextForm};
 use crate::error::{Error, Kind, Result};
 
 /// Appends the plain text of a cell; a NULL is the empty text, a list has its default form (see [`Lists`]).
@@ -19,6 +19,34 @@ pub fn plain(cell: &Cell<'_>, out: &mut Vec<u8>) -> Result<()> {
         Cell::List(_) | Cell::Grid(_) => Lists::default().append(cell, out)?,
     }
     Ok(())
+}
+
+/// The same in the form that the export asks for.
+pub fn plain_as(cell: &Cell<'_>, form: TextForm, out: &mut Vec<u8>) -> Result<()> {
+    match *cell {
+        Cell::Timestamp(micros) | Cell::Instant { local: micros, .. } if form.local_times => {
+            time::timestamp(micros, b' ', out);
+            Ok(())
+        }
+        Cell::Float(_) | Cell::Numeric(_) if form.decimal_comma => {
+            let start = out.len();
+            plain(cell, out)?;
+            out[start..].iter_mut().filter(|byte| **byte == b'.').for_each(|point| *point = b',');
+            Ok(())
+        }
+        _ => plain(cell, out),
+    }
+}
+
+/// A number with a decimal comma as the server writes it; None: it is not one.
+pub fn with_point(text: &str) -> Option<String> {
+    let (whole, fraction) = text.split_once(',')?;
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let (fraction, exponent) = fraction.split_once('e').unwrap_or((fraction, "0"));
+    let is_number = digits(whole.strip_prefix('-').unwrap_or(whole))
+        && digits(fraction)
+        && digits(exponent.strip_prefix(['-', '+']).unwrap_or(exponent));
+    is_number.then(|| text.replacen(',', ".", 1))
 }
 
 /// Appends decimal digits.
@@ -63,6 +91,40 @@ mod tests {
         let mut out = Vec::new();
         plain(&cell, &mut out).unwrap();
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn the_form_of_numbers_and_moments() {
+        let shown = |cell: Cell<'_>, form: TextForm| {
+            let mut out = Vec::new();
+            plain_as(&cell, form, &mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let comma = TextForm { decimal_comma: true, ..TextForm::default() };
+        for (cell, wanted) in [
+            (Cell::Numeric("-12.50"), "-12,50"),
+            (Cell::Numeric("NaN"), "NaN"),
+            (Cell::Float(1.5e-9), "1,5e-9"),
+            (Cell::Float(3.0), "3"),
+            (Cell::Text("1.5"), "1.5"),
+        ] {
+            assert_eq!(shown(cell, comma), wanted);
+        }
+        for (text, wanted) in [
+            ("-12,50", Some("-12.50")),
+            ("1,5e-9", Some("1.5e-9")),
+            ("1,2,3", None),
+            ("a,5", None),
+            ("1,", None),
+        ] {
+            assert_eq!(with_point(text).as_deref(), wanted);
+        }
+        let local = TextForm { local_times: true, ..TextForm::default() };
+        let hour = 3_600_000_000;
+        assert_eq!(shown(Cell::Instant { utc: 0, local: hour }, local), "2000-01-01 01:00:00");
+        assert_eq!(shown(Cell::Timestamp(1), local), "2000-01-01 00:00:00.000001");
+        assert_eq!(shown(Cell::Instant { utc: i64::MAX, local: i64::MAX }, local), "infinity");
+        assert_eq!(shown(Cell::Date(0), local), "2000-01-01");
     }
 
     #[test]

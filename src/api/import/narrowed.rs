@@ -34,5 +34,5 @@ pub fn narrowed(reading: &Reading, asked: &ExportRequest, by_key: &HashMap<Strin
     let asked =
         ExportRequest { filter: Some(json!({ (key.name.as_str()): { "in": keys } })), ..asked.clone() };
     // All is read where the filter language cannot express the condition.
-    plan::build(&reading.loaded, &asked, &reading.context, &reading.options, Order::None, None).ok()
+    plan::build(&reading.loaded, &asked, &reading.context, &plan::Form::in_order(Order::None), None).ok()
 }

@@ -3,11 +3,12 @@
 //! Columns whose `json_path` share a beginning stand in the same object; members come in the order in which
 //! the columns first name them. Two columns cannot have one place, nor can one stand inside another's value.
 
-use crate::encode::{Cell, Column, JsonOptions};
+use crate::encode::{Cell, Column};
 use crate::error::{Error, Kind, Result};
 use crate::value::json_value;
 use crate::value::memory;
 use crate::value::text;
+use crate::value::TextForm;
 
 /// Deeper paths than any document has; readers stop at some depth too (serde_json at 128).
 const MAX_DEPTH: usize = 64;
@@ -16,7 +17,7 @@ const MAX_DEPTH: usize = 64;
 pub struct Template {
     slots: Vec<Slot>,
     tail: Vec<u8>,
-    options: JsonOptions,
+    form: TextForm,
 }
 
 /// Bytes, then the value of a column.
@@ -39,12 +40,12 @@ enum Node {
 impl Template {
     /// Errors: 22023 for an empty path or part of one, for too deep a path, and for two columns in each
     /// other's way.
-    pub fn new(options: JsonOptions, columns: &[Column]) -> Result<Self> {
+    pub fn new(form: TextForm, columns: &[Column]) -> Result<Self> {
         let mut root = Vec::new();
         for (index, column) in columns.iter().enumerate() {
             place(&mut root, &path(column)?, index, columns)?;
         }
-        let mut template = Template { slots: Vec::with_capacity(columns.len()), tail: Vec::new(), options };
+        let mut template = Template { slots: Vec::with_capacity(columns.len()), tail: Vec::new(), form };
         template.object(&root)?;
         Ok(template)
     }
@@ -57,7 +58,7 @@ impl Template {
         for slot in &self.slots {
             memory::reserve(out, slot.before.len())?;
             out.extend_from_slice(&slot.before);
-            json_value::append_as(&cells[slot.column], self.options.big_numbers_as_text, out)?;
+            json_value::append_as(&cells[slot.column], self.form, out)?;
         }
         memory::reserve(out, self.tail.len())?;
         out.extend_from_slice(&self.tail);

@@ -1,0 +1,59 @@
+//! `acct_export_subject`: all that there is about one person, in one archive.
+
+use super::session_read::{watched, Manner, Reading};
+use super::start::start;
+use crate::catalog::{load, rights};
+use crate::encode::Format;
+use crate::error::{Error, Result};
+use crate::model::ExportRequest;
+use crate::pg::report::{Report, Reported};
+use crate::pg::{identity, query};
+use crate::request::subject;
+use pgrx::datum::Uuid;
+use pgrx::prelude::*;
+use serde_json::Map;
+
+fn ask(dataset: &str, key: &str, format: Format, reason: Option<&str>) -> Result<Uuid> {
+    let named = ExportRequest { dataset: dataset.to_owned(), ..ExportRequest::default() };
+    let asked = watched(&named, format, "start", || {
+        load::check_exists(dataset)?;
+        let loaded = load::load_named(dataset)?;
+        rights::may_ask(&loaded.dataset, identity::current_user())?;
+        let asked = subject::request(&loaded.dataset, key, format, reason);
+        // Of the person alone: companions have nothing to say about them.
+        let row = ExportRequest { include: None, options: Map::new(), ..asked.clone() };
+        let reading = Reading::of(&row, format, Manner::AtOnce)?;
+        let found = reading.read(|| query::count(&reading.plan.sql, &reading.plan.params, Some(1)))?;
+        if found == 0 {
+            // The same answer whether there is no such person or one of another tenant.
+            return Err(Error::invalid(format!("no row of dataset \"{dataset}\" has this key"))
+                .hint(format!("The key is field \"{}\" of the dataset.", loaded.dataset.key)));
+        }
+        Ok(asked)
+    })?;
+    start(&asked, None)
+}
+
+/// Asks for the export of one person: the row of this key, disabled or not, and the rows of every companion with a match, all fields that
+/// may leave, as one ZIP archive with its manifest. The job's id.
+///
+/// Errors: 22023 where there is no such row that the caller may read, and those of `acct_export_start`.
+#[pg_extern(volatile, parallel_unsafe)]
+fn acct_export_subject(
+    dataset: Option<&str>,
+    key: Option<&str>,
+    format: default!(Option<&str>, "'json'"),
+    reason: default!(Option<&str>, "NULL"),
+) -> std::result::Result<Uuid, Report> {
+    let required = |value: Option<&str>, name: &str| -> Result<String> {
+        let value = value.filter(|value| !value.is_empty());
+        value.map(str::to_owned).ok_or_else(|| {
+            Error::invalid(format!("{name} must not be null or empty"))
+                .hint("acct_export_subject(dataset, key): the key of the person in the dataset, as text.")
+        })
+    };
+    let dataset = required(dataset, "dataset").reported()?;
+    let key = required(key, "key").reported()?;
+    let format = Format::parse(format.unwrap_or("json")).reported()?;
+    ask(&dataset, &key, format, reason).reported()
+}

@@ -1,0 +1,189 @@
+//! Option `order`: rows by the fields that a request names, as SQL sorts them.
+
+use postgres::Client;
+use support::asking::{column, completed, exported, objects, refused, status, values_every_way};
+use support::common::{shared, unique, Cluster, ClusterOptions};
+
+const PEOPLE: &str = r#"
+CREATE TYPE app_mood AS ENUM ('sad', 'so-so', 'happy');
+CREATE TABLE people (id int PRIMARY KEY, name text COLLATE "C", city text COLLATE "de-x-icu", age int, seen timestamptz, paid numeric,
+    mood app_mood, tags text[], address inet, "last name desc" text, password_hash text, phone text, doc jsonb, place point, extra text);
+INSERT INTO people
+SELECT n, (ARRAY['b', 'B', 'a', NULL, 'ä', ''])[1 + n % 6], (ARRAY['Zürich', 'zug', 'Aarau', NULL])[1 + n % 4], nullif(n % 7, 3),
+       CASE WHEN n % 5 > 0 THEN timestamptz '2026-01-01Z' + (n * 7919 % 1000) * interval '1 hour' END, (n * 31 % 17) / 4.0,
+       (ARRAY['sad', 'so-so', 'happy', NULL])[1 + n % 4]::app_mood, ARRAY[n % 3, n % 2]::text[], ('10.0.0.' || n % 9)::inet,
+       chr(97 + n % 3), 'h' || (n * 13 % 100), '+49 170 ' || (n * 17 % 100), jsonb_build_object('a', n), point(n, n), 'x'
+  FROM generate_series(1, 60) AS n;
+"#;
+
+/// A reader of dataset `people`, whose phone numbers are masked and whose extra field is in a group.
+fn reader() -> (String, Client) {
+    let db = shared().create_database_with_extension("sorted");
+    let role = unique("reader");
+    shared()
+        .connect(&db, "postgres")
+        .batch_execute(&format!(
+            "{PEOPLE}
+             CREATE ROLE {role} LOGIN; GRANT SELECT ON people TO {role};
+             SELECT acct_export_register('people', 'people', 'id');
+             SELECT acct_export_set_field('people', 'phone', mask => 'last4');
+             SELECT acct_export_set_field('people', 'city', on_anonymise => 'pseudonymise')"
+        ))
+        .unwrap();
+    let client = shared().connect(&db, &role);
+    (db, client)
+}
+
+/// Refused by jobs and streams alike.
+#[track_caller]
+fn refused_everywhere(client: &mut Client, arguments: &str, sqlstate: &str, named: &str) {
+    for function in ["acct_export_start", "acct_export_csv", "acct_export_ndjson"] {
+        refused(client, &format!("SELECT {function}({arguments})"), sqlstate, named, "");
+    }
+}
+
+#[test]
+fn rows_come_as_sql_sorts_them() {
+    let (_, mut client) = reader();
+    for (order, sql) in [
+        (r#"["name"]"#, "name, id"),
+        (r#"["name desc"]"#, "name DESC, id"),
+        (r#"["name desc nulls last", "id desc"]"#, "name DESC NULLS LAST, id DESC"),
+        (r#"["city nulls first", "age DESC"]"#, "city NULLS FIRST, age DESC, id"),
+        (r#"["id desc"]"#, "id DESC"),
+        (r#"["seen", "paid desc"]"#, "seen, paid DESC, id"),
+        (r#"["mood desc", "tags", "address desc"]"#, "mood DESC, tags, address DESC, id"),
+        (r#"["\"last name desc\" desc", "city"]"#, "\"last name desc\" DESC, city, id"),
+        (r#"["last name desc desc"]"#, "\"last name desc\" DESC, id"),
+    ] {
+        let wanted = column(&mut client, &format!("SELECT id::text AS shown FROM people ORDER BY {sql}"));
+        let arguments = format!(", options => '{{\"order\": {order}}}'");
+        for (way, ids) in values_every_way(&mut client, "people", "id", &arguments) {
+            assert_eq!(ids, wanted, "{way} {order}");
+        }
+        // Also where the fields that sort are not exported.
+        let rows = exported(&mut client, &format!("'people', 'ndjson', fields => '{{id}}'{arguments}"));
+        let ids: Vec<String> = objects(&rows).iter().map(|row| row["id"].to_string()).collect();
+        assert_eq!(ids, wanted, "{order}");
+    }
+    // A filter, a format with options and the same file each time.
+    let arguments = r#"'people', 'csv', fields => '{id}', filter => '{"age": {"gt": 2}}',
+        options => '{"order": ["age desc"], "reproducible": true, "header": false, "line_ending": "lf"}'"#;
+    let first = exported(&mut client, arguments);
+    let wanted =
+        column(&mut client, "SELECT id::text AS shown FROM people WHERE age > 2 ORDER BY age DESC, id")
+            .join("\n");
+    assert_eq!(String::from_utf8(first.clone()).unwrap().trim_end(), wanted);
+    assert_eq!(exported(&mut client, arguments), first);
+}
+
+#[test]
+fn what_would_tell_of_a_value_does_not_sort() {
+    let (_, mut client) = reader();
+    let by = |order: &str| format!("'people', options => '{{\"order\": [{order}]}}'");
+    for (order, sqlstate, named) in [
+        (r#""password_hash""#, "42501", "password_hash"),
+        (r#""age", "phone desc""#, "42501", "masked"),
+        (r#""nothing""#, "22023", "unknown field \"nothing\""),
+        (r#""doc""#, "22023", "jsonb"),
+        (r#""doc.a""#, "22023", "a key of a document"),
+        (r#""place""#, "22023", "point"),
+        (r#""age", "age desc""#, "22023", "named twice"),
+        (r#""age up down""#, "22023", "age up down"),
+        (r#""age; DROP TABLE people""#, "22023", "unknown field"),
+    ] {
+        refused_everywhere(&mut client, &by(order), sqlstate, named);
+    }
+    let anonymised = r#"'people', 'csv', anonymise => true, options => '{"order": ["city"]}'"#;
+    refused(&mut client, &format!("SELECT acct_export_start({anonymised})"), "42501", "masked", "age");
+    completed(&mut client, &anonymised.replace("city", "age"));
+}
+
+/// Where a name in the row says that its value is a secret, the value's place would tell of it, and so would a filter.
+#[test]
+fn values_beside_names_neither_sort_nor_filter() {
+    let db = shared().create_database_with_extension("beside");
+    let role = unique("reader");
+    shared()
+        .connect(&db, "postgres")
+        .batch_execute(&format!(
+            "CREATE TABLE settings (id int PRIMARY KEY, name text, value text);
+             INSERT INTO settings VALUES (1, 'smtp_password', 'C4N4RY'), (2, 'color', 'red'), (3, 'city', 'Ulm');
+             CREATE ROLE {role} LOGIN; GRANT SELECT ON settings TO {role};
+             SELECT acct_export_register('settings', 'settings', 'id')"
+        ))
+        .unwrap();
+    let mut client = shared().connect(&db, &role);
+    refused_everywhere(&mut client, r#"'settings', options => '{"order": ["value"]}'"#, "42501", "\"value\"");
+    for guess in [r#"{"value": "C4N4RY"}"#, r#"{"value": {"sw": "C"}}"#, r#"{"value": {"gt": "B"}}"#] {
+        refused_everywhere(&mut client, &format!("'settings', filter => '{guess}'"), "42501", "\"value\"");
+    }
+    // Presence tells nothing of a value.
+    let job =
+        completed(&mut client, r#"'settings', 'csv', filter => '{"value": {"pr": true}, "name": "color"}'"#);
+    assert_eq!(status(&mut client, &job).get::<_, i64>("rows_done"), 1);
+}
+
+/// Companions have fields of their own and come by key.
+#[test]
+fn companions_keep_their_order() {
+    let (db, mut client) = reader();
+    let role = column(&mut client, "SELECT current_user::text").remove(0);
+    shared()
+        .connect(&db, "postgres")
+        .batch_execute(&format!(
+            "CREATE TABLE visits AS SELECT n AS id, 61 - n AS person FROM generate_series(1, 60) AS n;
+             ALTER TABLE visits ADD PRIMARY KEY (id); GRANT SELECT ON visits TO {role};
+             SELECT acct_export_register('visits', 'visits', 'id');
+             SELECT acct_export_register('people', 'people', 'id', companions => '{{visits}}', replace => true)"
+        ))
+        .unwrap();
+    let job = completed(
+        &mut client,
+        r#"'people', 'ndjson', fields => '{id}', include => '{visits}', options => '{"order": ["age desc"]}'"#,
+    );
+    let file = |client: &mut Client, place: i32| -> Vec<String> {
+        let bytes: Vec<u8> =
+            client.query_one(&format!("SELECT acct_export_file('{job}', {place})"), &[]).unwrap().get(0);
+        objects(&bytes).iter().map(|row| row["id"].to_string()).collect()
+    };
+    let wanted = column(&mut client, "SELECT id::text AS shown FROM people ORDER BY age DESC, id");
+    assert_eq!(file(&mut client, 1), wanted);
+    assert_eq!(file(&mut client, 2), (1..=60).map(|id| id.to_string()).collect::<Vec<_>>());
+}
+
+/// No sort where an index has the order: the plan that the worker ran, as auto_explain logs it.
+#[test]
+fn an_index_gives_the_order() {
+    let cluster = Cluster::start(
+        ClusterOptions::default()
+            .set("shared_preload_libraries", "pg_acctexport,auto_explain")
+            .set("auto_explain.log_min_duration", "0"),
+    );
+    let db = cluster.create_database_with_extension("ordered");
+    let role = unique("reader");
+    let mut superuser = cluster.connect(&db, "postgres");
+    for statement in [
+        "CREATE TABLE accounts AS SELECT n AS id, lpad(n::text, 8, '0') AS name FROM generate_series(1, 50000) AS n",
+        "ALTER TABLE accounts ADD PRIMARY KEY (id)",
+        "CREATE INDEX by_name ON accounts (name DESC NULLS LAST, id)",
+        "VACUUM ANALYZE accounts",
+        &format!("CREATE ROLE {role} LOGIN; GRANT SELECT ON accounts TO {role}"),
+        "SELECT acct_export_register('accounts', 'accounts', 'id')",
+    ] {
+        superuser.batch_execute(statement).unwrap();
+    }
+    let mut client = cluster.connect(&db, &role);
+    let mut plan = |order: &str| {
+        let from = cluster.log().len();
+        completed(&mut client, &format!("'accounts', 'csv', options => '{{\"order\": [\"{order}\"]}}'"));
+        let log = cluster.log();
+        let query = log[from..].find("AS s ORDER BY s.\"name\" DESC").expect("the plan is in the log");
+        log[from + query..].lines().take(4).collect::<Vec<_>>().join("\n")
+    };
+    let served = plan("name desc nulls last");
+    assert!(served.contains("by_name") && !served.contains("Sort"), "{served}");
+    // Another order is sorted.
+    let sorted = plan("name desc");
+    assert!(sorted.contains("Sort"), "{sorted}");
+}

@@ -1,0 +1,135 @@
+//! acct_export_subject: all about one person, and nothing of others.
+
+use std::collections::BTreeMap;
+use std::io::{Cursor, Read};
+
+use postgres::Client;
+use serde_json::Value;
+use support::asking::{refused, text};
+use support::common::{shared, unique, wait_for_job};
+
+const SCHEMA: &str = r#"
+CREATE TABLE users (id uuid PRIMARY KEY, tenant_id int, email text, status text, password_hash text, profile jsonb);
+CREATE TABLE logins (id bigint PRIMARY KEY, tenant_id int, user_id uuid, at timestamptz, token text);
+CREATE TABLE invitations (id int PRIMARY KEY, tenant_id int, sender uuid, receiver uuid, note text);
+CREATE TABLE news (id int PRIMARY KEY, tenant_id int, title text);
+INSERT INTO users SELECT md5(n::text)::uuid, 1 + n % 2, 'u' || n || '@example.org', CASE WHEN n % 3 = 0 THEN 'disabled' ELSE 'active' END, 'h',
+       jsonb_build_object('city', 'c' || n, 'api_token', 'C4N4RY') FROM generate_series(1, 12) AS n;
+INSERT INTO logins SELECT n, 1 + n % 2, md5((1 + (n - 1) % 12)::text)::uuid, now(), 't' FROM generate_series(1, 60) AS n;
+INSERT INTO invitations SELECT n, 1 + n % 2, md5(n::text)::uuid, md5((13 - n)::text)::uuid, 'i' || n FROM generate_series(1, 12) AS n;
+INSERT INTO news SELECT n, 1 + n % 2, 'x' FROM generate_series(1, 4) AS n;
+"#;
+
+fn reader(tenant: i32) -> (String, Client) {
+    let db = shared().create_database_with_extension("subject");
+    let role = unique("reader");
+    let mut superuser = shared().connect(&db, "postgres");
+    superuser.batch_execute(SCHEMA).unwrap();
+    for table in ["users", "logins", "invitations", "news"] {
+        superuser
+            .batch_execute(&format!(
+                "ALTER TABLE {table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+                 CREATE POLICY tenant ON {table} USING (tenant_id = nullif(current_setting('app.tenant_id', true), '')::int)"
+            ))
+            .unwrap();
+    }
+    superuser
+        .batch_execute(&format!(
+            "CREATE ROLE {role} LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role};
+             SELECT acct_export_register(d, d::regclass, 'id', tenant_column => 'tenant_id') FROM unnest('{{logins,invitations,news}}'::text[]) d;
+             SELECT acct_export_register('users', 'users', 'id', tenant_column => 'tenant_id', status_column => 'status',
+                                         disabled_values => '{{disabled}}', companions => '{{logins,invitations,news}}');
+             SELECT acct_export_set_companion('users', 'logins', 'user_id');
+             SELECT acct_export_set_companion('users', 'invitations', 'sender')"
+        ))
+        .unwrap();
+    let mut client = shared().connect(&db, &role);
+    client.batch_execute(&format!("SET app.tenant_id = '{tenant}'")).unwrap();
+    (db, client)
+}
+
+/// The files of the archive of one person.
+fn archive(client: &mut Client, arguments: &str) -> BTreeMap<String, String> {
+    let job = text(client, &format!("SELECT acct_export_subject({arguments})::text")).unwrap();
+    let row = wait_for_job(client, &job);
+    assert_eq!(row.get::<_, &str>("status"), "completed", "{arguments}");
+    let bytes: Vec<u8> = client.query_one(&format!("SELECT acct_export_file('{job}')"), &[]).unwrap().get(0);
+    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
+    let mut files = BTreeMap::new();
+    for index in 0..archive.len() {
+        let mut file = archive.by_index(index).unwrap();
+        let mut content = String::new();
+        file.read_to_string(&mut content).unwrap();
+        let name = file.name().unwrap().into_owned();
+        let stem = name.split(['-', '.']).next().unwrap_or_default().to_owned();
+        let stem = if name == "export-info.json" { "info".to_owned() } else { stem };
+        files.insert(stem, content);
+    }
+    files
+}
+
+#[test]
+fn it_is_all_about_one_person() {
+    let (_, mut client) = reader(1);
+    // Disabled (6) and not (2).
+    for n in [2, 6] {
+        let key = text(&mut client, &format!("SELECT md5('{n}')::uuid::text")).unwrap();
+        let files = archive(&mut client, &format!("'users', '{key}', reason => 'Art. 15'"));
+        assert_eq!(files.keys().collect::<Vec<_>>(), ["info", "invitations", "logins", "users"]);
+        let rows = |name: &str| serde_json::from_str::<Vec<Value>>(&files[name]).unwrap();
+        let users = rows("users");
+        assert_eq!(users.len(), 1);
+        assert_eq!(
+            (&users[0]["id"], &users[0]["email"]),
+            (&key.clone().into(), &format!("u{n}@example.org").into())
+        );
+        assert_eq!(users[0]["profile"], serde_json::json!({ "city": format!("c{n}") }));
+        for (name, field) in [("logins", "user_id"), ("invitations", "sender")] {
+            let sql = format!("SELECT count(*)::text FROM {name} WHERE {field} = '{key}'");
+            let wanted: usize = text(&mut client, &sql).unwrap().parse().unwrap();
+            let rows = rows(name);
+            assert!(wanted > 0 && rows.len() == wanted, "{name}: {}", rows.len());
+            assert!(rows.iter().all(|row| row[field] == key.as_str()), "{rows:?}");
+        }
+        let all: String = files.values().cloned().collect();
+        assert!(!all.contains("C4N4RY") && !all.contains("\"token\":"), "a secret is in the archive");
+        let info: Value = serde_json::from_str(&files["info"]).unwrap();
+        assert_eq!(info["request"]["reason"], "Art. 15");
+        assert!(info.to_string().contains("password_hash"), "{info:#}");
+    }
+    let key = text(&mut client, "SELECT md5('2')::uuid::text").unwrap();
+    let files = archive(&mut client, &format!("'users', '{key}', 'csv'"));
+    assert_eq!(files["users"].lines().count(), 2);
+}
+
+#[test]
+fn nobody_is_told_of_persons_of_others() {
+    let (db, mut client) = reader(1);
+    let of_another = text(&mut client, "SELECT md5('1')::uuid::text").unwrap();
+    let nobody = "00000000-0000-4000-8000-000000000000";
+    let messages: Vec<String> = [of_another.as_str(), nobody]
+        .iter()
+        .map(|key| {
+            let sql = format!("SELECT acct_export_subject('users', '{key}')");
+            let error = refused(&mut client, &sql, "22023", "no row of dataset \"users\"", "\"id\"");
+            assert!(!format!("{error:?}").contains(key), "{error:?}");
+            error.message
+        })
+        .collect();
+    assert_eq!(messages[0], messages[1]);
+    for (arguments, sqlstate, named) in [
+        ("'users', ''", "22023", "key must not be null or empty"),
+        ("'users', NULL", "22023", "key must not be null or empty"),
+        ("NULL, 'x'", "22023", "dataset must not be null or empty"),
+        ("'nothing', 'x'", "22023", "nothing"),
+        ("'users', 'no uuid'", "22023", ""),
+        ("'users', 'x', 'pdf'", "22023", "pdf"),
+    ] {
+        refused(&mut client, &format!("SELECT acct_export_subject({arguments})"), sqlstate, named, "");
+    }
+    // Nothing of a person is left out without a word: who may not read a companion gets no archive.
+    let role = text(&mut client, "SELECT current_user::text").unwrap();
+    shared().connect(&db, "postgres").batch_execute(&format!("REVOKE SELECT ON logins FROM {role}")).unwrap();
+    let key = text(&mut client, "SELECT md5('2')::uuid::text").unwrap();
+    refused(&mut client, &format!("SELECT acct_export_subject('users', '{key}')"), "42501", "logins", "");
+}
