@@ -216,6 +216,46 @@ VOLATILE PARALLEL UNSAFE
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'acct_export_subject_wrapper';
 
+CREATE FUNCTION @extschema@.acct_export_save(
+    name text,
+    dataset text,
+    format text DEFAULT 'xlsx',
+    period text DEFAULT NULL,
+    start_date date DEFAULT NULL,
+    end_date date DEFAULT NULL,
+    period_field text DEFAULT NULL,
+    since timestamptz DEFAULT NULL,
+    filter jsonb DEFAULT NULL,
+    fields text[] DEFAULT NULL,
+    include text[] DEFAULT NULL,
+    include_disabled bool DEFAULT NULL,
+    anonymise bool DEFAULT false,
+    all_tenants bool DEFAULT false,
+    destination text DEFAULT NULL,
+    notify_email text DEFAULT NULL,
+    reason text DEFAULT NULL,
+    options jsonb DEFAULT '{}',
+    replace bool DEFAULT false
+) RETURNS void
+VOLATILE PARALLEL UNSAFE
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'acct_export_save_wrapper';
+
+CREATE FUNCTION @extschema@.acct_export_start_saved(
+    name text,
+    reason text DEFAULT NULL
+) RETURNS uuid
+VOLATILE PARALLEL UNSAFE
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'acct_export_start_saved_wrapper';
+
+CREATE FUNCTION @extschema@.acct_export_drop_saved(
+    name text
+) RETURNS void
+VOLATILE PARALLEL UNSAFE
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'acct_export_drop_saved_wrapper';
+
 CREATE FUNCTION acct_export.sees_all() RETURNS bool
 STRICT STABLE PARALLEL UNSAFE
 LANGUAGE c
@@ -1024,6 +1064,9 @@ COMMENT ON FUNCTION acct_export.set_companion(text, text, text) IS 'behind acct_
 COMMENT ON FUNCTION acct_export.broken(text) IS 'why nothing of a dataset can be exported; NULL: all is well';
 COMMENT ON FUNCTION acct_export.may_know_without_source(text[]) IS 'whether the caller may know of a dataset whose source was dropped';
 COMMENT ON FUNCTION @extschema@.acct_export_refresh(text) IS 'makes the fields of a dataset follow the columns of its source, and returns the changes';
+COMMENT ON FUNCTION @extschema@.acct_export_save(text, text, text, text, date, date, text, timestamptz, jsonb, text[], text[], boolean, boolean, boolean, text, text, text, jsonb, boolean) IS 'saves a request under a name, for the current role and tenant';
+COMMENT ON FUNCTION @extschema@.acct_export_start_saved(text, text) IS 'starts a saved export; returns the job';
+COMMENT ON FUNCTION @extschema@.acct_export_drop_saved(text) IS 'removes a saved export; its jobs stay';
 COMMENT ON FUNCTION @extschema@.acct_export_subject(text, text, text, text) IS 'asks for everything about one person: the row, the rows of companions with a match, as one archive; returns the job';
 COMMENT ON FUNCTION @extschema@.acct_export_stream(text, text, text, date, date, text, timestamptz, jsonb, text[], text[], boolean, boolean, boolean, jsonb) IS 'streams the file of an export in pieces; in a select list nothing is stored';
 COMMENT ON FUNCTION @extschema@.acct_export_manifest(uuid) IS 'what the files of an export job hold: request, moment, rows, fields, and what was left out';
@@ -1155,6 +1198,45 @@ COMMENT ON FUNCTION acct_export.follow_drop() IS 'event trigger: marks fields an
 CREATE EVENT TRIGGER acct_export_follow_drop ON sql_drop EXECUTE FUNCTION acct_export.follow_drop();
 ALTER EVENT TRIGGER acct_export_follow_drop ENABLE ALWAYS;
 COMMENT ON EVENT TRIGGER acct_export_follow_drop IS 'marks fields and declarations whose columns, tables or functions were dropped';
+
+-- Requests under a name, each of a role and of the session that saved it.
+CREATE TABLE acct_export.saved (
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name       text NOT NULL,
+    owner      oid NOT NULL,
+    owner_name text NOT NULL,
+    dataset    text NOT NULL,
+    format     text NOT NULL,
+    request    jsonb NOT NULL,
+    tenant     text,
+    session    jsonb NOT NULL,
+    saved_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    last_job   uuid
+);
+CREATE UNIQUE INDEX saved_name ON acct_export.saved (owner, name, acct_export.session_print(session));
+COMMENT ON TABLE acct_export.saved IS 'requests that were saved under a name; see the view acct_export_saved';
+COMMENT ON COLUMN acct_export.saved.request IS 'the arguments of acct_export_start as asked';
+COMMENT ON COLUMN acct_export.saved.session IS 'tenants and further settings of the session that saved it: it is visible in sessions that have the same';
+COMMENT ON COLUMN acct_export.saved.owner_name IS 'name of owner when it was saved, for a role that is gone';
+
+CREATE VIEW @extschema@.acct_export_saved AS
+SELECT s.name, s.dataset, s.format, s.request, coalesce(r.rolname::text, s.owner_name) AS owner, s.tenant, s.last_job,
+       j.state AS last_status
+  FROM acct_export.saved AS s
+  LEFT JOIN pg_roles AS r ON r.oid = s.owner
+  LEFT JOIN acct_export.job_now AS j ON j.id = s.last_job
+ WHERE acct_export.visible(s.owner, s.session)
+ ORDER BY s.name, s.id;
+COMMENT ON VIEW @extschema@.acct_export_saved IS 'saved exports of the caller''s roles and tenant (acct_export_save); a superuser sees all';
+COMMENT ON COLUMN @extschema@.acct_export_saved.name IS 'name of the saved export';
+COMMENT ON COLUMN @extschema@.acct_export_saved.dataset IS 'dataset that is exported';
+COMMENT ON COLUMN @extschema@.acct_export_saved.format IS 'format of the files';
+COMMENT ON COLUMN @extschema@.acct_export_saved.request IS 'the arguments as they were saved';
+COMMENT ON COLUMN @extschema@.acct_export_saved.owner IS 'role that saved it';
+COMMENT ON COLUMN @extschema@.acct_export_saved.tenant IS 'tenant of the session that saved it';
+COMMENT ON COLUMN @extschema@.acct_export_saved.last_job IS 'job that was started last';
+COMMENT ON COLUMN @extschema@.acct_export_saved.last_status IS 'status of that job; NULL: it is gone, or there was none';
+GRANT SELECT ON @extschema@.acct_export_saved TO PUBLIC;
 
 -- For monitoring: no tenant and no person is in it.
 CREATE VIEW @extschema@.acct_export_stats AS

@@ -151,6 +151,11 @@ extension_sql_file!(
 extension_sql_file!("../sql/scan.sql", name = "scan", requires = ["schema", api::scan::scan_columns]);
 extension_sql_file!("../sql/run.sql", name = "run", requires = ["views", api::start::acct_export_start]);
 extension_sql_file!(
+    "../sql/saved.sql",
+    name = "saved",
+    requires = ["views", api::jobs::visible_in_session, api::seen::session_print]
+);
+extension_sql_file!(
     "../sql/monitor.sql",
     name = "monitor",
     requires = ["views", "audit", "outbox", "object"]

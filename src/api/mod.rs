@@ -13,6 +13,7 @@ mod jobs;
 mod notify;
 mod policy;
 mod preview;
+mod saved;
 mod scan;
 mod seen;
 mod session_read;

@@ -156,7 +156,8 @@ pub(super) fn start(asked: &ExportRequest, retried: Option<&str>) -> Result<Uuid
     denials::watch(attempt, || queue(asked))
 }
 
-fn queue(asked: &ExportRequest) -> Result<Uuid> {
+/// Everything that can be wrong with a request that becomes a job.
+pub(super) fn ready(asked: &ExportRequest) -> Result<Checked> {
     let format = Format::parse(&asked.format)?;
     if let Some(destination) = &asked.destination {
         foreign_server::for_files(destination, identity::current_user())?;
@@ -169,7 +170,11 @@ fn queue(asked: &ExportRequest) -> Result<Uuid> {
         }
     }
     notify::check(asked)?;
-    let Checked { main, titles, tenants, reads_login, options } = check(asked, format, Order::Key, false)?;
+    check(asked, format, Order::Key, false)
+}
+
+fn queue(asked: &ExportRequest) -> Result<Uuid> {
+    let Checked { main, titles, tenants, reads_login, options } = ready(asked)?;
     let DatasetExport { loaded, context, plan, .. } = main;
     let session = Some(Session::capture(tenants, reads_login));
     let context = CapturedSession { included: plan.companions, session, ..context };
@@ -195,7 +200,7 @@ pub(super) struct Checked {
     /// Of these, and of the datasets that it refers to.
     pub tenants: Vec<SessionTenant>,
     /// Of a request that becomes a job: the rows of one of them depend on who has logged in.
-    reads_login: bool,
+    pub reads_login: bool,
 }
 
 /// Everything that can be wrong with a request is found here, before there is a job. `held`: it is read now, so what the rows come

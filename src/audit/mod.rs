@@ -45,4 +45,6 @@ pub const EXPANSION_SET: &str = "user.bulk_export.expansion_set";
 pub const REFERENCE_SET: &str = "user.bulk_export.reference_set";
 pub const COMPANION_SET: &str = "user.bulk_export.companion_set";
 pub const TEMPLATE_SET: &str = "user.bulk_export.template_set";
+pub const SAVED: &str = "user.bulk_export.saved";
+pub const SAVED_DROPPED: &str = "user.bulk_export.saved_dropped";
 pub const REMOVED: &str = "user.bulk_export.audit_removed";

@@ -18,6 +18,7 @@ pub mod purge;
 pub mod queue;
 pub mod record;
 pub mod row_counts;
+pub mod saved;
 pub mod seen;
 pub mod session;
 pub mod status;

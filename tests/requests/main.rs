@@ -12,5 +12,6 @@ mod filters_limits;
 mod filters_unfit;
 mod indexed;
 mod limits;
+mod saved;
 mod sorted;
 mod subject;

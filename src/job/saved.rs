@@ -1,0 +1,167 @@
+//! Requests that were saved under a name. A saved export belongs to the role and the session that saved it, as a job does.
+
+use super::session::Session;
+use super::status::is_visible;
+use crate::audit::{self, By, Event};
+use crate::error::{Error, Kind, Result};
+use crate::model::ExportRequest;
+use crate::pg::sql::Arg;
+use crate::pg::{identity, sql, xact};
+use crate::value::shown;
+use serde::Deserialize;
+use serde_json::{json, Value};
+
+/// Saved exports of a role in one session.
+const MOST: usize = 1000;
+
+/// Characters of a name.
+const LONGEST: usize = 200;
+
+/// A saved export, as the caller sees it.
+#[derive(Debug, Deserialize)]
+pub struct Saved {
+    pub id: i64,
+    name: String,
+    pub owner: u32,
+    pub request: ExportRequest,
+    tenant: Option<String>,
+    session: Session,
+}
+
+const NAMED: &str = "
+SELECT jsonb_build_object('id', id, 'name', name, 'owner', owner::bigint, 'request', request, 'tenant', tenant, 'session', session)
+  FROM acct_export.saved WHERE name = $1 ORDER BY id DESC";
+
+const SAVE: &str = "
+INSERT INTO acct_export.saved (name, owner, owner_name, dataset, format, request, tenant, session)
+VALUES ($1, $2::oid, $3, $4, $5, $6::jsonb, $7, $8::jsonb) ON CONFLICT DO NOTHING RETURNING to_jsonb(id)";
+
+const REPLACE: &str = "
+UPDATE acct_export.saved
+   SET dataset = $2, format = $3, request = $4::jsonb, tenant = $5, session = $6::jsonb, saved_at = clock_timestamp()
+ WHERE id = $1::bigint";
+
+const COUNT: &str = "SELECT to_jsonb(session) FROM acct_export.saved WHERE owner = $1::oid";
+
+const DROP: &str = "DELETE FROM acct_export.saved WHERE id = $1::bigint RETURNING to_jsonb(id)";
+
+const STARTED: &str = "UPDATE acct_export.saved SET last_job = $2::uuid WHERE id = $1::bigint";
+
+/// Finds one that the caller sees, its own role's first. P0002 otherwise.
+pub fn find(name: Option<&str>) -> Result<Saved> {
+    let name = given(name)?;
+    let caller = identity::current_user();
+    let mut found = visible(name)?;
+    let own = found.iter().position(|saved| saved.owner == caller).unwrap_or(0);
+    if found.is_empty() {
+        return Err(Error::new(Kind::NoDataFound, format!("no saved export {}", shown(name)))
+            .hint("acct_export_saved lists the saved exports that you can start in this session."));
+    }
+    Ok(found.swap_remove(own))
+}
+
+/// Those of a name that the caller sees, the newest first.
+fn visible(name: &str) -> Result<Vec<Saved>> {
+    let all: Vec<Saved> =
+        xact::with_latest_snapshot(|| identity::as_owner(|| sql::documents(NAMED, &[name.into()])))?;
+    Ok(all.into_iter().filter(|saved| is_visible(saved.owner, &saved.session)).collect())
+}
+
+fn given(name: Option<&str>) -> Result<&str> {
+    let name = name.filter(|name| !name.trim().is_empty());
+    let name = name.ok_or_else(|| {
+        Error::invalid("name must not be null or empty")
+            .hint("acct_export_saved lists the names of saved exports.")
+    })?;
+    if name.contains(char::is_control) || name.chars().count() > LONGEST {
+        return Err(Error::invalid("name cannot be used for a saved export")
+            .hint(format!("A name has at most {LONGEST} characters and none that controls a terminal.")));
+    }
+    Ok(name)
+}
+
+/// Saves a request that was checked. 42710 for a name that the role has already, without `replace`; 53400 where it has too many.
+pub fn save(
+    name: Option<&str>,
+    asked: &ExportRequest,
+    tenant: Option<&str>,
+    session: &Session,
+    replace: bool,
+) -> Result<()> {
+    let name = given(name)?;
+    xact::require_write("save an export")?;
+    let owner = identity::current_user();
+    let owner_name = identity::role_name(owner).unwrap_or_default();
+    let known = visible(name)?.into_iter().find(|saved| saved.owner == owner);
+    let request = json!(asked).to_string();
+    let session = json!(session).to_string();
+    let taken = || {
+        Error::new(Kind::DuplicateObject, format!("saved export {} exists already", shown(name)))
+            .hint("Give replace => true to change it, or choose another name.")
+    };
+    let detail = json!({ "name": name, "request": asked, "replaced": known.is_some() });
+    match known {
+        Some(_) if !replace => return Err(taken()),
+        Some(saved) => {
+            let arguments: [Arg<'_>; 6] = [
+                saved.id.into(),
+                (&asked.dataset).into(),
+                (&asked.format).into(),
+                (&request).into(),
+                tenant.into(),
+                (&session).into(),
+            ];
+            identity::as_owner(|| sql::run(REPLACE, &arguments))?;
+        }
+        None => {
+            within_limit(owner)?;
+            let arguments: [Arg<'_>; 8] = [
+                name.into(),
+                i64::from(owner).into(),
+                (&owner_name).into(),
+                (&asked.dataset).into(),
+                (&asked.format).into(),
+                (&request).into(),
+                tenant.into(),
+                (&session).into(),
+            ];
+            let saved: Option<i64> = identity::as_owner(|| sql::change(SAVE, &arguments))?;
+            // Another session was faster.
+            saved.ok_or_else(taken)?;
+        }
+    }
+    tell(audit::SAVED, &asked.dataset, tenant, detail)
+}
+
+fn within_limit(owner: u32) -> Result<()> {
+    let sessions: Vec<Session> = identity::as_owner(|| sql::documents(COUNT, &[i64::from(owner).into()]))?;
+    if sessions.iter().filter(|session| session.is_here()).count() < MOST {
+        return Ok(());
+    }
+    Err(Error::new(Kind::ConfigurationLimitExceeded, format!("too many saved exports: the limit is {MOST}"))
+        .hint("Drop some with acct_export_drop_saved."))
+}
+
+/// Removes one that the caller sees.
+pub fn remove(name: Option<&str>) -> Result<()> {
+    let saved = find(name)?;
+    xact::require_write("drop a saved export")?;
+    let dropped: Option<i64> = identity::as_owner(|| sql::change(DROP, &[saved.id.into()]))?;
+    if dropped.is_none() {
+        return Err(Error::new(Kind::NoDataFound, format!("no saved export {}", shown(&saved.name)))
+            .hint("Another session dropped it."));
+    }
+    tell(audit::SAVED_DROPPED, &saved.request.dataset, saved.tenant.as_deref(), json!({ "name": saved.name }))
+}
+
+/// Keeps the job that was started last.
+pub fn started(saved: i64, job: &str) -> Result<()> {
+    identity::as_owner(|| sql::run(STARTED, &[saved.into(), job.into()]).map(drop))
+}
+
+fn tell(event: &'static str, dataset: &str, tenant: Option<&str>, detail: Value) -> Result<()> {
+    let mut event = Event::new(event, By::caller(), detail);
+    event.dataset = Some(dataset.to_owned());
+    event.tenant = tenant.map(str::to_owned);
+    identity::as_owner(|| audit::record_plain(event))
+}
