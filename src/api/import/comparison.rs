@@ -62,7 +62,18 @@ impl<'a> Comparison<'a> {
         let rules = rules(reading, columns, info)?;
         let zone = zone(info, &rules, names, problems);
         let (earlier, separator) = (HashMap::new(), Separator::default());
-        Ok(Comparison { reading, asked, columns, references, names, rules, zone, earlier, matches: 0, separator })
+        Ok(Comparison {
+            reading,
+            asked,
+            columns,
+            references,
+            names,
+            rules,
+            zone,
+            earlier,
+            matches: 0,
+            separator,
+        })
     }
 
     /// Finds what differs, what would be new, and what refers to nothing.
@@ -88,7 +99,12 @@ impl<'a> Comparison<'a> {
         }
         for row in known.iter().filter(|row| !row.is_in_database) {
             let place = Some(self.columns.shown(row.sheet, KEY));
-            problems.add(Some(row.sheet), Some(row.row), place, "is not in the dataset: the row would be new");
+            problems.add(
+                Some(row.sheet),
+                Some(row.row),
+                place,
+                "is not in the dataset: the row would be new",
+            );
         }
         if let Form::Csv(dialect) = form {
             for row in &known {
@@ -144,7 +160,8 @@ impl<'a> Comparison<'a> {
             match first {
                 Some((sheet, first)) => {
                     let elsewhere = self.names.get(sheet).filter(|_| sheet != row.sheet);
-                    let of = elsewhere.map(|sheet| format!(" of sheet {}", quoted(sheet))).unwrap_or_default();
+                    let of =
+                        elsewhere.map(|sheet| format!(" of sheet {}", quoted(sheet))).unwrap_or_default();
                     let problem = format!("{} is in row {}{of} already", quoted(&key), first + 1);
                     problems.add(Some(row.sheet), Some(row.row), place, problem);
                 }

@@ -79,9 +79,9 @@ impl Differences<'_> {
                     admitted = row_limit.check(*matches)?;
                     row.is_in_database = true;
                     self.forget_empty_ends(row, &held);
-                    for (place, (given, held)) in row.values.iter().zip(&held).enumerate().skip(1) {
+                    for (place, (value, held)) in row.values.iter_mut().zip(&held).enumerate().skip(1) {
                         // An empty cell changes nothing.
-                        let Some(given) = given else { continue };
+                        let Some(given) = &*value else { continue };
                         if let (Value::List(readings), Some(Value::Text(held))) = (given, held) {
                             if separator.learn(readings, held) {
                                 continue;
@@ -94,6 +94,10 @@ impl Differences<'_> {
                             continue;
                         }
                         if !self.form.differs(held.as_ref(), given) {
+                            // It may be a text for NULL, which refers to nothing.
+                            if held.is_none() {
+                                *value = None;
+                            }
                             continue;
                         }
                         let is_newer = updated == Some(place)

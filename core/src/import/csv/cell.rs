@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::dialect::{is_fraction, Dialect};
-use super::moment::{exact, local, DayOrder, Exact, Moment, Precision};
+use super::moment::{exact, local, local_time, DayOrder, Exact, Moment, Precision};
 use crate::encode::formula::{unguarded, Form};
 use crate::encode::xlsx::text::{clean, Counts};
 use crate::error::{Error, Kind as ErrorKind, Result};
@@ -15,7 +15,8 @@ use crate::import::moments;
 use crate::import::problem::quoted;
 use crate::import::several::as_list;
 use crate::import::workbook::Given;
-use crate::value::{memory, Cell, Kind, Lists};
+use crate::model::Class;
+use crate::value::{memory, time, Cell, Kind, Lists};
 
 /// Texts for NULL that no value of another type than text can be; option `null_as` may be any.
 const NULLS: [&str; 5] = ["NULL", "\\N", "(NULL)", "<NULL>", "[NULL]"];
@@ -177,7 +178,7 @@ fn moment(
         return Ok(Value::Exact(moment));
     }
     let (Some(order), Some(found)) = (dialect.order(place), local(text)) else { return Err(wrong()) };
-    match found.days(order).and_then(|days| days.checked_mul(crate::value::time::DAY)) {
+    match found.days(order).and_then(|days| days.checked_mul(time::DAY)) {
         Some(midnight) => Ok(Value::Exact(Moment {
             utc: None,
             local: midnight.saturating_add(found.time),
@@ -197,7 +198,11 @@ fn words(text: &str, rule: &Rule, delimiter: u8) -> std::result::Result<Value, S
     };
     let mut found: Vec<String> = Vec::new();
     let mut wrong = None;
-    for reading in readings(text, &[form], delimiter) {
+    let mut readings = readings(text, &[form], delimiter);
+    if rule.ty.class == Class::Time {
+        readings.extend(time_of_day(text.trim()));
+    }
+    for reading in readings {
         match compare::text(&Given::Text(reading), rule) {
             Ok(Value::Text(text)) => found.push(text),
             Ok(other) => return Ok(other),
@@ -212,6 +217,14 @@ fn words(text: &str, rule: &Rule, delimiter: u8) -> std::result::Result<Value, S
         }
         (None, wrong) => Err(wrong.unwrap_or_default()),
     }
+}
+
+/// A time as the server prints it: spreadsheets save `11:59:59 PM` of it.
+fn time_of_day(text: &str) -> Option<String> {
+    let (micros, _) = local_time(text)?;
+    let mut out = Vec::new();
+    time::time_of_day(micros, &mut out);
+    String::from_utf8(out).ok()
 }
 
 fn list_readings(text: &str, delimiter: u8) -> Vec<String> {

@@ -19,7 +19,10 @@ const TRIED: usize = 100;
 pub fn is_workbook(file: &[u8]) -> bool {
     matches!(
         file,
-        [] | [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] | [b'P', b'K', 7, 8, ..] | [0xD0, 0xCF, 0x11, 0xE0, ..]
+        [] | [b'P', b'K', 3, 4, ..]
+            | [b'P', b'K', 5, 6, ..]
+            | [b'P', b'K', 7, 8, ..]
+            | [0xD0, 0xCF, 0x11, 0xE0, ..]
     )
 }
 
@@ -63,7 +66,10 @@ fn declared(bytes: &[u8]) -> Option<(u8, &[u8])> {
     let line = bytes.strip_prefix(b"\"").unwrap_or(bytes);
     let (word, rest) = line.split_at_checked(4)?;
     let (delimiter, rest) = rest.split_first()?;
-    if !word.eq_ignore_ascii_case(b"sep=") || !delimiter.is_ascii() || matches!(delimiter, b'"' | b'\r' | b'\n') {
+    if !word.eq_ignore_ascii_case(b"sep=")
+        || !delimiter.is_ascii()
+        || matches!(delimiter, b'"' | b'\r' | b'\n')
+    {
         return None;
     }
     let rest = if line.len() < bytes.len() { rest.strip_prefix(b"\"")? } else { rest };
@@ -97,7 +103,9 @@ pub fn delimiter(
     // Exports may have any other separator; it has to make more of the header known.
     let line = sample.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
     let mut others: Vec<u8> = line.to_vec();
-    others.retain(|byte| (byte.is_ascii_punctuation() || *byte < 0x21) && !USUAL.contains(byte) && *byte != b'"');
+    others.retain(|byte| {
+        (byte.is_ascii_punctuation() || *byte < 0x21) && !USUAL.contains(byte) && *byte != b'"'
+    });
     others.sort_unstable();
     others.dedup();
     for delimiter in others {

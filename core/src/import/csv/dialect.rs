@@ -38,7 +38,13 @@ pub struct Evidence {
 impl Evidence {
     /// `places`: the number of columns that are compared.
     pub fn new(places: usize) -> Evidence {
-        Evidence { point: false, comma: false, iso: vec![false; places], day_first: false, month_first: false }
+        Evidence {
+            point: false,
+            comma: false,
+            iso: vec![false; places],
+            day_first: false,
+            month_first: false,
+        }
     }
 
     pub fn see(&mut self, place: usize, kind: Kind, text: &str) {

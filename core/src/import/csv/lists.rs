@@ -21,7 +21,8 @@ pub struct Separator {
 impl Separator {
     /// True if one of a cell's readings is the list `held`, which is in the default form.
     pub fn is_same(&self, readings: &[String], held: &str) -> bool {
-        is_same(readings, held, ",") || self.found.as_deref().is_some_and(|other| is_same(readings, held, other))
+        is_same(readings, held, ",")
+            || self.found.as_deref().is_some_and(|other| is_same(readings, held, other))
     }
 
     /// The same, and takes note of the separators with which it is.

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use crate::value::time::DAY;
 
+const MILLISECOND: u64 = 1_000;
 const SECOND: i64 = 1_000_000;
 const MINUTE: i64 = 60 * SECOND;
 
@@ -11,6 +12,8 @@ const MINUTE: i64 = 60 * SECOND;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Precision {
     Microsecond,
+    /// Three digits, to which LibreOffice rounds.
+    Millisecond,
     Second,
     Minute,
 }
@@ -28,14 +31,15 @@ pub struct Moment {
 impl Moment {
     /// True if the moments are one, as far as both show it: spreadsheets cut off fractions of a second.
     pub fn is_same(&self, other: &Moment) -> bool {
-        let unit = match self.precision.max(other.precision) {
-            Precision::Microsecond => 1,
-            Precision::Second => SECOND,
-            Precision::Minute => MINUTE,
-        };
         let (one, two) = match (self.utc, other.utc) {
             (Some(one), Some(two)) => (one, two),
             _ => (self.local, other.local),
+        };
+        let unit = match self.precision.max(other.precision) {
+            Precision::Microsecond => return one == two,
+            Precision::Millisecond => return one.abs_diff(two) < MILLISECOND,
+            Precision::Second => SECOND,
+            Precision::Minute => MINUTE,
         };
         one.div_euclid(unit) == two.div_euclid(unit)
     }
@@ -80,7 +84,9 @@ pub fn iso_day(text: &str) -> Option<i64> {
     let mut parts = digits.split('-');
     let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
     let has_sign = digits.len() < text.len();
-    let widths = (year.len() == 4 || (has_sign && (4..=7).contains(&year.len()))) && month.len() == 2 && day.len() == 2;
+    let widths = (year.len() == 4 || (has_sign && (4..=7).contains(&year.len())))
+        && month.len() == 2
+        && day.len() == 2;
     if !widths || parts.next().is_some() {
         return None;
     }
@@ -101,8 +107,10 @@ fn time_of_day(text: &str) -> Option<(i64, Precision)> {
     if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    let micros = fraction.bytes().chain(*b"000000").take(6).fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0'));
-    Some((time + micros, Precision::Microsecond))
+    let micros =
+        fraction.bytes().chain(*b"000000").take(6).fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0'));
+    let precision = if fraction.len() == 3 { Precision::Millisecond } else { Precision::Microsecond };
+    Some((time + micros, precision))
 }
 
 /// A time without the zone behind it, and the zone in microseconds to the east.
@@ -121,7 +129,8 @@ fn zone(text: &str) -> Option<(&str, Option<i64>)> {
 }
 
 fn number(digits: &str, within: RangeInclusive<i64>) -> Option<i64> {
-    let is_plain = !digits.is_empty() && digits.len() <= 7 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let is_plain =
+        !digits.is_empty() && digits.len() <= 7 && digits.bytes().all(|byte| byte.is_ascii_digit());
     let number = if is_plain { digits.parse().ok()? } else { return None };
     within.contains(&number).then_some(number)
 }
@@ -191,7 +200,8 @@ pub fn local(text: &str) -> Option<Local> {
     Some(Local { order, numbers, time, precision })
 }
 
-fn local_time(text: &str) -> Option<(i64, Precision)> {
+/// `23:59:59`, `11:59:59 PM`, `11:59 PM`.
+pub fn local_time(text: &str) -> Option<(i64, Precision)> {
     let half = |suffix: &str| {
         let (time, end) = text.split_at_checked(text.len().checked_sub(suffix.len())?)?;
         end.eq_ignore_ascii_case(suffix).then_some(time)

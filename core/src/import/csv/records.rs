@@ -69,7 +69,9 @@ impl<'a> Records<'a> {
         }
         self.reader.get_mut().left = MAX_RECORD;
         let found = self.reader.read_record(&mut self.record).map_err(|error| match error.kind() {
-            ErrorKind::Utf8 { .. } => not_utf8().detail(format!("Row {} has bytes that are not UTF-8.", row + 1)),
+            ErrorKind::Utf8 { .. } => {
+                not_utf8().detail(format!("Row {} has bytes that are not UTF-8.", row + 1))
+            }
             _ => large_record(row),
         })?;
         if !found {
@@ -144,8 +146,9 @@ fn ends_in_quotes(raw: &[u8], delimiter: u8) -> bool {
 
 /// 22023 for another encoding.
 pub fn not_utf8() -> Error {
-    Error::invalid("the CSV file is not in UTF-8")
-        .hint("Save it as \"CSV UTF-8\" in Excel, or with the character set \"Unicode (UTF-8)\" in LibreOffice.")
+    Error::invalid("the CSV file is not in UTF-8").hint(
+        "Save it as \"CSV UTF-8\" in Excel, or with the character set \"Unicode (UTF-8)\" in LibreOffice.",
+    )
 }
 
 /// 22023 for what is no text.

@@ -194,7 +194,10 @@ fn quotes_that_are_not_closed_and_values_without_end() {
 fn a_cancel_request_is_heard() {
     let text = format!("ID,Name\n{}", "1,x\n".repeat(5_000));
     let cancelled = || Err(Error::new(ErrorKind::QueryCanceled, "cancelled"));
-    assert_eq!(CsvFile::open(text.as_bytes(), &fields(), cancelled).map(drop).unwrap_err().sqlstate(), "57014");
+    assert_eq!(
+        CsvFile::open(text.as_bytes(), &fields(), cancelled).map(drop).unwrap_err().sqlstate(),
+        "57014"
+    );
 }
 
 #[test]
@@ -204,15 +207,40 @@ fn moments_of_iso_8601() {
     let hour = 3_600_000_000;
     assert_eq!(second("2026-01-15T10:00:00Z"), Some((micros, Some(0), Precision::Second)));
     assert_eq!(second("2026-01-15 10:00"), Some((micros, None, Precision::Second)));
-    assert_eq!(second("2026-01-15T10:00:00.5+02:00"), Some((micros + 500_000, Some(2 * hour), Precision::Microsecond)));
-    assert_eq!(second("2026-01-15 10:00:00.000001-0330"), Some((micros + 1, Some(-hour * 7 / 2), Precision::Microsecond)));
+    assert_eq!(
+        second("2026-01-15T10:00:00.5+02:00"),
+        Some((micros + 500_000, Some(2 * hour), Precision::Microsecond))
+    );
+    assert_eq!(
+        second("2026-01-15 10:00:00.000001-0330"),
+        Some((micros + 1, Some(-hour * 7 / 2), Precision::Microsecond))
+    );
     assert_eq!(second("2026-01-15 10:00:00+01"), Some((micros, Some(hour), Precision::Second)));
     assert_eq!(second("2026-01-15"), Some((micros - 10 * hour, None, Precision::Second)));
     assert_eq!(second("infinity").map(|found| found.0), Some(i64::MAX));
     for wrong in [
-        "", "x", "2026", "2026-13-01", "2026-02-30", "2025-02-29", "26-01-15", "2026-1-5", "2026-01-15T", "2026-01-15T25:00",
-        "2026-01-15T10:00:00.", "2026-01-15T10:00:00.5x", "2026-01-15T10:00:61", "2026-01-15T10:00:00+99", "2026-01-15 ", "é",
-        "2026-01-15T10", "99999999-01-01", "+9999999-01-01T00:00", "2026-01-15T10:00:00+0é0", "-", "+",
+        "",
+        "x",
+        "2026",
+        "2026-13-01",
+        "2026-02-30",
+        "2025-02-29",
+        "26-01-15",
+        "2026-1-5",
+        "2026-01-15T",
+        "2026-01-15T25:00",
+        "2026-01-15T10:00:00.",
+        "2026-01-15T10:00:00.5x",
+        "2026-01-15T10:00:61",
+        "2026-01-15T10:00:00+99",
+        "2026-01-15 ",
+        "é",
+        "2026-01-15T10",
+        "99999999-01-01",
+        "+9999999-01-01T00:00",
+        "2026-01-15T10:00:00+0é0",
+        "-",
+        "+",
     ] {
         assert_eq!(second(wrong), None, "{wrong}");
     }
@@ -227,7 +255,19 @@ fn days_of_a_locale() {
     assert_eq!(order("1/15/2026"), Some(DayOrder::MonthFirst));
     assert_eq!(order("01/02/2026"), Some(DayOrder::Unknown));
     assert_eq!(order("2026/01/15"), Some(DayOrder::YearFirst));
-    for wrong in ["", "1.5", "1/2", "1/2/3/4", "a/b/c", "1/2/202", "1/2/2026 x", "1/2/2026 13:00 PM", "//", "é/1/2", "1.234.567,8"] {
+    for wrong in [
+        "",
+        "1.5",
+        "1/2",
+        "1/2/3/4",
+        "a/b/c",
+        "1/2/202",
+        "1/2/2026 x",
+        "1/2/2026 13:00 PM",
+        "//",
+        "é/1/2",
+        "1.234.567,8",
+    ] {
         assert_eq!(order(wrong), None, "{wrong}");
     }
     let days = |text: &str, order| local(text).unwrap().days(order);
@@ -308,7 +348,10 @@ fn the_same_value_in_other_forms() {
     are_the_same(Cell::Bool(false), &["false", "FALSE", "0", "falsch", "FALSO", "Epätosi"]);
     are_the_same(Cell::Int(42), &["42", " 42 ", "42.0", "4.2E+01"]);
     let big = rule(Kind::Int, "bigint", Class::Int);
-    assert_eq!(column(&["9223372036854775807"], &big)[0], Ok(held(&Cell::Int(i64::MAX), &big, &clock, &mut Vec::new()).unwrap()));
+    assert_eq!(
+        column(&["9223372036854775807"], &big)[0],
+        Ok(held(&Cell::Int(i64::MAX), &big, &clock, &mut Vec::new()).unwrap())
+    );
     are_the_same(Cell::Numeric("1234.50"), &["1234.50", "1234.5", "1.2345E+03"]);
     are_the_same(Cell::Numeric("1234.50"), &["1234,50", "1234,5", "1,2345E+03"]);
     are_the_same(Cell::Numeric("NaN"), &["NaN"]);
@@ -328,12 +371,18 @@ fn the_same_value_in_other_forms() {
     let instant = Cell::Instant { utc, local: 0 };
     are_the_same(
         instant,
-        &["2026-01-15T10:00:00Z", "2026-01-15 11:00:00", "2026-01-15T11:00", "2026-01-15T12:00:00.000000+02:00"],
+        &[
+            "2026-01-15T10:00:00Z",
+            "2026-01-15 11:00:00",
+            "2026-01-15T11:00",
+            "2026-01-15T12:00:00.000000+02:00",
+        ],
     );
     are_the_same(instant, &["15.01.2026 11:00", "15.01.2026 11:00:00"]);
     are_the_same(instant, &["1/15/2026 11:00", "1/15/26 11:00 AM"]);
     are_the_same(Cell::Timestamp(utc + 30_400_123), &["2026-01-15T10:00:30.400123", "2026-01-15 10:00:30"]);
     are_the_same(Cell::Timestamp(utc + 30_400_123), &["15.01.2026 10:00"]);
+    are_the_same(Cell::Timestamp(utc + 30_999_999), &["2026-01-15T10:00:30.999", "2026-01-15T10:00:31.000"]);
     are_the_same(Cell::Timestamp(i64::MIN), &["-infinity"]);
     are_the_same(Cell::Instant { utc: i64::MAX, local: 0 }, &["infinity"]);
     are_the_same(Cell::Text("a\r\nb"), &["a\nb", "a\r\nb", "a\rb"]);
@@ -359,6 +408,7 @@ fn values_that_differ_or_do_not_fit() {
     // A fraction of a second that is there counts.
     let utc = 821_786_400_000_000;
     assert!(differ(Cell::Timestamp(utc + 500_000), "2026-01-15 10:00:00.6", Kind::Timestamp));
+    assert!(differ(Cell::Timestamp(utc + 500_000), "2026-01-15 10:00:00.501", Kind::Timestamp));
     assert!(differ(Cell::Timestamp(utc), "2026-01-15 10:00:01", Kind::Timestamp));
     assert!(differ(Cell::Instant { utc, local: 0 }, "2026-01-15T11:00:00Z", Kind::Instant));
     assert!(differ(Cell::Text("007"), "7", Kind::Text) && differ(Cell::Text("a "), "a", Kind::Text));
@@ -382,6 +432,13 @@ fn values_that_differ_or_do_not_fit() {
     ] {
         let found = column(texts, &of_kind(kind)).remove(0).unwrap_err();
         assert!(found.contains(problem), "{found}: not {problem}");
+    }
+    let clock_time = rule(Kind::Text, "time without time zone", Class::Time);
+    for (text, same) in
+        [("11:59:59 PM", true), ("23:59:59.00", true), ("11:59:59 AM", false), ("late", false)]
+    {
+        let found = column(&[text], &clock_time).remove(0).unwrap().unwrap();
+        assert_eq!(differs(Some(&Value::Text("23:59:59".into())), &found), !same, "{text}");
     }
     let level = rule(Kind::Text, "app.level", Class::Enum);
     assert!(column(&["middle"], &level)[0].is_err());
@@ -456,9 +513,8 @@ struct Values {
 const WORDS: &str = "[a-c=+@'\";,|\t\n\r .#-]{0,8}";
 
 fn values() -> impl Strategy<Value = Values> {
-    let numeric = (any::<i64>(), 0..9_u32).prop_map(|(digits, scale)| {
-        format!("{}.{:0width$}", digits / 1_000, scale, width = 3)
-    });
+    let numeric = (any::<i64>(), 0..9_u32)
+        .prop_map(|(digits, scale)| format!("{}.{:0width$}", digits / 1_000, scale, width = 3));
     let first = (
         prop::option::of(WORDS),
         prop::option::of(any::<i64>()),
@@ -468,7 +524,10 @@ fn values() -> impl Strategy<Value = Values> {
     );
     let second = (
         prop::option::of(prop_oneof![-2_000_000..2_000_000_i32, Just(i32::MIN), Just(i32::MAX)]),
-        prop::option::of(prop_oneof![-200_000_000_000_000_000..9_000_000_000_000_000_000_i64, Just(i64::MAX)]),
+        prop::option::of(prop_oneof![
+            -200_000_000_000_000_000..9_000_000_000_000_000_000_i64,
+            Just(i64::MAX)
+        ]),
         prop::option::of(WORDS.prop_map(|word| serde_json::json!({ "a": word }).to_string())),
         prop::option::of(prop::collection::vec("[a-c=+',;| ]{1,5}", 0..4)),
     );
