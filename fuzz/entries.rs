@@ -167,7 +167,7 @@ pub fn csv_file(data: &[u8]) {
     let (mut rows, clock) = (0, |utc: i64| utc.saturating_add(3_600_000_000));
     loop {
         let batch =
-            batches.next().unwrap_or_else(|error| panic!("a file that was read can be read again: {error}"));
+            batches.read().unwrap_or_else(|error| panic!("a file that was read can be read again: {error}"));
         if batch.is_empty() {
             break;
         }

@@ -166,7 +166,7 @@ fn csv_beside_database(
     let mut comparison = Comparison::of(&reading, &asked, &columns, &references, &info, &[], &mut problems)?;
     let mut batches = file.batches(&places, columns.width())?;
     loop {
-        let rows = batches.next()?;
+        let rows = batches.read()?;
         if rows.is_empty() {
             return Ok(problems.listed(&[]));
         }

@@ -58,6 +58,20 @@ fn nor_do_odd_values_differ() {
         let mut other = kinds.cluster.connect(&kinds.db, &kinds.role);
         assert_eq!(check(&mut other, "kinds", &bytes), NONE, "{options}");
     }
+    // Any text for NULL, where columns of several types have it.
+    for null in ["-", "n/a", "(leer)"] {
+        let options = format!("{{\"null_as\": \"{null}\"}}");
+        let bytes = exported(&mut session, &format!("'kinds', 'csv', options => '{options}'"));
+        assert_eq!(check(&mut session, "kinds", &bytes), NONE, "{null}");
+        let mut table = CsvTable::read(&bytes, b',');
+        table.put("1", "whole", null);
+        table.put("2", "whole", "many");
+        table.put("2", "mood", "happy");
+        let found = check(&mut session, "kinds", &table.bytes());
+        let told: Vec<&str> = found.iter().map(|(.., problem)| problem.as_str()).collect();
+        let wrong = format!("\"{null}\" is no whole number");
+        assert_eq!(told, [&wrong, "\"many\" is no whole number", "differs from the database"], "{found:?}");
+    }
     // Texts are not cut off, and a fraction of a second counts.
     kinds
         .superuser()

@@ -47,9 +47,23 @@ pub enum Value {
     Texts(Vec<String>),
     /// What a list of a CSV file may be, in the file's own form.
     List(Vec<String>),
+    /// A text of a CSV file that is no value of its field, unless it stands for NULL; what is wrong with it.
+    Unfit {
+        text: String,
+        problem: String,
+    },
 }
 
 impl Value {
+    /// A text of a CSV file as it stands there.
+    pub fn as_written(&self) -> Option<&str> {
+        match self {
+            Value::Text(text) | Value::Unfit { text, .. } => Some(text),
+            Value::Texts(readings) | Value::List(readings) => readings.first().map(String::as_str),
+            _ => None,
+        }
+    }
+
     /// Its text, where it is one.
     pub fn text(&self) -> Option<&str> {
         match self {
@@ -101,6 +115,14 @@ impl Form<'_> {
             }
             (Form::Csv(dialect), Given::Text(text)) => cell::given(text, place, rule, dialect, clock),
             (Form::Csv(_), _) => Ok(None),
+        }
+    }
+
+    /// A value that does not fit, to be kept until the database's value is known; else what is wrong with it.
+    pub fn unfit(self, value: &Given, problem: String) -> std::result::Result<Value, String> {
+        match (self, value) {
+            (Form::Csv(_), Given::Text(text)) => Ok(Value::Unfit { text: text.trim().to_owned(), problem }),
+            _ => Err(problem),
         }
     }
 
@@ -185,6 +207,7 @@ pub fn key(value: Value) -> String {
         Value::Text(text) => text,
         Value::Exact(moment) => moment.local.to_string(),
         Value::Texts(readings) | Value::List(readings) => readings.into_iter().next().unwrap_or_default(),
+        Value::Unfit { text, .. } => text,
     }
 }
 

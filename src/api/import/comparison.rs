@@ -10,6 +10,7 @@ use crate::encode::Kind;
 use crate::error::Result;
 use crate::import::compare::{self, Form, Rule, Value};
 use crate::import::csv::lists::Separator;
+use crate::import::csv::nulls::Nulls;
 use crate::import::info::Info;
 use crate::import::problem::{quoted, uneven, Problems};
 use crate::import::rows::Row;
@@ -47,6 +48,7 @@ pub struct Comparison<'a> {
     /// Rows that were found in the database.
     matches: u64,
     separator: Separator,
+    nulls: Nulls,
 }
 
 impl<'a> Comparison<'a> {
@@ -61,7 +63,7 @@ impl<'a> Comparison<'a> {
     ) -> Result<Comparison<'a>> {
         let rules = rules(reading, columns, info)?;
         let zone = zone(info, &rules, names, problems);
-        let (earlier, separator) = (HashMap::new(), Separator::default());
+        let (earlier, separator, nulls) = (HashMap::new(), Separator::default(), Nulls::default());
         Ok(Comparison {
             reading,
             asked,
@@ -73,6 +75,7 @@ impl<'a> Comparison<'a> {
             earlier,
             matches: 0,
             separator,
+            nulls,
         })
     }
 
@@ -89,7 +92,8 @@ impl<'a> Comparison<'a> {
             form,
             clock: &clock,
         };
-        let found = differences.find(&by_key, &mut known, &mut self.matches, &mut self.separator)?;
+        let (matches, separator, nulls) = (&mut self.matches, &mut self.separator, &mut self.nulls);
+        let found = differences.find(&by_key, &mut known, matches, separator, nulls)?;
         self.settle_lists(&mut known);
         refer(self.reading, self.asked, self.columns, self.references, &self.rules, &known, problems)?;
         for difference in found {
@@ -105,6 +109,7 @@ impl<'a> Comparison<'a> {
                 place,
                 "is not in the dataset: the row would be new",
             );
+            self.tell_unfit((row.sheet, row.row), &row.values, problems);
         }
         if let Form::Csv(dialect) = form {
             for row in &known {
@@ -135,11 +140,19 @@ impl<'a> Comparison<'a> {
             }
             let has_key = row.cells.get(KEY).is_some_and(Option::is_some);
             let mut read_cell = |(place, (given, rule)): (usize, (Option<Given>, &Rule))| {
-                let wrong = |problem: String| {
+                let mut wrong = |problem: String| {
                     let column = Some(columns.shown(row.sheet, place));
                     problems.add(Some(row.sheet), Some(row.row), column, problem);
                 };
-                form.given(&given?, place, rule, clock).map_err(wrong).ok().flatten()
+                let given = given?;
+                match form.given(&given, place, rule, clock) {
+                    Ok(value) => value,
+                    Err(problem) if place == KEY => {
+                        wrong(problem);
+                        None
+                    }
+                    Err(problem) => form.unfit(&given, problem).map_err(wrong).ok(),
+                }
             };
             let values: Vec<Option<Value>> =
                 row.cells.into_iter().zip(&self.rules).enumerate().map(&mut read_cell).collect();
@@ -149,6 +162,7 @@ impl<'a> Comparison<'a> {
                 if !has_key && columns.has(row.sheet, KEY) {
                     problems.add(Some(row.sheet), Some(row.row), place, "is empty: the row cannot be found");
                 }
+                self.tell_unfit((row.sheet, row.row), &values, problems);
                 continue;
             };
             let key = compare::key(key);
@@ -164,6 +178,7 @@ impl<'a> Comparison<'a> {
                         elsewhere.map(|sheet| format!(" of sheet {}", quoted(sheet))).unwrap_or_default();
                     let problem = format!("{} is in row {}{of} already", quoted(&key), first + 1);
                     problems.add(Some(row.sheet), Some(row.row), place, problem);
+                    self.tell_unfit((row.sheet, row.row), &values, problems);
                 }
                 None => {
                     by_key.insert(key, known.len());
@@ -173,6 +188,17 @@ impl<'a> Comparison<'a> {
             }
         }
         Ok((known, by_key))
+    }
+
+    /// Tells of values that do not fit, of a row that is not compared.
+    fn tell_unfit(&self, (sheet, row): (usize, u32), values: &[Option<Value>], problems: &mut Problems) {
+        for (place, value) in values.iter().enumerate() {
+            let Some(Value::Unfit { text, problem }) = value else { continue };
+            if !self.nulls.is_null(text) {
+                let place = Some(self.columns.shown(sheet, place));
+                problems.add(Some(sheet), Some(row), place, problem.clone());
+            }
+        }
     }
 
     /// Lists in the default form, now that the separator of the file is known.

@@ -7,9 +7,12 @@ use super::narrowed::narrowed;
 use crate::error::Result;
 use crate::import::compare::{self, Form, Rule, Value};
 use crate::import::csv::lists::Separator;
-use crate::model::ExportRequest;
+use crate::import::csv::nulls::Nulls;
+use crate::model::{Class, ExportRequest};
 use crate::pg::{query, wait};
 use crate::source::row_limit::RowLimit;
+use crate::value::Kind;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
@@ -17,7 +20,7 @@ use std::ops::ControlFlow;
 pub struct Difference {
     pub row: usize,
     pub place: usize,
-    pub problem: &'static str,
+    pub problem: Cow<'static, str>,
 }
 
 pub struct Differences<'a> {
@@ -29,7 +32,8 @@ pub struct Differences<'a> {
     pub clock: compare::Clock<'a>,
 }
 
-const DIFFERS: &str = "differs from the database";
+const DIFFERS: Cow<'static, str> = Cow::Borrowed("differs from the database");
+const CHANGED: Cow<'static, str> = Cow::Borrowed("the row was changed after the export");
 
 impl Differences<'_> {
     /// Reads the dataset and compares the rows whose keys the file has. Only these count against the limits of exports: no
@@ -40,6 +44,7 @@ impl Differences<'_> {
         known: &mut [Known],
         matches: &mut u64,
         separator: &mut Separator,
+        nulls: &mut Nulls,
     ) -> Result<Vec<Difference>> {
         let mut found = Vec::new();
         if by_key.is_empty() {
@@ -54,6 +59,8 @@ impl Differences<'_> {
         let (mut scratch, mut count, mut admitted) = (Vec::new(), 0_u64, true);
         // Lists that differ unless the file has another separator, with those of the database.
         let mut lists: Vec<(usize, usize, String)> = Vec::new();
+        // Texts of a CSV file where the database has NULL.
+        let mut beside_null: Vec<(usize, usize)> = Vec::new();
         self.reading.read(|| {
             query::for_each_row(&plan.sql, &plan.params, false, &mut |cells| {
                 count += 1;
@@ -81,7 +88,18 @@ impl Differences<'_> {
                     self.forget_empty_ends(row, &held);
                     for (place, (value, held)) in row.values.iter_mut().zip(&held).enumerate().skip(1) {
                         // An empty cell changes nothing.
-                        let Some(given) = &*value else { continue };
+                        let Some(given) = &*value else {
+                            let is_there = self.is_csv() && self.columns.has(row.sheet, place);
+                            if held.is_none() && is_there && self.has_no_empty_value(place) {
+                                nulls.see_empty();
+                            }
+                            continue;
+                        };
+                        if let (Value::Unfit { problem, .. }, Some(_)) = (given, held) {
+                            let problem = Cow::Owned(problem.clone());
+                            found.push(Difference { row: index, place, problem });
+                            continue;
+                        }
                         if let (Value::List(readings), Some(Value::Text(held))) = (given, held) {
                             if separator.learn(readings, held) {
                                 continue;
@@ -100,9 +118,14 @@ impl Differences<'_> {
                             }
                             continue;
                         }
+                        if let (true, Some(text), None) = (self.is_csv(), given.as_written(), held) {
+                            nulls.see(text, place, matches!(given, Value::Unfit { .. }));
+                            beside_null.push((index, place));
+                            continue;
+                        }
                         let is_newer = updated == Some(place)
                             && held.as_ref().is_some_and(|held| compare::is_later(held, given));
-                        let problem = if is_newer { "the row was changed after the export" } else { DIFFERS };
+                        let problem = if is_newer { CHANGED } else { DIFFERS };
                         found.push(Difference { row: index, place, problem });
                     }
                     Ok(())
@@ -121,7 +144,35 @@ impl Differences<'_> {
                 found.push(Difference { row, place, problem: DIFFERS });
             }
         }
+        nulls.settle();
+        for (row, place) in beside_null {
+            let Some(value) = known.get_mut(row).and_then(|known| known.values.get_mut(place)) else {
+                continue;
+            };
+            let problem = match &*value {
+                Some(given) if given.as_written().is_some_and(|text| nulls.is_null(text)) => {
+                    *value = None;
+                    continue;
+                }
+                Some(Value::Unfit { problem, .. }) => Cow::Owned(problem.clone()),
+                _ => DIFFERS,
+            };
+            found.push(Difference { row, place, problem });
+        }
         Ok(found)
+    }
+
+    fn is_csv(&self) -> bool {
+        matches!(self.form, Form::Csv(_))
+    }
+
+    /// True for a type without an empty text and without an empty list.
+    fn has_no_empty_value(&self, place: usize) -> bool {
+        self.rules.get(place).is_some_and(|rule| match rule.kind {
+            Kind::List | Kind::Mixed => false,
+            Kind::Text => matches!(rule.ty.class, Class::Enum | Class::Uuid),
+            _ => true,
+        })
     }
 
     /// Spreadsheets leave out the separators behind a row's last value: such a row is as long as the others if the database

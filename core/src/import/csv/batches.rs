@@ -42,7 +42,7 @@ impl<'a> CsvFile<'a> {
         let mut records = self.records()?;
         let (mut rows, mut nameless, mut long) = (0_u64, BTreeSet::new(), Vec::new());
         let mut evidence = Evidence::new(kinds.len());
-        while let Some(row) = records.next()? {
+        while let Some(row) = records.read()? {
             if is_blank(&records) {
                 continue;
             }
@@ -104,10 +104,10 @@ impl Batches<'_> {
     }
 
     /// The next rows; none: there are no more.
-    pub fn next(&mut self) -> Result<Vec<Row>> {
+    pub fn read(&mut self) -> Result<Vec<Row>> {
         let (mut rows, mut bytes) = (Vec::new(), 0);
         while bytes < self.max_text && (rows.len() + 1).saturating_mul(self.width) <= MAX_PLACES {
-            let Some(row) = self.records.next()? else { break };
+            let Some(row) = self.records.read()? else { break };
             if is_blank(&self.records) {
                 continue;
             }

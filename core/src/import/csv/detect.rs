@@ -128,14 +128,14 @@ fn trial(
     interrupted()?;
     let mut records = Records::new(sample, delimiter, interrupted);
     // The end of the sample may be within a value.
-    if !matches!(records.next(), Ok(Some(_))) {
+    if !matches!(records.read(), Ok(Some(_))) {
         return Ok((0, usize::MAX));
     }
     let (header, width) = header(&records);
     let known = matched(&header, fields).iter().filter(|found| matches!(found, Match::Field(_))).count();
     let (mut uneven, mut last) = (0, false);
     for _ in 0..TRIED {
-        match records.next() {
+        match records.read() {
             Ok(Some(_)) => {
                 uneven += usize::from(last);
                 last = records.record().len() != width;

@@ -13,6 +13,7 @@ mod detect;
 pub mod dialect;
 pub mod lists;
 pub mod moment;
+pub mod nulls;
 mod records;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]
@@ -54,7 +55,7 @@ impl<'a> CsvFile<'a> {
             detect::no_other_kind(bytes)?;
         }
         let mut records = Records::new(bytes, delimiter, interrupted);
-        if records.next()?.is_none() {
+        if records.read()?.is_none() {
             return Err(empty());
         }
         let (header, width) = header(&records);
@@ -85,7 +86,7 @@ impl<'a> CsvFile<'a> {
     /// The records behind the header.
     fn records(&self) -> Result<Records<'a>> {
         let mut records = Records::new(self.bytes, self.delimiter, self.interrupted);
-        records.next()?;
+        records.read()?;
         Ok(records)
     }
 }

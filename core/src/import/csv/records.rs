@@ -58,7 +58,7 @@ impl<'a> Records<'a> {
     ///
     /// Errors: 22023 for bytes that are not UTF-8, for NUL and for quotes that are not closed; 54000 for a record or a file that
     /// is too large.
-    pub fn next(&mut self) -> Result<Option<u32>> {
+    pub fn read(&mut self) -> Result<Option<u32>> {
         let start = self.position();
         let row = self.row.saturating_add(self.empty_lines(start));
         if row.is_multiple_of(1024) {

@@ -6,6 +6,7 @@ use super::cell::{differs, given, held};
 use super::dialect::{is_fraction, Evidence};
 use super::lists::Separator;
 use super::moment::{exact, iso_day, local, DayOrder, Precision};
+use super::nulls::Nulls;
 use super::{is_workbook, CsvFile, Scan};
 use crate::encode::{self, Info, Properties, Setup};
 use crate::error::{Error, Kind as ErrorKind};
@@ -37,7 +38,7 @@ fn rows(file: &[u8]) -> Result<Vec<(u32, Vec<String>)>, Error> {
     let mut batches = file.batches(&every_column(width as u32), width)?;
     let mut all = Vec::new();
     loop {
-        let rows = batches.next()?;
+        let rows = batches.read()?;
         if rows.is_empty() {
             return Ok(all);
         }
@@ -114,7 +115,7 @@ fn rows_that_are_not_as_long_as_the_header() {
     let places = HashMap::from([(0, Some(0)), (1, Some(1)), (3, None)]);
     let Scan { rows, nameless, long, .. } = file.scan(&places, &[Kind::Text; 2]).unwrap();
     assert_eq!((rows, nameless.into_iter().collect::<Vec<_>>(), long), (4, vec![2], vec![(3, 6)]));
-    let rows = file.batches(&places, 2).unwrap().next().unwrap();
+    let rows = file.batches(&places, 2).unwrap().read().unwrap();
     assert_eq!(rows.iter().map(|row| row.fields).collect::<Vec<_>>(), [Some(1), None, None, None]);
 }
 
@@ -126,7 +127,7 @@ fn batches_hold_some_rows_each() {
     let mut batches = file.batches(&every_column(2), 2).unwrap().of_text(1_000);
     let mut sizes = Vec::new();
     loop {
-        let rows = batches.next().unwrap();
+        let rows = batches.read().unwrap();
         if rows.is_empty() {
             break;
         }
@@ -462,6 +463,27 @@ fn texts_for_null() {
     }
 }
 
+/// Any text of `null_as` is found where the file has it for the NULLs of several columns.
+#[test]
+fn other_texts_for_null() {
+    let of = |texts: &[(&str, usize, bool)], has_empty: bool| {
+        let mut nulls = Nulls::default();
+        texts.iter().for_each(|(text, place, is_unfit)| nulls.see(text, *place, *is_unfit));
+        if has_empty {
+            nulls.see_empty();
+        }
+        nulls.settle();
+        nulls.is_null("-")
+    };
+    assert!(of(&[("-", 1, true), ("-", 2, false), ("x", 1, false)], false));
+    assert!(!of(&[("-", 1, true), ("-", 2, false)], true));
+    // Of one column, text alone, or one among others.
+    assert!(!of(&[("-", 1, true), ("-", 1, true)], false));
+    assert!(of(&[("-", 1, true); 10], false));
+    assert!(!of(&[("-", 1, false), ("-", 2, false)], false));
+    assert!(!of(&[("-", 1, true), ("-", 2, true), ("x", 1, false), ("y", 1, false)], false));
+}
+
 #[test]
 fn fractions() {
     assert!(is_fraction("1,5", b',') && is_fraction("-0,50", b',') && is_fraction("1.5E+10", b'.'));
@@ -625,7 +647,7 @@ proptest! {
         let places = every_column(11);
         let scan = csv.scan(&places, &KINDS).unwrap();
         prop_assert!(scan.nameless.is_empty() && scan.long.is_empty());
-        let mut rows = csv.batches(&places, 11).unwrap().next().unwrap().into_iter();
+        let mut rows = csv.batches(&places, 11).unwrap().read().unwrap().into_iter();
         let (mut separator, mut lists, mut problems) = (Separator::default(), Vec::new(), Vec::new());
         with_cells(&all, &mut |cells| {
             let row = rows.next().unwrap();
