@@ -6,12 +6,15 @@ use acctexport_core::decode;
 use acctexport_core::encode::{self, Info, Properties, Setup};
 use acctexport_core::error::Result;
 use acctexport_core::filter::{self, scim, Value as Bound};
+use acctexport_core::import::compare::Rule;
+use acctexport_core::import::csv::{cell, CsvFile};
 use acctexport_core::import::rows;
-use acctexport_core::import::workbook::Workbook;
+use acctexport_core::import::workbook::{Given, Workbook};
 use acctexport_core::model::{Class, Dataset, Field, Format, Options, Policy, Shape, Treatment, Type};
 use acctexport_core::redact::scrub::{Care, Scrubber};
 use acctexport_core::secret::Names;
 use acctexport_core::value::{Cell, Column, Kind};
+use std::collections::HashMap;
 use std::io::Cursor;
 
 fn field(name: &str, oid: u32, type_name: &str, class: Class) -> Field {
@@ -135,6 +138,51 @@ pub fn workbook(data: &[u8]) {
         let mut row = decode::Row::new();
         while let Ok(true) = rows.next(&mut row) {}
     }
+}
+
+/// A CSV file of anybody, read as an import: an error or rows, whatever the bytes, and each value one of its kind or a problem.
+pub fn csv_file(data: &[u8]) {
+    let dataset = dataset();
+    let Ok(file) = CsvFile::open(data, &dataset.fields, || Ok(())) else { return };
+    let width = file.width();
+    let places: HashMap<u32, Option<usize>> =
+        (0..width).map(|column| (column as u32, Some(column))).collect();
+    let kinds = [
+        Kind::Int,
+        Kind::Text,
+        Kind::Bool,
+        Kind::Numeric,
+        Kind::Date,
+        Kind::Instant,
+        Kind::Json,
+        Kind::List,
+        Kind::Float,
+        Kind::Timestamp,
+    ];
+    let kinds: Vec<Kind> = kinds.iter().copied().cycle().take(width).collect();
+    let Ok(scan) = file.scan(&places, &kinds) else { return };
+    let Ok(mut batches) = file.batches(&places, width) else {
+        panic!("a file that was read can be read again")
+    };
+    let (mut rows, clock) = (0, |utc: i64| utc.saturating_add(3_600_000_000));
+    loop {
+        let batch =
+            batches.read().unwrap_or_else(|error| panic!("a file that was read can be read again: {error}"));
+        if batch.is_empty() {
+            break;
+        }
+        rows += batch.len() as u64;
+        for row in batch {
+            for (place, (cell, kind)) in row.cells.iter().zip(&kinds).enumerate() {
+                let Some(Given::Text(text)) = cell else { continue };
+                let ty = Type::plain(20, "a type", Class::Other);
+                let rule =
+                    Rule { kind: *kind, identifier: false, ty, labels: Vec::new(), separator: ", ".into() };
+                let _ = cell::given(text, place, &rule, &scan.dialect, &clock);
+            }
+        }
+    }
+    assert_eq!(rows, scan.rows, "rows that were counted");
 }
 
 fn columns() -> Vec<Column> {

@@ -1308,4 +1308,6 @@ COMMENT ON COLUMN @extschema@.acct_export_report.reason IS 'reason that was give
 COMMENT ON COLUMN @extschema@.acct_export_report.downloads IS 'how often a file of it was read';
 COMMENT ON COLUMN @extschema@.acct_export_report.last_download IS 'when a file of it was last read';
 
+COMMENT ON FUNCTION @extschema@.acct_export_check_import(text, bytea) IS 'compares an edited workbook or CSV file with the database: references that do not exist, what changed, what would be new, what cannot be imported';
+
 SET LOCAL search_path TO @extschema@, pg_temp;

@@ -24,6 +24,6 @@ COMMENT ON VIEW @extschema@.acct_export_references IS 'references between fields
 GRANT SELECT ON @extschema@.acct_export_references TO PUBLIC;
 
 COMMENT ON FUNCTION @extschema@.acct_export_set_reference(text, text, text, text) IS 'says that the values of a field are those of a field of another dataset; NULL: of none';
-COMMENT ON FUNCTION @extschema@.acct_export_check_import(text, bytea) IS 'compares an edited workbook with the database: references that do not exist, what changed, what would be new, what cannot be imported';
+COMMENT ON FUNCTION @extschema@.acct_export_check_import(text, bytea) IS 'compares an edited workbook or CSV file with the database: references that do not exist, what changed, what would be new, what cannot be imported';
 
 SET LOCAL search_path TO @extschema@, pg_temp;

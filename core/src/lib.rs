@@ -10,7 +10,7 @@
 //! - `layout`: the columns of a file, keys of JSON documents among them.
 //! - `encode`: rows to csv, ndjson, json, xlsx.
 //! - `decode`: our own files back to rows.
-//! - `import`: edited workbooks.
+//! - `import`: edited workbooks and CSV files.
 //!
 //! A room imports only those above it in this list.
 #![forbid(unsafe_code)]

@@ -52,6 +52,13 @@ fn workbooks() {
 }
 
 #[test]
+fn csv_files() {
+    each("csv_file", entries::csv_file);
+    let own = entries::encoded(acctexport_core::model::Format::Csv, b"=a csv file; to be, changed").unwrap();
+    entries::csv_file(&own);
+}
+
+#[test]
 fn encoders() {
     each("encoders", entries::encoders);
 }

@@ -4,10 +4,13 @@
 //! What an export writes is the measure (`encode::xlsx::shown`); programs that save the file again may put down a number's last
 //! digits, a line break or a blank after a comma otherwise, and that is no difference.
 
+use super::csv::cell;
+use super::csv::dialect::Dialect;
+use super::csv::moment::Moment;
 use super::moments::{day, moment};
 use super::problem::quoted;
 use super::several::as_list;
-use super::workbook::Given;
+use super::workbook::{Given, Workbook};
 use crate::encode::xlsx::markup;
 use crate::encode::xlsx::shown::{shown, Shown};
 use crate::encode::xlsx::text::{clean, Counts};
@@ -38,10 +41,99 @@ pub enum Value {
     /// A serial day with its time.
     Moment(f64),
     Text(String),
+    /// A moment of a CSV file.
+    Exact(Moment),
+    /// What a text of a CSV file may be, the likeliest first.
+    Texts(Vec<String>),
+    /// What a list of a CSV file may be, in the file's own form.
+    List(Vec<String>),
+    /// A text of a CSV file that is no value of its field, unless it stands for NULL; what is wrong with it.
+    Unfit {
+        text: String,
+        problem: String,
+    },
+}
+
+impl Value {
+    /// A text of a CSV file as it stands there.
+    pub fn as_written(&self) -> Option<&str> {
+        match self {
+            Value::Text(text) | Value::Unfit { text, .. } => Some(text),
+            Value::Texts(readings) | Value::List(readings) => readings.first().map(String::as_str),
+            _ => None,
+        }
+    }
+
+    /// Its text, where it is one.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Value::Text(text) => Some(text),
+            Value::Texts(readings) => readings.first().map(String::as_str),
+            _ => None,
+        }
+    }
 }
 
 /// On whose clock a workbook shows instants: microseconds since 2000-01-01 UTC to those of its wall clock.
 pub type Clock<'a> = &'a dyn Fn(i64) -> i64;
+
+/// How the cells of a file are read.
+#[derive(Clone, Copy)]
+pub enum Form<'a> {
+    Workbook(&'a Workbook),
+    Csv(&'a Dialect),
+}
+
+impl Form<'_> {
+    /// The value that an export would write; None: an empty cell.
+    pub fn held(
+        self,
+        cell: &Cell<'_>,
+        rule: &Rule,
+        clock: Clock<'_>,
+        scratch: &mut Vec<u8>,
+    ) -> Result<Option<Value>> {
+        match self {
+            Form::Workbook(_) => held(cell, rule, clock, scratch),
+            Form::Csv(_) => cell::held(cell, rule, clock, scratch),
+        }
+    }
+
+    /// The value of a cell in the column of a place, or what is wrong with it; None: it changes nothing.
+    pub fn given(
+        self,
+        value: &Given,
+        place: usize,
+        rule: &Rule,
+        clock: Clock<'_>,
+    ) -> std::result::Result<Option<Value>, String> {
+        match (self, value) {
+            (Form::Workbook(workbook), _) => {
+                let value = given(value, rule, &|number| workbook.serial(number), clock)?;
+                // A list of nothing.
+                Ok((value != Value::Text(String::new())).then_some(value))
+            }
+            (Form::Csv(dialect), Given::Text(text)) => cell::given(text, place, rule, dialect, clock),
+            (Form::Csv(_), _) => Ok(None),
+        }
+    }
+
+    /// A value that does not fit, to be kept until the database's value is known; else what is wrong with it.
+    pub fn unfit(self, value: &Given, problem: String) -> std::result::Result<Value, String> {
+        match (self, value) {
+            (Form::Csv(_), Given::Text(text)) => Ok(Value::Unfit { text: text.trim().to_owned(), problem }),
+            _ => Err(problem),
+        }
+    }
+
+    /// True if the database's value is another one.
+    pub fn differs(self, held: Option<&Value>, given: &Value) -> bool {
+        match self {
+            Form::Workbook(_) => !held.is_some_and(|held| same(held, given)),
+            Form::Csv(_) => cell::differs(held, given),
+        }
+    }
+}
 
 /// The cell that an export would write; None: an empty one.
 pub fn held(cell: &Cell<'_>, rule: &Rule, clock: Clock<'_>, scratch: &mut Vec<u8>) -> Result<Option<Value>> {
@@ -85,6 +177,10 @@ pub fn same(one: &Value, other: &Value) -> bool {
         (Value::Number(a), Value::Number(b)) => near(*a, *b),
         (Value::Moment(a), Value::Moment(b)) => (a - b).abs() <= INSTANT,
         (Value::Text(a), Value::Text(b)) => a == b,
+        (Value::Text(text), Value::Texts(readings)) | (Value::Texts(readings), Value::Text(text)) => {
+            readings.contains(text)
+        }
+        (Value::Exact(a), Value::Exact(b)) => a.is_same(b),
         (Value::Number(number), Value::Text(text)) | (Value::Text(text), Value::Number(number)) => {
             text.parse().is_ok_and(|parsed| near(*number, parsed))
         }
@@ -98,6 +194,7 @@ pub fn is_later(held: &Value, given: &Value) -> bool {
         (Value::Number(held), Value::Number(given)) | (Value::Moment(held), Value::Moment(given)) => {
             held > given
         }
+        (Value::Exact(held), Value::Exact(given)) => held.local > given.local,
         _ => false,
     }
 }
@@ -108,6 +205,9 @@ pub fn key(value: Value) -> String {
         Value::Bool(value) => value.to_string(),
         Value::Number(number) | Value::Moment(number) => number_text(number),
         Value::Text(text) => text,
+        Value::Exact(moment) => moment.local.to_string(),
+        Value::Texts(readings) | Value::List(readings) => readings.into_iter().next().unwrap_or_default(),
+        Value::Unfit { text, .. } => text,
     }
 }
 
@@ -120,7 +220,7 @@ pub fn number_text(number: f64) -> String {
     }
 }
 
-fn boolean(given: &Given) -> std::result::Result<Value, String> {
+pub(super) fn boolean(given: &Given) -> std::result::Result<Value, String> {
     match given {
         Given::Bool(value) => Ok(Value::Bool(*value)),
         Given::Number(number) if *number == 0.0 || *number == 1.0 => Ok(Value::Bool(*number == 1.0)),
@@ -135,7 +235,7 @@ const INT2: u32 = 21;
 const INT4: u32 = 23;
 const OID: u32 = 26;
 
-fn whole(given: &Given, rule: &Rule) -> std::result::Result<Value, String> {
+pub(super) fn whole(given: &Given, rule: &Rule) -> std::result::Result<Value, String> {
     let number: Option<i128> = match given {
         Given::Number(number) if number.fract() == 0.0 && number.abs() < 1e19 => Some(*number as i128),
         Given::Text(text) => text.trim().parse().ok(),
@@ -157,7 +257,7 @@ fn whole(given: &Given, rule: &Rule) -> std::result::Result<Value, String> {
     })
 }
 
-fn number(given: &Given, rule: &Rule) -> std::result::Result<Value, String> {
+pub(super) fn number(given: &Given, rule: &Rule) -> std::result::Result<Value, String> {
     match given {
         Given::Number(number) if rule.identifier => Ok(Value::Text(number_text(*number))),
         Given::Number(number) => Ok(Value::Number(*number)),
@@ -166,7 +266,7 @@ fn number(given: &Given, rule: &Rule) -> std::result::Result<Value, String> {
     }
 }
 
-fn text(given: &Given, rule: &Rule) -> std::result::Result<Value, String> {
+pub(super) fn text(given: &Given, rule: &Rule) -> std::result::Result<Value, String> {
     let text = match given {
         Given::Text(text) => tidy(text, rule.kind, &rule.separator),
         Given::Number(number) => number_text(*number),

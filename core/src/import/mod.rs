@@ -1,17 +1,19 @@
-//! Workbooks of others back to cells, and what is wrong with them beside the database: what `acct_export_check_import` is
-//! made of.
+//! Workbooks and CSV files of others back to cells, and what is wrong with them beside the database: what
+//! `acct_export_check_import` is made of.
 //!
 //! ```text
 //! bytea -> package (inflated within limits) -> workbook (calamine) -> headers -> rows -> compare <- rows of the database
+//!       -> csv (csv crate) ----------------------------------------> headers -> rows -> compare <- rows of the database
 //! ```
 //!
-//! Pure Rust, no server in it. A workbook comes from anybody: nothing of it is trusted, not the sizes that it declares and not
+//! Pure Rust, no server in it. A file comes from anybody: nothing of it is trusted, not the sizes that it declares and not
 //! the library that reads it.
 //!
 //! What holds: what is kept in memory is bounded, whatever is packed; a panic of the library is an error; no error message
-//! quotes the workbook. Problems may, for they go to who has brought it.
+//! quotes the file. Problems may, for they go to who has brought it.
 
 pub mod compare;
+pub mod csv;
 pub mod headers;
 pub mod info;
 mod moments;

@@ -32,7 +32,7 @@ pub fn day(given: &Given, serial: &dyn Fn(f64) -> f64) -> std::result::Result<Va
 }
 
 /// A day as an export shows it.
-fn of_days(days: i64, text: &str) -> Value {
+pub(super) fn of_days(days: i64, text: &str) -> Value {
     let cell = i32::try_from(days).map(Cell::Date).unwrap_or(Cell::Null);
     match shown(&cell, false, &Lists::default(), &mut Vec::new()) {
         Ok(Shown::Day(serial)) => Value::Number(serial),

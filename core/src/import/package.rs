@@ -33,7 +33,7 @@ pub struct Package {
 /// Unpacks and packs again. 22023 for what is no xlsx file, 54000 for one that is too large, packed or unpacked.
 pub fn repack(file: &[u8], interrupted: Interrupted) -> Result<Package> {
     if file.is_empty() {
-        return Err(Error::invalid("the workbook is empty").hint("Give the bytes of an xlsx file."));
+        return Err(Error::invalid("the workbook is empty").hint("Give the bytes of an xlsx or CSV file."));
     }
     if file.len() > MAX_FILE {
         return Err(too_large("more than 64 MiB"));
@@ -51,6 +51,10 @@ pub fn repack(file: &[u8], interrupted: Interrupted) -> Result<Package> {
     }
     if archive.index_for_name("xl/workbook.bin").is_some() {
         return Err(other("an xlsb workbook"));
+    }
+    if !archive.is_empty() && !archive.file_names().flatten().any(|name| is_part_of_workbook(&name)) {
+        return Err(Error::invalid("the file is a ZIP archive of other files, not an xlsx file")
+            .hint("Unpack it, and give the bytes of one workbook or CSV file."));
     }
     let mut package = ZipWriter::new(Cursor::new(Vec::new()));
     let (mut left, mut since_1904) = (MAX_XML, false);
@@ -96,6 +100,12 @@ fn known_kind(file: &[u8]) -> Result<()> {
 fn other(what: &str) -> Error {
     Error::invalid(format!("the workbook is {what}, not an xlsx file"))
         .hint("Save it as an Excel workbook (.xlsx), without a password.")
+}
+
+/// True for a name that workbooks have, and no archive of exports.
+fn is_part_of_workbook(name: &str) -> bool {
+    let name = name.to_lowercase().replace('\\', "/");
+    name.starts_with("xl/") || name.starts_with("_rels/") || name == "[content_types].xml"
 }
 
 /// True if a part describes sheets, their cells or their strings.

@@ -1,8 +1,8 @@
-//! Problems of a workbook, with their places.
+//! Problems of a workbook or a CSV file, with their places.
 
 use std::collections::BTreeMap;
 
-/// A row of the answer. Sheet and column are names; the row is the number that a spreadsheet shows.
+/// A row of the answer. Sheet and column are names, the sheet of a CSV file is None; the row is the number that a spreadsheet shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     pub sheet: Option<String>,
@@ -11,7 +11,7 @@ pub struct Problem {
     pub problem: String,
 }
 
-/// Problems that are listed; a workbook with more is of another kind.
+/// Problems that are listed; a file with more is of another kind.
 const MOST: usize = 100_000;
 
 /// Sheet (None before all), row (None before all), column (None before all), and the order of finding.
@@ -61,6 +61,12 @@ impl Problems {
         }
         listed
     }
+}
+
+/// The problem of a row of a CSV file.
+pub fn uneven(fields: usize, header: usize) -> String {
+    let plural = |count| if count == 1 { "" } else { "s" };
+    format!("the row has {fields} field{}, the header has {header}", plural(fields))
 }
 
 /// Characters of a value of the workbook that a problem repeats.

@@ -12,7 +12,7 @@ const MAX_PLACES: usize = 4_000_000;
 /// Cells of a header.
 const MAX_HEADER: usize = 2_000;
 
-/// A row of a data sheet.
+/// A row of a data sheet, or of a CSV file.
 pub struct Row {
     /// The sheet's place in the workbook.
     pub sheet: usize,
@@ -20,6 +20,8 @@ pub struct Row {
     pub row: u32,
     /// By the columns of the comparison; None: an empty cell.
     pub cells: Vec<Option<Given>>,
+    /// The number of fields, where a CSV file has fewer than its header.
+    pub fields: Option<usize>,
 }
 
 /// The texts of a sheet's first row.
@@ -72,7 +74,7 @@ pub fn read(
             if (rows.len() + 1).saturating_mul(width) > MAX_PLACES {
                 return Err(too_large("more than 4,000,000 cells"));
             }
-            rows.push(Row { sheet: index, row, cells: vec![None; width] });
+            rows.push(Row { sheet: index, row, cells: vec![None; width], fields: None });
         }
         if let Some(cell) = rows.last_mut().and_then(|last| last.cells.get_mut(place)) {
             *cell = Some(given);

@@ -3,14 +3,13 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::too_large;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::value::list;
 
 /// Pieces between commas that a single name has at most: `Sales, EMEA` is one name or two.
 const PIECES: usize = 4;
 
-/// Different names that the cells of a workbook can refer to, each way of reading them counted.
+/// Different names that the cells of a file can refer to, each way of reading them counted.
 const MOST: usize = 200_000;
 
 /// Names that cells refer to, and whether they were found.
@@ -35,7 +34,9 @@ impl Names {
     fn take(&mut self, name: String) -> Result<()> {
         self.0.entry(name).or_default();
         if self.0.len() > MOST {
-            return Err(too_large("too many different names in columns that refer to others"));
+            let what = "the file has too many different names in columns that refer to others";
+            return Err(Error::new(Kind::ProgramLimitExceeded, what)
+                .hint("Check it in parts: fewer rows in each file."));
         }
         Ok(())
     }
@@ -103,21 +104,25 @@ fn elements<'c>(cell: &'c str, separator: &str) -> Vec<Cow<'c, str>> {
     elements
 }
 
-/// A list in one form: joined by `separator`, whatever blanks stand around it, or a JSON array.
+/// A list in one form: joined by `separator`, or a JSON array. Blanks around elements and empty elements are left out.
 pub fn as_list(cell: &str, separator: &str) -> String {
     let separator = match separator.trim() {
         "" => separator,
         trimmed => trimmed,
     };
-    let mut all = if cell.trim_start().starts_with('[') { list::from_json(cell) } else { None };
-    if let Some(all) = &mut all {
-        all.retain(|element| !element.is_empty());
-    }
-    list::joined(&all.unwrap_or_else(|| {
+    let listed = if cell.trim_start().starts_with('[') { list::from_json(cell) } else { None };
+    let mut all = listed.unwrap_or_else(|| {
         if separator.is_empty() {
             vec![cell.into()]
         } else {
             elements(cell, separator)
         }
-    }))
+    });
+    for element in &mut all {
+        if element.trim().len() < element.len() {
+            *element = Cow::Owned(element.trim().to_owned());
+        }
+    }
+    all.retain(|element| !element.is_empty());
+    list::joined(&all)
 }

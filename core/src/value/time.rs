@@ -81,8 +81,8 @@ fn civil_date(days: i64, out: &mut Vec<u8>) {
     out.extend_from_slice(&[b'-', a, b, b'-', c, d]);
 }
 
-/// `micros` is within a day. A fraction is written only where there is one, without trailing zeros.
-fn time_of_day(micros: i64, out: &mut Vec<u8>) {
+/// Appends a time of day; `micros` is within a day. A fraction is written only where there is one, without trailing zeros.
+pub fn time_of_day(micros: i64, out: &mut Vec<u8>) {
     let seconds = micros / 1_000_000;
     let ([a, b], [c, d], [e, f]) = (two(seconds / 3_600), two(seconds / 60 % 60), two(seconds % 60));
     out.extend_from_slice(&[a, b, b':', c, d, b':', e, f]);

@@ -1,4 +1,4 @@
-//! The columns of the data sheets: which fields they are, and which of these are compared.
+//! The columns of the data sheets, or of a CSV file: which fields they are, and which of these are compared.
 
 use crate::error::{Error, Result};
 use crate::import::headers::{matched, Header, Match};

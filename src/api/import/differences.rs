@@ -1,229 +1,195 @@
-//! Rows of the workbook beside those of the database.
+//! What differs between rows of a file and those of the database.
 
 use super::super::session_read::Reading;
 use super::columns::Columns;
+use super::comparison::Known;
 use super::narrowed::narrowed;
-use super::referred::refer;
-use crate::catalog::reference::Reference;
-use crate::encode::xlsx::INFO_SHEET;
-use crate::encode::Kind;
 use crate::error::Result;
-use crate::import::compare::{self, Rule, Value};
-use crate::import::info::Info;
-use crate::import::problem::{quoted, Problems};
-use crate::import::rows::Row;
-use crate::import::workbook::{Given, Workbook};
-use crate::model::Class;
-use crate::model::ExportRequest;
-use crate::pg::identity;
-use crate::pg::zone::Zone;
-use crate::pg::{query, sql, wait};
+use crate::import::compare::{self, Form, Rule, Value};
+use crate::import::csv::lists::Separator;
+use crate::import::csv::nulls::Nulls;
+use crate::model::{Class, ExportRequest};
+use crate::pg::{query, wait};
 use crate::source::row_limit::RowLimit;
+use crate::value::Kind;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-/// The key's place among the columns.
-const KEY: usize = 0;
-
-/// A row whose key was read, and its values; None: empty, or wrong in itself.
-pub struct Known {
-    pub sheet: usize,
-    pub row: u32,
-    pub values: Vec<Option<Value>>,
-    is_in_database: bool,
+/// A cell that differs: the places of its row and its column.
+pub struct Difference {
+    pub row: usize,
+    pub place: usize,
+    pub problem: Cow<'static, str>,
 }
 
-/// Finds what differs, what would be new, and what refers to nothing.
-#[allow(clippy::too_many_arguments)] // all that was read
-pub fn find(
-    reading: &Reading,
-    asked: &ExportRequest,
-    columns: &Columns<'_>,
-    references: &[Reference],
-    workbook: &Workbook,
-    info: &Info,
-    rows: Vec<Row>,
-    names: &[String],
-    problems: &mut Problems,
-) -> Result<()> {
-    let rules = rules(reading, columns, info)?;
-    let zone = zone(info, &rules, names, problems);
-    let clock = move |utc| zone.wall_clock(utc);
-    let (mut known, by_key) = read(&rules, columns, workbook, &clock, rows, names, problems)?;
-    refer(reading, asked, columns, references, &rules, &known, problems)?;
-    compare_with_database(reading, asked, columns, &rules, &clock, &by_key, &mut known, problems)?;
-    for row in known.iter().filter(|row| !row.is_in_database) {
-        let place = Some(columns.shown(row.sheet, KEY));
-        problems.add(Some(row.sheet), Some(row.row), place, "is not in the dataset: the row would be new");
-    }
-    Ok(())
+pub struct Differences<'a> {
+    pub reading: &'a Reading,
+    pub asked: &'a ExportRequest,
+    pub columns: &'a Columns<'a>,
+    pub rules: &'a [Rule],
+    pub form: Form<'a>,
+    pub clock: compare::Clock<'a>,
 }
 
-fn rules(reading: &Reading, columns: &Columns<'_>, info: &Info) -> Result<Vec<Rule>> {
-    let labels = |oid: u32| -> Result<Vec<String>> {
-        identity::as_owner(|| {
-            sql::documents(
-                "SELECT to_jsonb(enumlabel) FROM pg_enum WHERE enumtypid = $1::oid",
-                &[i64::from(oid).into()],
-            )
-        })
-    };
-    let rule = |(field, column): (&crate::model::Field, &crate::encode::Column)| {
-        Ok(Rule {
-            kind: column.kind,
-            identifier: column.identifier,
-            ty: field.ty.clone(),
-            labels: if field.ty.class == Class::Enum { labels(field.ty.base)? } else { Vec::new() },
-            separator: info.separator.clone().unwrap_or_else(|| ", ".to_owned()),
-        })
-    };
-    columns.fields().zip(&reading.plan.columns).map(rule).collect()
-}
+const DIFFERS: Cow<'static, str> = Cow::Borrowed("differs from the database");
+const CHANGED: Cow<'static, str> = Cow::Borrowed("the row was changed after the export");
 
-/// On whose clock the workbook shows instants: its own, if it says so and has any.
-fn zone(info: &Info, rules: &[Rule], names: &[String], problems: &mut Problems) -> Zone {
-    let Some(name) = &info.time_zone else { return Zone::of_session() };
-    let zone = Zone::named(name);
-    if zone.is_none() && rules.iter().any(|rule| rule.kind == Kind::Instant) {
-        let sheet = names.iter().position(|sheet| sheet == INFO_SHEET);
-        let problem = format!("{} is no time zone: times are compared in the session's", quoted(name));
-        problems.add(sheet, None, Some((0, "Time zone")), problem);
-    }
-    zone.unwrap_or_else(Zone::of_session)
-}
-
-/// The rows with their values as the fields have them, and where each key is. Tells of values and keys that are wrong.
-fn read(
-    rules: &[Rule],
-    columns: &Columns<'_>,
-    workbook: &Workbook,
-    clock: compare::Clock<'_>,
-    rows: Vec<Row>,
-    names: &[String],
-    problems: &mut Problems,
-) -> Result<(Vec<Known>, HashMap<String, usize>)> {
-    let serial = |number: f64| workbook.serial(number);
-    let mut known: Vec<Known> = Vec::with_capacity(rows.len());
-    let mut by_key: HashMap<String, usize> = HashMap::with_capacity(rows.len());
-    for (count, row) in rows.into_iter().enumerate() {
-        if count.is_multiple_of(1024) {
-            wait::interrupted()?;
+impl Differences<'_> {
+    /// Reads the dataset and compares the rows whose keys the file has. Only these count against the limits of exports: no
+    /// other row has any influence on the answer. `matches`: the rows that were found, also in earlier batches.
+    pub fn find(
+        &self,
+        by_key: &HashMap<String, usize>,
+        known: &mut [Known],
+        matches: &mut u64,
+        separator: &mut Separator,
+        nulls: &mut Nulls,
+    ) -> Result<Vec<Difference>> {
+        let mut found = Vec::new();
+        if by_key.is_empty() {
+            return Ok(found);
         }
-        let has_key = row.cells.get(KEY).is_some_and(Option::is_some);
-        let mut read_cell = |(place, (given, rule)): (usize, (Option<Given>, &Rule))| {
-            let given = given?;
-            compare::given(&given, rule, &serial, clock)
-                .map_err(|problem| {
-                    problems.add(
-                        Some(row.sheet),
-                        Some(row.row),
-                        Some(columns.shown(row.sheet, place)),
-                        problem,
-                    )
-                })
-                .ok()
-        };
-        let values: Vec<Option<Value>> =
-            row.cells.into_iter().zip(rules).enumerate().map(&mut read_cell).collect();
-        let place = Some(columns.shown(row.sheet, KEY));
-        let Some(key) = values.first().cloned().flatten() else {
-            // The whole column is missing; this was reported once.
-            if !has_key && columns.has(row.sheet, KEY) {
-                problems.add(Some(row.sheet), Some(row.row), place, "is empty: the row cannot be found");
-            }
-            continue;
-        };
-        match by_key.entry(compare::key(key)) {
-            std::collections::hash_map::Entry::Occupied(earlier) => {
-                let first: &Known = &known[*earlier.get()];
-                let elsewhere = names.get(first.sheet).filter(|_| first.sheet != row.sheet);
-                let of = elsewhere.map(|sheet| format!(" of sheet {}", quoted(sheet))).unwrap_or_default();
-                let problem = format!("{} is in row {}{of} already", quoted(earlier.key()), first.row + 1);
-                problems.add(Some(row.sheet), Some(row.row), place, problem);
-            }
-            std::collections::hash_map::Entry::Vacant(free) => {
-                free.insert(known.len());
-                known.push(Known { sheet: row.sheet, row: row.row, values, is_in_database: false });
-            }
-        }
-    }
-    Ok((known, by_key))
-}
-
-/// Reads the dataset and compares the rows whose keys the workbook has. Only these count against the limits of exports: no
-/// other row has any influence on the answer.
-#[allow(clippy::too_many_arguments)] // all that was read
-fn compare_with_database(
-    reading: &Reading,
-    asked: &ExportRequest,
-    columns: &Columns<'_>,
-    rules: &[Rule],
-    clock: compare::Clock<'_>,
-    by_key: &HashMap<String, usize>,
-    known: &mut [Known],
-    problems: &mut Problems,
-) -> Result<()> {
-    if by_key.is_empty() {
-        return Ok(());
-    }
-    let dataset = &reading.loaded.dataset;
-    let updated = dataset.updated_column.as_deref();
-    let updated = columns.fields().position(|field| Some(field.name.as_str()) == updated);
-    let row_limit = RowLimit::of(dataset, false);
-    let narrowed = narrowed(reading, asked, by_key);
-    let (plan, mut redactor) = (narrowed.as_ref().unwrap_or(&reading.plan), reading.redactor());
-    let (mut scratch, mut count, mut matches, mut admitted) = (Vec::new(), 0_u64, 0_u64, true);
-    reading.read(|| {
-        query::for_each_row(&plan.sql, &plan.params, false, &mut |cells| {
-            count += 1;
-            if count.is_multiple_of(1024) {
-                wait::interrupted()?;
-            }
-            redactor.apply(cells, &mut |cells| {
-                let mut held = Vec::with_capacity(cells.len());
-                for (cell, rule) in cells.iter().zip(rules) {
-                    held.push(compare::held(cell, rule, clock, &mut scratch)?);
-                    if held.len() == 1 {
-                        // Most rows of a large dataset are none of the workbook's.
-                        let key = held.first().cloned().flatten().map(compare::key);
-                        if !key.is_some_and(|key| by_key.contains_key(&key)) {
-                            return Ok(());
+        let dataset = &self.reading.loaded.dataset;
+        let updated = dataset.updated_column.as_deref();
+        let updated = self.columns.fields().position(|field| Some(field.name.as_str()) == updated);
+        let row_limit = RowLimit::of(dataset, false);
+        let narrowed = narrowed(self.reading, self.asked, by_key);
+        let (plan, mut redactor) = (narrowed.as_ref().unwrap_or(&self.reading.plan), self.reading.redactor());
+        let (mut scratch, mut count, mut admitted) = (Vec::new(), 0_u64, true);
+        // Lists that differ unless the file has another separator, with those of the database.
+        let mut lists: Vec<(usize, usize, String)> = Vec::new();
+        // Texts of a CSV file where the database has NULL.
+        let mut beside_null: Vec<(usize, usize)> = Vec::new();
+        self.reading.read(|| {
+            query::for_each_row(&plan.sql, &plan.params, false, &mut |cells| {
+                count += 1;
+                if count.is_multiple_of(1024) {
+                    wait::interrupted()?;
+                }
+                redactor.apply(cells, &mut |cells| {
+                    let mut held = Vec::with_capacity(cells.len());
+                    for (cell, rule) in cells.iter().zip(self.rules) {
+                        held.push(self.form.held(cell, rule, self.clock, &mut scratch)?);
+                        if held.len() == 1 {
+                            // Most rows of a large dataset are none of the file's.
+                            let key = held.first().cloned().flatten().map(compare::key);
+                            if !key.is_some_and(|key| by_key.contains_key(&key)) {
+                                return Ok(());
+                            }
                         }
                     }
-                }
-                let index = held.first().cloned().flatten().and_then(|key| by_key.get(&compare::key(key)));
-                let Some(row) = index.and_then(|index| known.get_mut(*index)) else { return Ok(()) };
-                matches += 1;
-                admitted = row_limit.check(matches)?;
-                row.is_in_database = true;
-                for (place, (given, held)) in row.values.iter().zip(&held).enumerate().skip(1) {
-                    // An empty cell changes nothing.
-                    let Some(given) = given else { continue };
-                    if held.as_ref().is_some_and(|held| compare::same(held, given)) {
-                        continue;
+                    let key = held.first().cloned().flatten().map(compare::key);
+                    let Some(index) = key.and_then(|key| by_key.get(&key)).copied() else { return Ok(()) };
+                    let Some(row) = known.get_mut(index) else { return Ok(()) };
+                    *matches += 1;
+                    admitted = row_limit.check(*matches)?;
+                    row.is_in_database = true;
+                    self.forget_empty_ends(row, &held);
+                    for (place, (value, held)) in row.values.iter_mut().zip(&held).enumerate().skip(1) {
+                        // An empty cell changes nothing.
+                        let Some(given) = &*value else {
+                            let is_there = self.is_csv() && self.columns.has(row.sheet, place);
+                            if held.is_none() && is_there && self.has_no_empty_value(place) {
+                                nulls.see_empty();
+                            }
+                            continue;
+                        };
+                        if let (Value::Unfit { problem, .. }, Some(_)) = (given, held) {
+                            let problem = Cow::Owned(problem.clone());
+                            found.push(Difference { row: index, place, problem });
+                            continue;
+                        }
+                        if let (Value::List(readings), Some(Value::Text(held))) = (given, held) {
+                            if separator.learn(readings, held) {
+                                continue;
+                            }
+                            if is_as_long(readings, held) {
+                                lists.push((index, place, held.clone()));
+                            } else {
+                                found.push(Difference { row: index, place, problem: DIFFERS });
+                            }
+                            continue;
+                        }
+                        if !self.form.differs(held.as_ref(), given) {
+                            // It may be a text for NULL, which refers to nothing.
+                            if held.is_none() {
+                                *value = None;
+                            }
+                            continue;
+                        }
+                        if let (true, Some(text), None) = (self.is_csv(), given.as_written(), held) {
+                            nulls.see(text, place, matches!(given, Value::Unfit { .. }));
+                            beside_null.push((index, place));
+                            continue;
+                        }
+                        let is_newer = updated == Some(place)
+                            && held.as_ref().is_some_and(|held| compare::is_later(held, given));
+                        let problem = if is_newer { CHANGED } else { DIFFERS };
+                        found.push(Difference { row: index, place, problem });
                     }
-                    let is_newer = updated == Some(place)
-                        && held.as_ref().is_some_and(|held| compare::is_later(held, given));
-                    let problem = if is_newer {
-                        "the row was changed after the export"
-                    } else {
-                        "differs from the database"
-                    };
-                    problems.add(
-                        Some(row.sheet),
-                        Some(row.row),
-                        Some(columns.shown(row.sheet, place)),
-                        problem,
-                    );
+                    Ok(())
+                })?;
+                Ok(if admitted { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+            })
+        })?;
+        if !admitted {
+            return Err(row_limit.needs_approval());
+        }
+        separator.settle();
+        for (row, place, held) in lists {
+            let given = known.get(row).and_then(|known| known.values.get(place)?.as_ref());
+            let Some(Value::List(readings)) = given else { continue };
+            if !separator.is_same(readings, &held) {
+                found.push(Difference { row, place, problem: DIFFERS });
+            }
+        }
+        nulls.settle();
+        for (row, place) in beside_null {
+            let Some(value) = known.get_mut(row).and_then(|known| known.values.get_mut(place)) else {
+                continue;
+            };
+            let problem = match &*value {
+                Some(given) if given.as_written().is_some_and(|text| nulls.is_null(text)) => {
+                    *value = None;
+                    continue;
                 }
-                Ok(())
-            })?;
-            Ok(if admitted { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
-        })
-    })?;
-    if admitted {
-        Ok(())
-    } else {
-        Err(row_limit.needs_approval())
+                Some(Value::Unfit { problem, .. }) => Cow::Owned(problem.clone()),
+                _ => DIFFERS,
+            };
+            found.push(Difference { row, place, problem });
+        }
+        Ok(found)
     }
+
+    fn is_csv(&self) -> bool {
+        matches!(self.form, Form::Csv(_))
+    }
+
+    /// True for a type without an empty text and without an empty list.
+    fn has_no_empty_value(&self, place: usize) -> bool {
+        self.rules.get(place).is_some_and(|rule| match rule.kind {
+            Kind::List | Kind::Mixed => false,
+            Kind::Text => matches!(rule.ty.class, Class::Enum | Class::Uuid),
+            _ => true,
+        })
+    }
+
+    /// Spreadsheets leave out the separators behind a row's last value: such a row is as long as the others if the database
+    /// has nothing there either.
+    fn forget_empty_ends(&self, row: &mut Known, held: &[Option<Value>]) {
+        let Some(fields) = row.fields else { return };
+        let is_lost = |(place, held): (usize, &Option<Value>)| {
+            let column = self.columns.shown(row.sheet, place).0;
+            held.is_some() && self.columns.has(row.sheet, place) && column >= fields
+        };
+        if !held.iter().enumerate().any(is_lost) {
+            row.fields = None;
+        }
+    }
+}
+
+/// False where the list of the database is so long that no separator makes it the same: it need not be kept.
+fn is_as_long(readings: &[String], held: &str) -> bool {
+    readings.iter().any(|list| held.len() / 4 <= list.len())
 }

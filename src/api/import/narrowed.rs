@@ -1,4 +1,4 @@
-//! The query of the dataset, held to the keys of a workbook.
+//! The query of the dataset, held to the keys of a file.
 
 use super::super::session_read::Reading;
 use crate::encode::Order;
@@ -13,7 +13,7 @@ const FEW: usize = 1_000;
 /// Bytes of such keys, well below what a filter may have.
 const SHORT: usize = 256 * 1024;
 
-/// The query held to the workbook's keys, so that an index serves; None: there are too many, or the server may compare them
+/// The query held to the file's keys, so that an index serves; None: there are too many, or the server may compare them
 /// otherwise than as these texts.
 pub fn narrowed(reading: &Reading, asked: &ExportRequest, by_key: &HashMap<String, usize>) -> Option<Plan> {
     let key = reading.loaded.dataset.field(&reading.loaded.dataset.key)?;

@@ -1,8 +1,8 @@
-//! Names that the rows of a workbook refer to, and whether they are there.
+//! Names that the rows of a file refer to, and whether they are there.
 
 use super::super::session_read::Reading;
 use super::columns::Columns;
-use super::differences::Known;
+use super::comparison::Known;
 use crate::catalog::reference::Reference;
 use crate::encode::Kind;
 use crate::error::Result;
@@ -39,10 +39,7 @@ pub fn refer(
         let several = |place: usize| rules.get(place).is_some_and(|rule| rule.kind == Kind::List);
         let cells = || {
             known.iter().flat_map(|row| places.iter().map(move |place| (row, *place))).filter_map(
-                |(row, place)| match row.values.get(place)? {
-                    Some(Value::Text(text)) => Some((row, place, text)),
-                    _ => None,
-                },
+                |(row, place)| Some((row, place, row.values.get(place)?.as_ref().and_then(Value::text)?)),
             )
         };
         let mut mentioned = Names::default();

@@ -1,8 +1,10 @@
 //! Administrators of two tenants, whose profile, groups and teams are names of rows of other tables.
 
 mod checked;
+mod csv_table;
 
 pub use checked::{check, in_short, problems, refused, Problem, CHECK, NONE};
+pub use csv_table::CsvTable;
 
 use postgres::Client;
 use std::process::Command;
@@ -117,14 +119,27 @@ pub fn told(workbook: &[u8], script: &str) -> String {
 
 /// The workbook as LibreOffice saves it, or in another format.
 pub fn saved_by_libreoffice(workbook: &[u8], format: &str) -> Vec<u8> {
+    converted(workbook, "xlsx", &[], format)
+}
+
+/// A CSV file as LibreOffice saves it again. `reading` and `writing`: tokens of its filter "Text - txt - csv (StarCalc)" (LibreOffice
+/// help, "CSV Filter Parameters").
+pub fn csv_saved_by_libreoffice(file: &[u8], reading: &str, writing: &str) -> Vec<u8> {
+    let infilter = format!("--infilter=Text - txt - csv (StarCalc):{reading}");
+    converted(file, "csv", &[&infilter], &format!("csv:Text - txt - csv (StarCalc):{writing}"))
+}
+
+fn converted(file: &[u8], extension: &str, arguments: &[&str], format: &str) -> Vec<u8> {
     let place = tempfile::tempdir().unwrap();
-    let from = place.path().join("from.xlsx");
-    std::fs::write(&from, workbook).unwrap();
+    let from = place.path().join("from").with_extension(extension);
+    std::fs::write(&from, file).unwrap();
     let out = place.path().join("out");
     let output = done(
         Command::new("soffice")
             .arg(format!("-env:UserInstallation=file://{}/profile", place.path().display()))
-            .args(["--headless", "--norestore", "--convert-to", format, "--outdir"])
+            .args(["--headless", "--norestore"])
+            .args(arguments)
+            .args(["--convert-to", format, "--outdir"])
             .arg(&out)
             .arg(&from),
     );
