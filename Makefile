@@ -32,7 +32,7 @@ TESTS     := -p acctexport-tests --no-default-features --features '$(EXTRAS)' --
 # Labelled columns, for `make secrets`.
 FILES     ?= tests/corpus/*.tsv
 
-.PHONY: help setup setup-tests build install install-tree demo demo-stop test test-units test-all lint lint-server secrets deb test-deb image-root bench bench-scale bench-s3 bench-profile clean
+.PHONY: help setup setup-tests build install install-tree demo demo-stop test test-units test-all lint lint-server secrets deb test-deb image-root bench bench-scale bench-s3 bench-queue bench-profile clean
 
 help:           ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 22
@@ -106,7 +106,7 @@ test-deb: deb   ## install that package into a Debian of its own, export, purge 
 image-root: build ## the files alone and a Containerfile, for image volumes of PostgreSQL 18
 	@scripts/image-root
 
-bench bench-scale bench-s3 bench-profile: PROFILE := release
+bench bench-scale bench-s3 bench-queue bench-profile: PROFILE := release
 bench: build    ## measure a release build side by side with what one would take instead (20 minutes)
 	@benches/run
 
@@ -115,6 +115,9 @@ bench-scale: build ## time per row and memory, from 100,000 rows to 10,000,000
 
 bench-s3: build ## upload to an S3 server, beside the AWS CLI and rclone
 	@benches/run s3
+
+bench-queue: build ## starts a second and jobs a second of 500 tenants, beside one-row inserts
+	@benches/run backlog
 
 bench-profile: build ## where the processor's time goes, by perf
 	@benches/run profiled

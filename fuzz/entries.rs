@@ -176,8 +176,14 @@ pub fn csv_file(data: &[u8]) {
             for (place, (cell, kind)) in row.cells.iter().zip(&kinds).enumerate() {
                 let Some(Given::Text(text)) = cell else { continue };
                 let ty = Type::plain(20, "a type", Class::Other);
-                let rule =
-                    Rule { kind: *kind, identifier: false, ty, labels: Vec::new(), separator: ", ".into() };
+                let rule = Rule {
+                    kind: *kind,
+                    identifier: false,
+                    ty,
+                    labels: Vec::new(),
+                    separator: ", ".into(),
+                    form: Default::default(),
+                };
                 let _ = cell::given(text, place, &rule, &scan.dialect, &clock);
             }
         }

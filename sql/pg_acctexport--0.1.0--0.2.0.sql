@@ -595,11 +595,13 @@ COMMENT ON COLUMN acct_export.job.login IS 'name of requested_login; with client
 COMMENT ON COLUMN acct_export.job.approved_by IS 'role, actor and session who let it have more rows than the dataset''s approve_above';
 COMMENT ON COLUMN acct_export.job.cancelled_by IS 'role, actor and session who asked to cancel the job';
 
-DROP INDEX acct_export.job_active_tenant, acct_export.job_turns;
+DROP INDEX acct_export.job_active_role, acct_export.job_active_tenant, acct_export.job_turns;
+CREATE INDEX job_active_role ON acct_export.job (requested_by, (coalesce(tenant_key, '')) COLLATE "C")
+    WHERE status IN ('awaiting_approval', 'queued', 'running');
 CREATE INDEX job_active_tenant ON acct_export.job (dataset COLLATE "C", (coalesce(tenant_key, '')) COLLATE "C")
     WHERE status IN ('queued', 'running');
-CREATE INDEX job_queued ON acct_export.job ((coalesce(tenant_key, '')), requested_by, created_at) WHERE status = 'queued';
-CREATE INDEX job_turns ON acct_export.job (coalesce(tenant_key, ''), started_at);
+CREATE INDEX job_queued ON acct_export.job ((coalesce(tenant_key, '')) COLLATE "C", requested_by, created_at) WHERE status = 'queued';
+CREATE INDEX job_turns ON acct_export.job ((coalesce(tenant_key, '')) COLLATE "C", started_at) WHERE started_at IS NOT NULL;
 CREATE INDEX job_rows ON acct_export.job (rows_print, finished_at) WHERE rows_done IS NOT NULL;
 CREATE INDEX job_history ON acct_export.job (finished_at) WHERE status IN ('expired', 'failed', 'cancelled');
 CREATE INDEX job_asked ON acct_export.job (requested_by, dataset);

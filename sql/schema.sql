@@ -208,12 +208,14 @@ COMMENT ON COLUMN acct_export.job.created_xid IS 'the asking transaction, which 
 CREATE UNIQUE INDEX job_active_twin ON acct_export.job (fingerprint)
     WHERE status IN ('awaiting_approval', 'queued', 'running');
 CREATE INDEX job_active ON acct_export.job (status, created_at) WHERE status IN ('queued', 'running');
-CREATE INDEX job_active_role ON acct_export.job (requested_by) WHERE status IN ('awaiting_approval', 'queued', 'running');
--- Scanned by src/pg/count.rs, which compares as "C" does.
+-- These two are scanned by src/pg/count.rs, which compares as "C" does.
+CREATE INDEX job_active_role ON acct_export.job (requested_by, (coalesce(tenant_key, '')) COLLATE "C")
+    WHERE status IN ('awaiting_approval', 'queued', 'running');
 CREATE INDEX job_active_tenant ON acct_export.job (dataset COLLATE "C", (coalesce(tenant_key, '')) COLLATE "C")
     WHERE status IN ('queued', 'running');
-CREATE INDEX job_queued ON acct_export.job ((coalesce(tenant_key, '')), requested_by, created_at) WHERE status = 'queued';
-CREATE INDEX job_turns ON acct_export.job (coalesce(tenant_key, ''), started_at);
+-- The turns of tenants: src/job/turn.rs goes through them from tenant to tenant, and needs no order but that of bytes.
+CREATE INDEX job_queued ON acct_export.job ((coalesce(tenant_key, '')) COLLATE "C", requested_by, created_at) WHERE status = 'queued';
+CREATE INDEX job_turns ON acct_export.job ((coalesce(tenant_key, '')) COLLATE "C", started_at) WHERE started_at IS NOT NULL;
 CREATE INDEX job_rows ON acct_export.job (rows_print, finished_at) WHERE rows_done IS NOT NULL;
 CREATE INDEX job_expiry ON acct_export.job (expires_at)
     WHERE status IN ('completed', 'completed_with_errors', 'awaiting_approval');

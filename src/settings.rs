@@ -93,7 +93,7 @@ pub fn define() {
     );
     GucRegistry::define_int_guc(
         c"acct_export.max_active_per_role",
-        c"How many exports of one role may be queued or running.",
+        c"How many exports of one role may be queued or running for one tenant.",
         c"0: no limit. Superusers have none.",
         &MAX_ACTIVE_PER_ROLE,
         0,

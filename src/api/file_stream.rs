@@ -48,6 +48,8 @@ struct Pieces {
     /// Encoded and not compressed yet.
     encoded: Vec<u8>,
     ready: Vec<u8>,
+    /// Bytes of `ready` that were handed out.
+    sent: usize,
 }
 
 impl Pieces {
@@ -85,22 +87,29 @@ impl Pieces {
             gzip,
             encoded,
             ready: Vec::new(),
+            sent: 0,
         })
     }
 
     fn next_piece(&mut self) -> Result<Option<Vec<u8>>> {
-        while self.ready.len() < LEAST && self.encoder.is_some() {
+        while self.ready.len() - self.sent < LEAST && self.encoder.is_some() {
+            // Less than a piece is left.
+            self.ready.drain(..self.sent);
+            self.sent = 0;
             if !self.fetch()? {
                 self.stream.close();
                 self.finish()?;
             }
             self.pack()?;
         }
-        if self.ready.is_empty() {
-            return Ok(None);
+        let end = self.ready.len().min(self.sent + MOST);
+        let piece = self.ready[self.sent..end].to_vec();
+        self.sent = end;
+        if self.sent == self.ready.len() {
+            memory::reuse(&mut self.ready);
+            self.sent = 0;
         }
-        let rest = self.ready.split_off(self.ready.len().min(MOST));
-        Ok(Some(std::mem::replace(&mut self.ready, rest)))
+        Ok(Some(piece).filter(|piece| !piece.is_empty()))
     }
 
     /// False: there are no more rows.

@@ -86,7 +86,8 @@ fn workbook_beside_database(
         .filter(|name| name.to_lowercase() != sheet_name(&dataset.title, 1).to_lowercase())
         .chain([INFO_SHEET.to_owned()])
         .collect();
-    let data = headers::data_sheets(&sheets, &dataset.title, &dataset.fields, &dataset.key, &others);
+    let data =
+        headers::data_sheets(&sheets, &dataset.title, &dataset.fields, &dataset.key, &others, &info.labels);
 
     let mut problems = Problems::default();
     let columns = Columns::of(dataset, &sheets, &data, &info, &mut problems);

@@ -29,7 +29,7 @@ fn acct_export_approve(
 ) -> std::result::Result<(), Report> {
     approve::approve(text(job).as_deref(), note).reported()?;
     // Also where exports run in the session that asks for them: this one must not be it.
-    wake::at_commit();
+    wake::at_commit(None);
     Ok(())
 }
 

@@ -88,6 +88,9 @@ impl Reading {
             "since": asked.since, "fields": fields, "masks": self.plan.masks(), "anonymise": asked.anonymise,
             "include_disabled": asked.include_disabled, "all_tenants": asked.all_tenants,
         });
+        if !asked.options.is_empty() {
+            detail["options"] = json!(asked.options);
+        }
         detail["time_zone"] = json!(self.context.time_zone);
         detail["disabled_rows"] = json!(self.plan.disabled.in_words());
         if let Some(period) = ResolvedPeriod::of(&self.plan, &self.context, &self.loaded.dataset) {

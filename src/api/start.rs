@@ -6,6 +6,7 @@ use crate::encode::{Format, Options, Order};
 use crate::error::{Error, Kind, Result};
 use crate::filter;
 use crate::foreign_server;
+use crate::job::all_slots::Owner;
 use crate::job::captured_session::CapturedSession;
 use crate::job::create::Created;
 use crate::job::session::Session;
@@ -184,7 +185,7 @@ fn queue(asked: &ExportRequest) -> Result<Uuid> {
         Created::Twin(job) => return uuid(&job),
     };
     if settings::runs_in_background() {
-        wake::at_commit();
+        wake::at_commit(Some(Owner::new(context.tenant.key(), identity::current_user())));
     } else {
         worker::in_session(&job)?;
     }

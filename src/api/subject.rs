@@ -5,13 +5,12 @@ use super::start::start;
 use crate::catalog::{load, rights};
 use crate::encode::Format;
 use crate::error::{Error, Result};
-use crate::model::ExportRequest;
+use crate::model::{Class, ExportRequest};
 use crate::pg::report::{Report, Reported};
 use crate::pg::{identity, query};
 use crate::request::subject;
 use pgrx::datum::Uuid;
 use pgrx::prelude::*;
-use serde_json::Map;
 
 fn ask(dataset: &str, key: &str, format: Format, reason: Option<&str>) -> Result<Uuid> {
     let named = ExportRequest { dataset: dataset.to_owned(), ..ExportRequest::default() };
@@ -19,10 +18,14 @@ fn ask(dataset: &str, key: &str, format: Format, reason: Option<&str>) -> Result
         load::check_exists(dataset)?;
         let loaded = load::load_named(dataset)?;
         rights::may_ask(&loaded.dataset, identity::current_user())?;
+        if loaded.dataset.field(&loaded.dataset.key).is_some_and(|key| key.ty.class == Class::Array) {
+            return Err(Error::invalid(format!(
+                "the key of dataset \"{dataset}\" is an array, which does not name one row"
+            ))
+            .hint("Ask for the rows with acct_export_start and a filter."));
+        }
         let asked = subject::request(&loaded.dataset, key, format, reason);
-        // Of the person alone: companions have nothing to say about them.
-        let row = ExportRequest { include: None, options: Map::new(), ..asked.clone() };
-        let reading = Reading::of(&row, format, Manner::AtOnce)?;
+        let reading = Reading::of(&asked, format, Manner::AtOnce)?;
         let found = reading.read(|| query::count(&reading.plan.sql, &reading.plan.params, Some(1)))?;
         if found == 0 {
             // The same answer whether there is no such person or one of another tenant.

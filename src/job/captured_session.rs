@@ -205,21 +205,23 @@ fn of_companion(asked: &ExportRequest) -> Result<Bounds> {
     Ok(Resolved::of(asked)?.bounds)
 }
 
-/// A scope with this TimeZone. The server reads `UTC+3` as three hours west, as POSIX does: only names of zones are taken.
+/// A scope with this TimeZone. The server takes much more than names: it reads `UTC+3` as three hours west, as POSIX does.
 fn in_zone(name: &str) -> Result<guc::Scope> {
-    let has_digits = name.contains(|letter: char| letter.is_ascii_digit());
-    let is_name = !has_digits || name.starts_with("Etc/") || NAMES_WITH_DIGITS.contains(&name);
-    if !is_name || Zone::named(name).is_none() {
-        return Err(Error::invalid(format!("time zone {} is not known", shown(name)))
-            .hint("Give a name of pg_timezone_names, such as \"Europe/Paris\"."));
-    }
+    // Most of what is no name does not cost a look at all names.
+    let known = Zone::named(name).map(|_| sql::text(ZONE, &[name.into()])).transpose()?.flatten();
+    let known = known.ok_or_else(|| {
+        Error::invalid(format!("time zone {} is not known", shown(name)))
+            .hint("Give a name of pg_timezone_names, such as \"Europe/Paris\".")
+    })?;
     let scope = guc::Scope::open();
-    scope.set("TimeZone", name, guc::Rights::CurrentUser);
+    scope.set("TimeZone", &known, guc::Rights::CurrentUser);
     Ok(scope)
 }
 
-/// Zones of the IANA database whose names have digits, but for those below `Etc/`.
-const NAMES_WITH_DIGITS: [&str; 7] = ["EST5EDT", "CST6CDT", "MST7MDT", "PST8PDT", "GMT0", "GMT+0", "GMT-0"];
+/// The name of a zone as the server spells it, without the files that are no zone of a place.
+const ZONE: &str = "
+SELECT name FROM pg_timezone_names
+ WHERE lower(name) = lower($1) AND name NOT IN ('Factory', 'localtime', 'posixrules') AND name NOT LIKE 'posix/%' LIMIT 1";
 
 /// Settings that datasets name for their tenants.
 const TENANT_SETTINGS: &str =

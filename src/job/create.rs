@@ -98,7 +98,7 @@ pub fn create(
                 ],
             )?;
             if let Some(job) = job {
-                within_limit(role)?;
+                within_limit(role, context.tenant.key())?;
                 within_policy(&asked.dataset, context.tenant.key(), policy.max_active)?;
                 record::record(audit::REQUESTED, &job, json!({ "request": asked }))?;
                 super::status::notify(&job, JobStatus::Queued)?;
@@ -145,18 +145,19 @@ fn active(twin: String, if_active: IfActive) -> Result<Created> {
     })
 }
 
-/// 53400 where the role has more active jobs than it may have, the one just inserted among them, and those that other sessions
-/// have not committed: with starters at the same time one may be refused that would just have had a place, and none gets in
-/// that has none.
-fn within_limit(role: u32) -> Result<()> {
+/// 53400 where the role has more active jobs of one tenant than it may have, the one just inserted among them, and those that other
+/// sessions have not committed: with starters at the same time one may be refused that would just have had a place, and none
+/// gets in that has none. Applications ask for all of their tenants as one role: none of these uses up the others' jobs.
+fn within_limit(role: u32, tenant_key: Option<&str>) -> Result<()> {
     let Some(limit) = settings::max_active_per_role() else { return Ok(()) };
-    if identity::is_superuser(role) || count::jobs(c"job_active_role", &[Key::Oid(role)], limit + 1) <= limit
-    {
+    let keys = [Key::Oid(role), Key::Text(tenant_key.unwrap_or_default())];
+    if identity::is_superuser(role) || count::jobs(c"job_active_role", &keys, limit + 1) <= limit {
         return Ok(());
     }
+    let whose = if tenant_key.is_some() { "this role for this tenant" } else { "this role" };
     Err(Error::new(
         Kind::ConfigurationLimitExceeded,
-        format!("too many active exports of this role: the limit is {limit}"),
+        format!("too many active exports of {whose}: the limit is {limit}"),
     )
     .hint("Wait until some have ended, or cancel them with acct_export_cancel; acct_export.max_active_per_role is for superusers to raise."))
 }

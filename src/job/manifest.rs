@@ -127,7 +127,9 @@ struct Made<'a> {
 
 /// As the owner.
 fn put_together(job: &str, made: Option<Made<'_>>, files: Vec<Value>) -> Result<Value> {
-    let document: Option<Map<String, Value>> = sql::document(JOB, &[job.into()])?;
+    // A job that runs in the session that asked for it was inserted by the same statement.
+    let document: Option<Map<String, Value>> =
+        xact::with_latest_snapshot(|| sql::document(JOB, &[job.into()]))?;
     let mut document = document.ok_or_else(|| Error::new(Kind::NoDataFound, "the job was removed"))?;
     if let Some(made) = made {
         document.insert("as_of".to_owned(), json!(made.as_of));

@@ -4,6 +4,7 @@
 //! A `running` job whose lock is free has lost its worker. What is running is committed before the work begins, so a
 //! missing end means a crash and nothing else.
 
+pub mod all_slots;
 pub mod approve;
 pub mod captured_session;
 pub mod chunks;
@@ -24,6 +25,7 @@ pub mod session;
 pub mod status;
 pub mod stored_file;
 pub mod stored_object;
+pub mod turn;
 pub mod upgrade;
 pub mod wake;
 

@@ -1,12 +1,14 @@
 //! The queue: which job is next, and which have lost their worker.
 
+use super::all_slots::{self, AllSlots};
+use super::turn::in_turn;
 use super::{lock_of, record};
 use crate::audit::{self, By};
 use crate::error::Result;
 use crate::model::JobStatus;
 use crate::pg::identity::Requester;
 use crate::pg::lock::{self, Lock};
-use crate::pg::{sql, worker, xact};
+use crate::pg::{sql, worker};
 use crate::settings;
 use serde::Deserialize;
 use std::cell::Cell;
@@ -26,62 +28,9 @@ pub struct Claimed {
     pub approved_by: Option<By>,
     /// The number of this run, which no other run of the job has: to finish another one is too late.
     pub run: i64,
-}
-
-/// Tenants in turn: the one that has fewest running, then the one whose last start is longest ago, then the oldest job. Last
-/// come jobs whose tenant or role would have all slots while another one waits. $1: number of slots. $2: the job is for the extra
-/// slot, which only a job of another tenant or role than that of all running ones may take.
-const CANDIDATES: &str = "
-WITH waiting AS (
-    SELECT coalesce(tenant_key, '') AS tenant, requested_by AS role FROM acct_export.job WHERE status = 'queued' GROUP BY 1, 2
-), running AS (
-    SELECT coalesce(tenant_key, '') AS tenant, requested_by AS role FROM acct_export.job WHERE status = 'running'
-), held AS (
-    SELECT CASE WHEN min(tenant) = max(tenant) THEN min(tenant) END AS tenant,
-           CASE WHEN min(role) = max(role) THEN min(role) END AS role, count(*) >= $1 AS is_all
-      FROM running
-), turn AS (
-    SELECT w.tenant, w.role,
-           (SELECT count(*) FROM running r WHERE r.tenant = w.tenant) AS running,
-           (SELECT max(s.started_at) FROM acct_export.job s WHERE coalesce(s.tenant_key, '') = w.tenant) AS last,
-           $1 > 1 AND (
-               ((SELECT count(*) FROM running r WHERE r.tenant = w.tenant) >= $1 - 1
-                AND EXISTS (SELECT FROM waiting o WHERE o.tenant <> w.tenant))
-            OR ((SELECT count(*) FROM running r WHERE r.role = w.role) >= $1 - 1
-                AND EXISTS (SELECT FROM waiting o WHERE o.role <> w.role))) AS has_all
-      FROM waiting w, held h
-     WHERE NOT $2 OR (h.is_all AND (w.tenant <> h.tenant OR w.role <> h.role))
-)
-SELECT to_jsonb(j.id)
-  FROM turn t
- CROSS JOIN LATERAL (SELECT q.id, q.created_at FROM acct_export.job q
-                      WHERE q.status = 'queued' AND coalesce(q.tenant_key, '') = t.tenant AND q.requested_by = t.role
-                      ORDER BY q.created_at LIMIT 20) j
- ORDER BY t.has_all, t.running, t.last NULLS FIRST, j.created_at
- LIMIT 100";
-
-/// True if jobs of one tenant or of one role have all slots and a job of another one waits.
-/// Smaller and greater ones are looked for, as indexes serve these, however many jobs wait.
-const LOCKED_OUT: &str = "
-SELECT to_jsonb(h.jobs >= $1 AND (
-           (h.tenants = 1 AND (
-               EXISTS (SELECT FROM acct_export.job q WHERE q.status = 'queued' AND coalesce(q.tenant_key, '') < h.tenant)
-            OR EXISTS (SELECT FROM acct_export.job q WHERE q.status = 'queued' AND coalesce(q.tenant_key, '') > h.tenant)))
-        OR (h.roles = 1 AND (
-               EXISTS (SELECT FROM acct_export.job q WHERE q.status = 'queued' AND q.requested_by < h.role)
-            OR EXISTS (SELECT FROM acct_export.job q WHERE q.status = 'queued' AND q.requested_by > h.role)))))
-  FROM (SELECT count(*) AS jobs, count(DISTINCT coalesce(tenant_key, '')) AS tenants, min(coalesce(tenant_key, '')) AS tenant,
-               count(DISTINCT requested_by) AS roles, min(requested_by) AS role
-          FROM acct_export.job WHERE status = 'running') AS h";
-
-/// True if a job may take the extra slot. With two slots and more, no tenant and no role can keep others waiting by jobs that take
-/// long: a job of another one gets one slot beyond `max_workers`. While slots are free, any job may take them.
-pub fn is_locked_out() -> Result<bool> {
-    let slots = settings::max_workers();
-    if slots < 2 {
-        return Ok(false);
-    }
-    Ok(sql::document(LOCKED_OUT, &[i64::from(slots).into()])?.unwrap_or(false))
+    /// Its tenant and its role, where they have all slots now.
+    #[serde(skip)]
+    pub all_slots: AllSlots,
 }
 
 const TAKE: &str = "
@@ -113,6 +62,7 @@ thread_local! {
 /// Gives the lock of the claimed job back, if there is one.
 pub fn let_go() {
     CLAIMED.set(None);
+    all_slots::withdraw();
     let Some(lock) = HELD.take() else { return };
     // It was taken again after the read: twice at most.
     for _ in 0..2 {
@@ -128,15 +78,15 @@ pub fn claim(extra: bool) -> Result<Option<Claimed>> {
     // One after the other, so that each sees which slots the others have given away.
     Lock::Claim.acquire_for_transaction();
     let slots = i64::from(settings::max_workers());
-    let candidates: Vec<String> =
-        xact::with_latest_snapshot(|| sql::documents(CANDIDATES, &[slots.into(), extra.into()]))?;
-    for job in candidates {
+    for waiting in in_turn(slots, extra)? {
+        let Some(job) = waiting.oldest()? else { continue };
         let lock = lock_of(&job);
         if !lock.try_acquire() {
             continue;
         }
         HELD.set(Some(lock));
-        if let Some(claimed) = take(&job)? {
+        if let Some(mut claimed) = take(&job)? {
+            claimed.all_slots = waiting.with_one_more(slots);
             CLAIMED.set(Some((job, claimed.run)));
             return Ok(Some(claimed));
         }
@@ -183,18 +133,31 @@ pub fn take(job: &str) -> Result<Option<Claimed>> {
     Ok(claimed)
 }
 
-/// True if a worker would find a job to take. A queued job that an open transaction is about to cancel is none. As the
-/// owner, within a transaction that may write.
-pub fn has_work() -> Result<bool> {
+/// True if a worker would find a job to take. A queued job that an open transaction is about to cancel is none. `extra`: for the extra
+/// slot. As the owner, within a transaction that may write.
+pub fn has_work(extra: bool) -> Result<bool> {
+    if extra {
+        for waiting in in_turn(settings::max_workers().into(), true)? {
+            if waiting.oldest()?.is_some() {
+                return Ok(true);
+            }
+        }
+        return Ok(false);
+    }
     let free =
         "SELECT to_jsonb(id) FROM acct_export.job WHERE status = 'queued' LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED";
     Ok(sql::change::<String>(free, &[])?.is_some())
 }
 
+/// True if a job is queued. Reads only.
+pub fn is_queued() -> Result<bool> {
+    let queued = "SELECT 'x' FROM acct_export.job WHERE status = 'queued' LIMIT 1";
+    Ok(sql::text(queued, &[])?.is_some())
+}
+
 /// True if a worker may be missing: a queued job, one that lost its worker, one that is past its time. Reads only.
 pub fn is_waiting() -> Result<bool> {
-    let queued = "SELECT 'x' FROM acct_export.job WHERE status = 'queued' LIMIT 1";
-    if sql::text(queued, &[])?.is_some() {
+    if is_queued()? {
         return Ok(true);
     }
     let running: Vec<String> =

@@ -1,6 +1,13 @@
 //! Starting workers and the sender: once per commit however much it asked for, and whenever somebody looks at a job that waits.
+//!
+//! No process is started where no slot is free. No job is left lying for that: the session that asked commits first and looks at the
+//! slots afterwards, and a worker gives its slot back first and looks at the queue afterwards (`worker::work`). If the session
+//! found the slot taken, the worker gave it back later, and its look is later still: it finds the committed job. The same holds for
+//! the extra slot, and `all_slots` is the same argument for the moment in which that begins to be needed. A look takes no
+//! lock, so that none of those who look keeps a slot from a worker.
 
-use super::{outbox, queue, stored_object};
+use super::all_slots::{self, AllSlots, Owner};
+use super::{outbox, queue, stored_object, turn};
 use crate::error::Result;
 use crate::pg::lock::Lock;
 use crate::pg::{identity, worker, xact};
@@ -11,24 +18,56 @@ use std::time::{Duration, Instant};
 thread_local! {
     /// A hook is registered for the current transaction.
     static PLANNED: Cell<bool> = const { Cell::new(false) };
+    /// Whose jobs it has put into the queue. None among them: of others too.
+    static OWNERS: Cell<Vec<Option<Owner>>> = const { Cell::new(Vec::new()) };
     /// The same for the sender.
     static SENDER_PLANNED: Cell<bool> = const { Cell::new(false) };
     /// The last time a worker was asked to end a pause.
     static ASKED: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
-/// Starts a worker when the current transaction commits.
-pub fn at_commit() {
+/// Owners that one transaction keeps apart.
+const MOST_OWNERS: usize = 16;
+
+/// Starts a worker when the current transaction commits, if a slot is free then that it could have. `owner`: of the job that the
+/// transaction puts into the queue, where that is known.
+pub fn at_commit(owner: Option<Owner>) {
+    let mut owners = OWNERS.take();
+    if owners.len() >= MOST_OWNERS {
+        owners = vec![None];
+    } else if !owners.contains(&owner) {
+        owners.push(owner);
+    }
+    OWNERS.set(owners);
     if PLANNED.with(|planned| planned.replace(true)) {
         return;
     }
     let database = worker::database();
     xact::on_end(move |committed| {
         PLANNED.with(|planned| planned.set(false));
-        if committed {
+        let owners = OWNERS.take();
+        if committed && has_place(&owners) {
             worker::start_worker(database);
         }
     });
+}
+
+/// True if a worker would find a slot. In a commit hook, when the jobs of these owners are there to be seen.
+fn has_place(owners: &[Option<Owner>]) -> bool {
+    // The number of slots may be another one by now, and nobody else may come when a pause ends.
+    if worker::reload_is_pending() {
+        return true;
+    }
+    let locked_out = || owners.iter().any(|owner| all_slots::are_of_another(*owner));
+    is_slot_free() || (is_extra_free() && locked_out())
+}
+
+fn is_slot_free() -> bool {
+    (0..settings::max_workers()).any(|slot| !Lock::Slot(slot).is_taken())
+}
+
+fn is_extra_free() -> bool {
+    settings::max_workers() >= 2 && !Lock::ExtraSlot.is_taken()
 }
 
 /// Starts the sender when the current transaction commits.
@@ -81,30 +120,35 @@ pub fn if_needed() {
         return;
     }
     sender_if_needed();
-    let slots = settings::max_workers();
-    let free = if slots > 0 {
-        (0..slots).any(|slot| !Lock::Slot(slot).is_held_elsewhere()) || is_extra_wanted()
+    let free = if settings::max_workers() > 0 {
+        is_slot_free() || is_extra_wanted()
     } else {
         // A statement that waits does not see a reload that ends a pause: a new worker would, so one is asked now and then.
         worker::reload_is_pending() && is_time()
     };
-    // As things are now: the caller's own snapshot may be older than a job whose worker just found our hands on the slots.
+    // As things are now: the caller's own snapshot may be older than the job.
     let waiting = || xact::with_latest_snapshot(|| identity::as_owner(queue::is_waiting));
     if free && waiting().unwrap_or(false) {
         worker::start_worker(worker::database());
     }
 }
 
-/// Starts a worker for the extra slot if a job may take it. Never fails its caller.
-pub fn if_locked_out() {
-    if is_extra_wanted() {
+/// Starts another worker where more jobs wait and a slot is free, of many that one transaction asked for, say, or at the end of a pause.
+/// Where this worker's job gives its tenant or its role all slots, others are told so, and the worker is one for the extra slot.
+/// Never fails its caller.
+pub fn others(all_slots: AllSlots) {
+    all_slots::announce(all_slots);
+    let waiting = || xact::with_latest_snapshot(|| identity::as_owner(queue::is_queued));
+    let wanted =
+        if is_slot_free() { waiting().unwrap_or(false) } else { all_slots.is_any() && is_extra_wanted() };
+    if wanted {
         worker::start_worker(worker::database());
     }
 }
 
 fn is_extra_wanted() -> bool {
-    let locked_out = || xact::with_latest_snapshot(|| identity::as_owner(queue::is_locked_out));
-    settings::max_workers() >= 2 && !Lock::ExtraSlot.is_held_elsewhere() && locked_out().unwrap_or(false)
+    let locked_out = || xact::with_latest_snapshot(|| identity::as_owner(turn::is_locked_out));
+    is_extra_free() && locked_out().unwrap_or(false)
 }
 
 /// True if a second has passed since this was last true.

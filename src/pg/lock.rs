@@ -26,6 +26,14 @@ pub enum Lock {
     Sender,
     /// The end of the audit chain, for the time of one commit.
     Chain,
+    /// Shared: jobs of one tenant had all slots when the holder claimed one of them.
+    OneTenant,
+    /// Shared, with `OneTenant`: it is this tenant, by a hash of its key.
+    OneTenantIs(u64),
+    /// Shared: the same of a role.
+    OneRole,
+    /// Shared, with `OneRole`: it is this role.
+    OneRoleIs(u32),
 }
 
 impl Lock {
@@ -38,6 +46,10 @@ impl Lock {
             Lock::Twin(print) => ((print >> 32) as u32, print as u32, 0x5457),
             Lock::Sender => (0, 0, 0x5345),
             Lock::Chain => (0, 0, 0x4348),
+            Lock::OneTenant => (0, 0, 0x5454),
+            Lock::OneTenantIs(key) => ((key >> 32) as u32, key as u32, 0x5449),
+            Lock::OneRole => (0, 0, 0x5252),
+            Lock::OneRoleIs(role) => (0, role, 0x5249),
         };
         pg_sys::LOCKTAG {
             // SAFETY: a backend variable, set once at start.
@@ -56,6 +68,24 @@ impl Lock {
         // SAFETY: a complete tag; a session lock outlives the transaction and ends with the process.
         let result = unsafe { pg_sys::LockAcquire(&tag, pg_sys::ExclusiveLock as i32, true, true) };
         result != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
+    }
+
+    /// Takes the lock for this session beside others that share it.
+    pub fn share(self) {
+        let tag = self.tag();
+        // SAFETY: as above; nobody takes a shared lock alone, so it is not waited for.
+        unsafe { pg_sys::LockAcquire(&tag, pg_sys::ShareLock as i32, true, false) };
+    }
+
+    /// Ends `share`.
+    pub fn unshare(self) {
+        let tag = self.tag();
+        // SAFETY: looks into this backend's own table of locks, and releases what it holds.
+        unsafe {
+            if is_held(&tag, pg_sys::ShareLock) {
+                pg_sys::LockRelease(&tag, pg_sys::ShareLock as i32, true);
+            }
+        }
     }
 
     /// Takes the lock until the transaction ends; false: another session holds it.
@@ -152,12 +182,16 @@ impl Lock {
 
     /// True if another session holds it at this moment.
     pub fn is_held_elsewhere(self) -> bool {
-        if self.try_acquire() {
-            self.release();
-            false
-        } else {
-            true
-        }
+        !self.is_held() && self.is_taken()
+    }
+
+    /// True if a session holds it at this moment. Takes nothing, so it is in nobody's way, and raises no error, so a commit hook may
+    /// ask.
+    pub fn is_taken(self) -> bool {
+        let tag = self.tag();
+        // SAFETY: a complete tag of a known method. The number counts those who hold the lock as well as those who wait for it
+        // (LOCK.nRequested, lock.c). Advisory locks are never on the fast path, which is for relations.
+        unsafe { pg_sys::LockWaiterCount(&tag) > 0 }
     }
 }
 

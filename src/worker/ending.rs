@@ -63,12 +63,16 @@ pub fn give_back() {
     // The commit of this transaction waits for no standby.
     guc::set_for_process("synchronous_commit", "off");
     let given = as_owner(xact::Mode::ReadWrite, || {
-        if catalog::is_installed() && queue::give_back()? {
-            // Before the commit: whoever is called then finds job and slot free.
-            lock::release_all();
-            if !lock::database_is_held() {
-                wake::at_commit();
-            }
+        if !catalog::is_installed() {
+            return Ok(());
+        }
+        let is_given = queue::give_back()?;
+        // Before the commit: whoever is called then finds job and slot free. Before the look: other jobs may have come while the
+        // slot was taken, and nobody else was called for them.
+        lock::release_all();
+        let is_wanted = is_given || !lock::table_is_free("acct_export", "job") || queue::has_work(false)?;
+        if is_wanted && !lock::database_is_held() {
+            wake::at_commit(None);
         }
         Ok(())
     });

@@ -2,7 +2,7 @@
 //!
 //! While jobs of one tenant or one role have all slots and another one waits, there is one slot more, for others.
 //! A worker takes a slot, puts lost jobs back, works until the queue is empty, purges, gives its slot back
-//! and looks once more: a job that came in between finds either this look or a free slot for its own worker.
+//! and looks once more: a job that came in between finds either this look or a free slot for its own worker (`job::wake`).
 
 mod archive;
 mod ending;
@@ -25,10 +25,10 @@ pub use run::in_session;
 use run::Turn;
 
 use crate::error::{Error, Kind, Result};
-use crate::job::{purge, queue, wake};
+use crate::job::{purge, queue, turn, wake};
 use crate::pg::lock::Lock;
 use crate::pg::report::{self, Failure};
-use crate::pg::{catalog, exit, guc, identity, version, worker, xact};
+use crate::pg::{catalog, exit, guc, identity, version, wait, worker, xact};
 use crate::settings;
 use std::time::{Duration, Instant};
 
@@ -46,7 +46,8 @@ pub fn work() {
     if let Err(failure) = looked {
         log(&failure, "looking for messages");
     }
-    loop {
+    let mut failures = 0;
+    while failures < TRIES {
         let Some(slot) = take_slot() else { return };
         if let Err(failure) = as_owner(xact::Mode::ReadWrite, queue::recover) {
             log(&failure, "looking for lost exports");
@@ -57,10 +58,20 @@ pub fn work() {
         loop {
             let is_due = purged.is_none_or(|end| end.elapsed() >= ROUND);
             match run::next_job(slot == Lock::ExtraSlot) {
-                Turn::Ran => ran = true,
-                Turn::Empty if !is_due => break,
-                Turn::Empty => {}
-                Turn::Broken => return,
+                Turn::Ran => {
+                    ran = true;
+                    failures = 0;
+                }
+                Turn::Empty => {
+                    failures = 0;
+                    if !is_due {
+                        break;
+                    }
+                }
+                Turn::Broken => {
+                    failures += 1;
+                    break;
+                }
             }
             // Exports first: between two of them a part of the purge, and all of it when none waits.
             if is_due && !purge_some() {
@@ -75,18 +86,32 @@ pub fn work() {
         if slot.is_held() {
             slot.release();
         }
-        // Whoever waits for it and could not be taken on would be found again at once.
-        if slot == Lock::ExtraSlot && !ran {
+        // After the slot was given back, whatever happened: a session that committed its job while the slot was taken has started no
+        // process. Who waits for the extra slot and cannot be taken on would be found again at once: only who can be is looked for.
+        let for_extra = slot == Lock::ExtraSlot && !ran;
+        if settings::max_workers() == 0 || !is_installed() {
             return;
         }
-        let waiting = settings::max_workers() > 0
-            && is_installed()
-            && as_owner(xact::Mode::ReadWrite, queue::has_work).unwrap_or(false);
-        if !waiting {
-            return;
+        match as_owner(xact::Mode::ReadWrite, || queue::has_work(for_extra)) {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(failure) => {
+                log(&failure, "looking for jobs");
+                failures += 1;
+            }
+        }
+        if failures > 0 {
+            wait::for_latch(PAUSE);
         }
     }
 }
+
+/// Failures to look into the queue one after the other, each of which may have waited five seconds for a lock, after which a worker
+/// leaves the queue to the launcher, or to whoever looks next.
+const TRIES: usize = 12;
+
+/// The pause after such a failure.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// A transaction of the worker as the extension's owner. It waits for no row that somebody's open transaction holds (a
 /// cancel that is not committed) longer than a moment: the job is then found as a crashed one later.
@@ -128,7 +153,7 @@ fn is_installed() -> bool {
 fn take_slot() -> Option<Lock> {
     let free = (0..settings::max_workers()).map(Lock::Slot).find(|slot| slot.try_acquire());
     free.or_else(|| {
-        let locked_out = as_owner(xact::Mode::ReadWrite, queue::is_locked_out).unwrap_or(false);
+        let locked_out = as_owner(xact::Mode::ReadWrite, turn::is_locked_out).unwrap_or(false);
         Some(Lock::ExtraSlot).filter(|extra| locked_out && extra.try_acquire())
     })
 }

@@ -45,9 +45,9 @@ pub fn next_job(extra: bool) -> Turn {
         }
     };
     worker::report_activity(Some(&format!("export {}", claimed.id)));
-    // Somebody may have come in the moment in which this one took the last slot.
+    // Somebody may have come in the moment in which this one took the last slot, or may come later.
     let called = as_owner(xact::Mode::ReadWrite, || {
-        wake::if_locked_out();
+        wake::others(claimed.all_slots);
         Ok(())
     });
     let limit = settings::job_timeout();

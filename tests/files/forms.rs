@@ -106,9 +106,24 @@ fn the_zone_decides_about_days() {
         let told = text(&mut client, &format!("SELECT acct_export_manifest('{job}')->>'time_zone'"));
         assert_eq!(told.as_deref(), Some(zone));
     }
+    let spelled = completed(&mut client, r#"'t', options => '{"time_zone": "asia/tokyo"}'"#);
+    let told = text(&mut client, &format!("SELECT acct_export_manifest('{spelled}')->>'time_zone'"));
+    assert_eq!(told.as_deref(), Some("Asia/Tokyo"));
     // The session's own zone is as it was.
     assert_eq!(text(&mut client, "SHOW TimeZone").as_deref(), Some("UTC"));
-    for zone in ["Mars/Olympus", "UTC+3", "+02", "", "FOO5", "Europe/Paris; --", "../etc"] {
+    for zone in [
+        "Mars/Olympus",
+        "UTC+3",
+        "+02",
+        "",
+        "FOO5",
+        "Europe/Paris; --",
+        "../etc",
+        "Etc/UTC+3",
+        "Etc/Foo-5",
+        "posixrules",
+        "localtime",
+    ] {
         let options = format!("'t', 'csv', options => '{{\"time_zone\": \"{zone}\"}}'");
         refused(
             &mut client,
@@ -151,6 +166,13 @@ fn labels_head_the_columns_and_are_read_back() {
     let found = check(&mut client, "t", &workbook);
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0].2.as_deref(), Some("E-mail address"));
+
+    // A label may be the name of a field that is not in the file, or of one that has another label.
+    for labels in [r#"{"email": "born"}"#, r#"{"email": "seen", "seen": "email"}"#, r#"{"email": "Born"}"#] {
+        let arguments = format!("'t', fields => '{{id,email,seen}}', options => '{{\"labels\": {labels}}}'");
+        let workbook = exported(&mut client, &arguments);
+        assert_eq!(check(&mut client, "t", &workbook), NONE, "{labels}");
+    }
 
     for (labels, named) in [
         (r#"{"nothing": "X"}"#, "unknown field \"nothing\""),
@@ -252,5 +274,75 @@ fn differences_see_through_the_forms() {
         for (b, other) in after.iter().zip(&forms) {
             assert_eq!(differing(&mut client, a, b), ["5"], "{form:?} {other:?}");
         }
+    }
+}
+
+/// Elements of lists are texts in a workbook, too: on the clock that `Export info` names.
+#[test]
+fn workbooks_of_local_lists_are_read_back() {
+    let (_, mut client) = reader();
+    client.batch_execute("SET TimeZone = 'Asia/Tokyo'").unwrap();
+    for options in
+        [r#"{"timestamps": "local", "time_zone": "Europe/Paris"}"#, r#"{"time_zone": "America/Lima"}"#]
+    {
+        let workbook =
+            exported(&mut client, &format!("'t', fields => '{{id,seen,moments}}', options => '{options}'"));
+        assert_eq!(check(&mut client, "t", &workbook), NONE, "{options}");
+    }
+}
+
+/// Texts that look like numbers with a comma, in lists and documents; days before year 1 and after year 9999.
+#[test]
+fn odd_values_do_not_differ_from_themselves() {
+    let (db, mut client) = reader();
+    shared()
+        .connect(&db, "postgres")
+        .batch_execute(
+            "CREATE TABLE odd (id int PRIMARY KEY, texts text[], doc jsonb, entered timestamp, seen timestamptz, moments timestamp[]);
+             INSERT INTO odd VALUES (1, '{\"1,5\",1.5,x}', '{\"a\": \"1,5\", \"b\": 2.5}', '0044-01-01 10:00 BC', '12026-01-01 10:00Z', '{0044-01-01 10:00 BC,12026-01-01}');
+             GRANT SELECT ON odd TO PUBLIC; SELECT acct_export_register('odd', 'odd', 'id'); SELECT acct_export_expand('odd', 'doc')",
+        )
+        .unwrap();
+    let forms =
+        ["{}", r#"{"decimal": ",", "delimiter": ";"}"#, r#"{"timestamps": "local", "time_zone": "UTC"}"#];
+    let jobs: Vec<String> = forms
+        .iter()
+        .map(|options| completed(&mut client, &format!("'odd', 'csv', options => '{options}'")))
+        .collect();
+    for (a, form) in jobs.iter().zip(forms) {
+        for (b, other) in jobs.iter().zip(forms) {
+            let found = column(
+                &mut client,
+                &format!("SELECT before::text || after::text FROM acct_export_diff('{a}', '{b}')"),
+            );
+            assert_eq!(found, Vec::<String>::new(), "{form} {other}");
+        }
+    }
+}
+
+/// An edited CSV says neither its zone nor its decimal sign: both are found, the zone is the session's.
+#[test]
+fn csv_files_are_read_back() {
+    let (db, mut client) = reader();
+    client.batch_execute("SET TimeZone = 'Europe/Paris'").unwrap();
+    let fields = "fields => '{*}'";
+    for options in [
+        r#"{"timestamps": "local"}"#,
+        r#"{"timestamps": "local", "decimal": ",", "delimiter": ";"}"#,
+        r#"{"decimal": ","}"#,
+        r#"{"order": ["amount desc"], "bom": true}"#,
+    ] {
+        let csv = exported(&mut client, &format!("'t', 'csv', {fields}, options => '{options}'"));
+        assert_eq!(check(&mut client, "t", &csv), NONE, "{options}");
+        let mut superuser = shared().connect(&db, "postgres");
+        superuser
+            .batch_execute("UPDATE t SET amount = amount + 1, seen = seen + interval '1 hour' WHERE id = 2")
+            .unwrap();
+        let found = check(&mut client, "t", &csv);
+        let columns: Vec<&str> = found.iter().filter_map(|problem| problem.2.as_deref()).collect();
+        assert_eq!(columns, ["seen", "amount"], "{options}: {found:?}");
+        superuser
+            .batch_execute("UPDATE t SET amount = amount - 1, seen = seen - interval '1 hour' WHERE id = 2")
+            .unwrap();
     }
 }

@@ -71,6 +71,18 @@ fn small_files_and_empty_ones() {
     }
 }
 
+/// A row of 100 MB is 400 pieces.
+#[test]
+fn a_huge_row_is_cut() {
+    let (db, mut client) = reader(1);
+    shared()
+        .connect(&db, "postgres")
+        .batch_execute("UPDATE people SET name = repeat('abcdefghij', 10000000)")
+        .unwrap();
+    let sql = "SELECT concat_ws(' ', count(*), sum(length(p)), max(length(p))) FROM acct_export_stream('people', 'csv', fields => '{name}') AS p";
+    assert_eq!(column(&mut client, sql), ["382 100000008 262144"]);
+}
+
 #[test]
 fn text_can_be_compressed() {
     let (_, mut client) = reader(20_000);
@@ -141,6 +153,9 @@ fn it_is_allowed_and_told_as_the_other_streams() {
     refused(&mut client, "SELECT acct_export_stream('people', 'csv')", "54000", "max_rows (3)", "");
     superuser.batch_execute("SELECT acct_export_set_policy('people', reset => '{max_rows}')").unwrap();
     pieces(&mut client, "'people', 'csv'");
+    pieces(&mut client, r#"'people', 'csv', options => '{"order": ["id desc"]}'"#);
+    let options = "SELECT detail->>'options' FROM acct_export_audit ORDER BY id DESC LIMIT 1";
+    assert_eq!(column(&mut superuser, options), [r#"{"order": ["id desc"]}"#]);
     let told = column(
         &mut superuser,
         "SELECT concat_ws(' ', event, detail->>'format', detail->>'stream') FROM acct_export_audit ORDER BY id DESC LIMIT 1",

@@ -8,7 +8,8 @@ use support::asking::{column, completed, refusal, start, text, Gate};
 use support::common::{shared, unique, wait_for_job, wait_until, Cluster, ClusterOptions, TwoTenants};
 use support::scene::Scene;
 
-/// Tried: more jobs than a role may have queued or running. Others are not held up, a job that ended makes room.
+/// Tried: more jobs than a role may have queued or running for a tenant, however that is written. Others are not held up, other
+/// tenants of the same role neither, and a job that ended makes room.
 #[test]
 fn a_flood_of_jobs() {
     let cluster: &'static Cluster = Box::leak(Box::new(Cluster::start(
@@ -21,7 +22,8 @@ fn a_flood_of_jobs() {
     let jobs: Vec<String> = (0..5)
         .map(|n| start(&mut thief, &format!("'users', 'csv', reason => 'flood', filter => '{{\"id\":{n}}}'")))
         .collect();
-    for tenant in &app.tenants {
+    let tenant = &app.tenants[0];
+    for tenant in [tenant.clone(), tenant.to_uppercase(), format!("{{{tenant}}}"), tenant.replace('-', "")] {
         thief.batch_execute(&format!("SET app.tenant_id = '{tenant}'")).unwrap();
         let error = refusal(&mut thief, "SELECT acct_export_start('users', 'json')::text");
         assert_eq!(error.sqlstate, "53400", "{error:?}");
@@ -30,11 +32,13 @@ fn a_flood_of_jobs() {
     assert_eq!(refusal(&mut thief, "SET acct_export.max_active_per_role = 1000").sqlstate, "42501");
     let mut other = app.session(&app.nologin, 1);
     let theirs = start(&mut other, "'users', 'csv'");
+    let shared = start(&mut app.session(&app.login, 1), "'users', 'csv'");
     thief.batch_execute(&format!("SET app.tenant_id = '{}'", app.tenants[0])).unwrap();
     thief.batch_execute(&format!("SELECT acct_export_cancel('{}')", jobs[0])).unwrap();
     start(&mut thief, "'users', 'json'");
     cluster.set("acct_export.max_workers", "1");
     assert_eq!(wait_for_job(&mut other, &theirs).get::<_, &str>("status"), "completed");
+    assert_eq!(wait_for_job(&mut app.superuser(), &shared).get::<_, &str>("status"), "completed");
 }
 
 /// Tried: NOTIFY on our channel with payloads of all kinds; nobody acts on one, and ours name a job and its status only.

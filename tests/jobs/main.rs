@@ -18,3 +18,4 @@ mod queue;
 mod settings;
 mod transitions;
 mod vanish;
+mod wake;

@@ -48,7 +48,6 @@ fn no_more_run_than_there_are_places() {
         let app = jobs::app(cluster, ROWS);
         let mut superuser = app.superuser();
         let hold = Hold::at(Phase::Reading, &app);
-        // Each commit starts a worker, so that more come than may work.
         let jobs: Vec<String> = (0..8)
             .map(|n| {
                 let filter = format!(", filter => '{{\"id\":{{\"gt\":-{n}}}}}'");
@@ -99,6 +98,57 @@ fn tenants_take_turns() {
     // One of the ten runs when the two are asked for; from there it is one of each.
     assert_eq!(order[..5], [false, true, false, true, false], "{order:?}");
     many.iter().chain(&few).for_each(|job| assert_whole(&mut superuser, job, exported(ROWS)));
+}
+
+/// Also where all jobs wait before the first one begins, whichever role asked for them.
+#[test]
+fn tenants_of_a_backlog_take_turns() {
+    let cluster = with_places(0);
+    let app = jobs::app(cluster, ROWS);
+    let third = "c0000000-0000-4000-8000-000000000003";
+    let mut superuser = app.superuser();
+    superuser.batch_execute(&format!("INSERT INTO app.tenants VALUES ('{third}', 'C')")).unwrap();
+    let tenants = [app.tenants[1].as_str(), third, app.tenants[0].as_str()];
+    let mut asked = Vec::new();
+    for tenant in tenants {
+        for role in [&app.login, &app.nologin, &app.login] {
+            let mut session = app.session(role, 0);
+            session.batch_execute(&format!("SET app.tenant_id = '{tenant}'")).unwrap();
+            asked.push(start(&mut session, "csv", &format!(", reason => '{}'", asked.len())));
+        }
+    }
+    cluster.set("acct_export.max_workers", "1");
+    status(&mut superuser, &asked[0]);
+    wait_until(LIMIT, "all are done", || count(&mut superuser, "completed") == 9);
+    let begun: Vec<String> = superuser
+        .query("SELECT id::text FROM acct_export.job ORDER BY started_at", &[])
+        .unwrap()
+        .iter()
+        .map(|row| row.get(0))
+        .collect();
+    // The first of each tenant, the second of each, the third of each.
+    let expected: Vec<&String> = (0..9).map(|n| &asked[n % 3 * 3 + n / 3]).collect();
+    assert_eq!(begun.iter().collect::<Vec<_>>(), expected);
+}
+
+/// An open transaction that has cancelled many of a tenant's jobs is in nobody else's way, the tenant's other jobs included.
+#[test]
+fn a_cancel_that_is_not_committed_holds_up_no_other_job() {
+    let cluster = with_places(0);
+    let app = jobs::app(cluster, ROWS);
+    let mut superuser = app.superuser();
+    let mut requester = app.session(&app.login, 0);
+    let asked = start_many(&mut requester, 130);
+    requester.batch_execute("BEGIN").unwrap();
+    for job in &asked[..125] {
+        requester.query_one("SELECT acct_export_cancel($1::text::uuid)", &[job]).unwrap();
+    }
+    cluster.set("acct_export.max_workers", "1");
+    status(&mut superuser, &asked[129]);
+    asked[125..].iter().for_each(|job| wait_for_status(&mut superuser, job, "completed"));
+    wait_until_idle(&mut superuser);
+    requester.batch_execute("COMMIT").unwrap();
+    assert_eq!((count(&mut superuser, "cancelled"), count(&mut superuser, "completed")), (125, 5));
 }
 
 /// With a launcher a reload alone resumes.

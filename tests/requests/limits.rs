@@ -1,4 +1,4 @@
-//! The number of exports that one role may request at a time.
+//! The number of exports that one role may request at a time for one tenant.
 
 use support::jobs;
 
@@ -6,7 +6,7 @@ use postgres::Client;
 use support::common::{error_of, Cluster, ClusterOptions, TwoTenants};
 use support::jobs::{record, start};
 
-/// A server on which nothing runs and one role may have so many jobs.
+/// A server on which nothing runs and one role may have so many jobs of each tenant.
 fn limited(limit: &str) -> &'static Cluster {
     let options = ClusterOptions::default()
         .set("acct_export.max_workers", "0")
@@ -28,7 +28,7 @@ fn a_role_has_so_many_jobs_and_no_more() {
     let cluster = limited("5");
     let app = TwoTenants::with_users(cluster, 3);
     let mut superuser = app.superuser();
-    let (mut one, mut other) = (app.session(&app.login, 0), app.session(&app.login, 1));
+    let (mut one, mut other) = (app.session(&app.login, 0), app.session(&app.login, 0));
     // An uncommitted request of another session counts.
     one.batch_execute("BEGIN").unwrap();
     let jobs: Vec<String> = (1..=4).map(|n| one.query_one(&ask(n), &[]).unwrap().get(0)).collect();
@@ -38,10 +38,14 @@ fn a_role_has_so_many_jobs_and_no_more() {
     assert!(error.hint.is_some_and(|hint| hint.contains("acct_export.max_active_per_role")));
     one.batch_execute("COMMIT").unwrap();
     assert_eq!(error_of(one.query(&ask(7), &[])).sqlstate, "53400");
-    // Others have their own; superusers have no limit.
-    let mut nologin = app.session(&app.nologin, 0);
-    (1..=5).for_each(|n| drop(nologin.query_one(&ask(n), &[]).unwrap()));
-    assert_eq!(error_of(nologin.query(&ask(6), &[])).sqlstate, "53400");
+    // Others have their own, as other tenants of the same role have; superusers have no limit.
+    for (role, tenant) in [(&app.nologin, 0), (&app.login, 1), (&app.nologin, 1)] {
+        let mut session = app.session(role, tenant);
+        (1..=5).for_each(|n| drop(session.query_one(&ask(n), &[]).unwrap()));
+        let error = error_of(session.query(&ask(6), &[]));
+        assert_eq!(error.sqlstate, "53400");
+        assert!(error.message.contains("of this role for this tenant: the limit is 5"), "{error:?}");
+    }
     superuser.batch_execute("SELECT acct_export_register('all', 'app.tenants', 'id')").unwrap();
     for n in 0..7 {
         let sql = format!("SELECT acct_export_start('all', reason => 'r', options => '{{\"info_sheet\":{}}}', since => NULL, filter => '{{\"name\":\"{n}\"}}')", n % 2 == 0);
@@ -61,7 +65,7 @@ fn a_role_has_so_many_jobs_and_no_more() {
         .batch_execute(&format!("ALTER ROLE {} SET acct_export.max_active_per_role = 0", app.login))
         .unwrap();
     app.session(&app.login, 0).query_one(&ask(9), &[]).unwrap();
-    assert_eq!(active(&mut superuser, &app.login), 6);
+    assert_eq!(active(&mut superuser, &app.login), 6 + 5);
 }
 
 /// However many ask at once, in transactions of several.
@@ -72,7 +76,7 @@ fn a_flood_stays_below_the_limit() {
     let app = TwoTenants::with_users(cluster, 3);
     let threads: Vec<_> = (0..8)
         .map(|session| {
-            let mut client = app.session(&app.login, session % 2);
+            let mut client = app.session(&app.login, 0);
             std::thread::spawn(move || {
                 for n in 0..5 {
                     client.batch_execute("BEGIN").unwrap();

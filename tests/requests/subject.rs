@@ -102,6 +102,42 @@ fn it_is_all_about_one_person() {
     assert_eq!(files["users"].lines().count(), 2);
 }
 
+/// In the session that asks, too: the archive's manifest is of a job that the same statement made.
+#[test]
+fn without_workers() {
+    let (db, mut client) = reader(1);
+    shared()
+        .connect(&db, "postgres")
+        .batch_execute(&format!("ALTER DATABASE {db} SET acct_export.async = off"))
+        .unwrap();
+    let role = text(&mut client, "SELECT current_user::text").unwrap();
+    let mut client = shared().connect(&db, &role);
+    client.batch_execute("SET app.tenant_id = '1'").unwrap();
+    let key = text(&mut client, "SELECT md5('2')::uuid::text").unwrap();
+    let files = archive(&mut client, &format!("'users', '{key}'"));
+    assert_eq!(files.len(), 4);
+}
+
+/// Keys that are arrays name no single row.
+#[test]
+fn keys_that_name_many() {
+    let (db, mut client) = reader(1);
+    shared()
+        .connect(&db, "postgres")
+        .batch_execute(
+            "CREATE TABLE tagged (tags text[] PRIMARY KEY); INSERT INTO tagged VALUES ('{a,b}'), ('{a,c}');
+             GRANT SELECT ON tagged TO PUBLIC; SELECT acct_export_register('tagged', 'tagged', 'tags')",
+        )
+        .unwrap();
+    refused(
+        &mut client,
+        "SELECT acct_export_subject('tagged', 'a')",
+        "22023",
+        "is an array",
+        "acct_export_start",
+    );
+}
+
 #[test]
 fn nobody_is_told_of_persons_of_others() {
     let (db, mut client) = reader(1);

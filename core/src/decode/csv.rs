@@ -139,8 +139,7 @@ impl<R: BufRead> Rows for Csv<R> {
             if other_lists && *kind == Kind::List {
                 *text = self.lists.as_default(text);
             }
-            // Members of documents are each of a kind of their own, which the file does not tell.
-            if self.lists.form.decimal_comma && matches!(kind, Kind::Numeric | Kind::Float | Kind::Mixed) {
+            if self.lists.form.decimal_comma && matches!(kind, Kind::Numeric | Kind::Float) {
                 if let Some(number) = text::with_point(text) {
                     *text = number;
                 }

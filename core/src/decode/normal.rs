@@ -9,7 +9,7 @@ use crate::encode::xlsx::shown::{self, Shown};
 use crate::encode::xlsx::text::{clean, Counts};
 use crate::error::Result;
 use crate::model::{Format, Options};
-use crate::value::{list, time, Cell, Kind, Lists};
+use crate::value::{list, text, time, Cell, Kind, Lists};
 
 /// The presentation of values in one file.
 pub struct Look<'a> {
@@ -36,6 +36,8 @@ pub struct Normal {
     separators: Vec<String>,
     /// One has lists as JSON arrays.
     json_lists: bool,
+    /// One has numbers with a decimal comma: where numbers and texts cannot be told apart, it is a point in both.
+    decimal_comma: bool,
     /// One is a workbook.
     workbook: bool,
     /// One shows instants on this clock.
@@ -62,6 +64,7 @@ impl Normal {
                 .filter(|separator| separator != ", " && !separator.is_empty())
                 .collect(),
             json_lists: pair.iter().filter_map(lists).any(|lists| lists.json),
+            decimal_comma: any(|look| look.options.text_form.decimal_comma),
             workbook,
             clock: any(|look| look.shows_wall_clock()).then_some(clock),
             scratch: Vec::new(),
@@ -97,6 +100,20 @@ impl Normal {
                     });
                     *text = list::joined(&elements);
                 }
+            }
+        }
+        if self.decimal_comma {
+            match kind {
+                Kind::Mixed => with_point(text),
+                Kind::List => {
+                    if let Some(mut elements) = list::split(text, ", ") {
+                        for element in &mut elements {
+                            with_point(element.to_mut());
+                        }
+                        *text = list::joined(&elements);
+                    }
+                }
+                _ => {}
             }
         }
         if self.workbook {
@@ -135,6 +152,12 @@ impl Normal {
             *value = None;
         }
         Ok(())
+    }
+}
+
+fn with_point(text: &mut String) {
+    if let Some(number) = text::with_point(text) {
+        *text = number;
     }
 }
 
@@ -187,7 +210,8 @@ fn number(kind: Kind, text: &mut String, scratch: &mut Vec<u8>) -> Result<()> {
 /// A moment on the wall clock of its zone; `in_sheet`: as near as a float of days comes.
 fn moment(text: &mut String, clock: &Clock, in_sheet: bool, scratch: &mut Vec<u8>) -> Result<()> {
     // On a wall clock as text, and early and late moments in a sheet, with a blank in the middle.
-    let is_moment = text.as_bytes().get(10).is_some_and(|byte| matches!(byte, b' ' | b'T'));
+    let hour = text.find(':').and_then(|colon| text.as_bytes().get(colon.checked_sub(3)?));
+    let is_moment = hour.is_some_and(|byte| matches!(byte, b' ' | b'T'));
     let iso = if in_sheet || is_moment { text.replacen(' ', "T", 1) } else { text.clone() };
     let (wall, is_instant) = iso.strip_suffix('Z').map_or((iso.as_str(), false), |wall| (wall, true));
     if let Ok(moment) = NaiveDateTime::parse_from_str(wall, "%Y-%m-%dT%H:%M:%S%.f") {

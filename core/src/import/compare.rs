@@ -16,7 +16,7 @@ use crate::encode::xlsx::shown::{shown, Shown};
 use crate::encode::xlsx::text::{clean, Counts};
 use crate::error::Result;
 use crate::model::{Class, Type};
-use crate::value::{Cell, Kind, Lists};
+use crate::value::{Cell, Grid, Kind, Lists, TextForm};
 
 /// The share of a number that programs may lose when they save it: Excel keeps 15 digits.
 const PRECISION: f64 = 1e-14;
@@ -31,6 +31,8 @@ pub struct Rule {
     pub labels: Vec<String>,
     /// Between the elements of the workbook's lists.
     pub separator: String,
+    /// The form of values that are texts in it.
+    pub form: TextForm,
 }
 
 /// A value as a worksheet holds it.
@@ -135,13 +137,33 @@ impl Form<'_> {
     }
 }
 
-/// The cell that an export would write; None: an empty one.
-pub fn held(cell: &Cell<'_>, rule: &Rule, clock: Clock<'_>, scratch: &mut Vec<u8>) -> Result<Option<Value>> {
-    let cell = match *cell {
+/// The cell with its moment on this clock.
+pub fn on_clock<'c>(cell: &Cell<'c>, clock: Clock<'_>) -> Cell<'c> {
+    match *cell {
         Cell::Instant { utc, .. } => Cell::Instant { utc, local: clock(utc) },
         other => other,
+    }
+}
+
+/// The cell that an export would write; None: an empty one.
+pub fn held(cell: &Cell<'_>, rule: &Rule, clock: Clock<'_>, scratch: &mut Vec<u8>) -> Result<Option<Value>> {
+    let cell = on_clock(cell, clock);
+    let lists = Lists { form: rule.form, ..Lists::default() };
+    let items: Vec<Cell<'_>>;
+    let grid: Grid<'_>;
+    let cell = match cell {
+        Cell::List(list) if rule.form.local_times => {
+            items = list.iter().map(|item| on_clock(item, clock)).collect();
+            Cell::List(&items)
+        }
+        Cell::Grid(of) if rule.form.local_times => {
+            items = of.items.iter().map(|item| on_clock(item, clock)).collect();
+            grid = Grid { items: &items, sizes: of.sizes };
+            Cell::Grid(&grid)
+        }
+        other => other,
     };
-    Ok(match shown(&cell, rule.identifier, &Lists::default(), scratch)? {
+    Ok(match shown(&cell, rule.identifier, &lists, scratch)? {
         Shown::Blank => None,
         Shown::Bool(value) => Some(Value::Bool(value)),
         Shown::Number(number) | Shown::Scaled(number, _) | Shown::Day(number) => Some(Value::Number(number)),

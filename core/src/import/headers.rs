@@ -1,6 +1,6 @@
 //! The sheets that hold the rows of a dataset, and the fields of their columns.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::encode::xlsx::{folded_sheet_name, sheet_name};
 use crate::model::label::folded;
@@ -20,14 +20,16 @@ pub enum Match {
 }
 
 /// Finds the field of each column: by its label, or its name, or its label in another case. Fields of one label are taken in
-/// their order, as an export writes them.
-pub fn matched(header: &Header, fields: &[Field]) -> Vec<Match> {
+/// their order, as an export writes them. `labels`: fields that the request gave a label, which is not their name then.
+pub fn matched(header: &Header, fields: &[Field], labels: &BTreeMap<String, String>) -> Vec<Match> {
     let mut by_label: HashMap<&str, Vec<usize>> = HashMap::new();
     let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
     let mut by_lower: HashMap<String, Vec<usize>> = HashMap::new();
     for (index, field) in fields.iter().enumerate() {
         by_label.entry(field.label.trim()).or_default().push(index);
-        by_name.entry(&field.name).or_default().push(index);
+        if !labels.contains_key(&field.name) {
+            by_name.entry(&field.name).or_default().push(index);
+        }
         by_lower.entry(folded(&field.label)).or_default().push(index);
     }
     let mut taken = vec![false; fields.len()];
@@ -59,6 +61,7 @@ pub fn data_sheets(
     fields: &[Field],
     key: &str,
     others: &[String],
+    labels: &BTreeMap<String, String>,
 ) -> Vec<usize> {
     let is_other =
         |name: &str| others.iter().any(|other| folded_sheet_name(other) == folded_sheet_name(name));
@@ -68,7 +71,7 @@ pub fn data_sheets(
         return named;
     }
     let alike = |index: &usize| {
-        let matches = matched(&sheets[*index].1, fields);
+        let matches = matched(&sheets[*index].1, fields, labels);
         let known = matches.iter().filter(|found| matches!(found, Match::Field(_))).count();
         let has_key =
             matches.iter().any(|found| matches!(found, Match::Field(index) if fields[*index].name == key));

@@ -4,14 +4,15 @@
 use super::workbook::{CellAt, Given, Workbook};
 use crate::encode::xlsx::INFO_SHEET;
 use crate::error::Result;
-use crate::model::Dataset;
-use std::collections::BTreeMap;
+use crate::model::label::folded;
+use crate::model::{Dataset, Field};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Begins the name of a line that has the label of a field.
 pub const LABEL_OF: &str = "Label of ";
 
 /// Lines that are looked at.
-const MOST: u32 = 1_000;
+const MOST: u32 = 10_000;
 
 #[derive(Default)]
 pub struct Info {
@@ -25,6 +26,8 @@ pub struct Info {
     pub separator: Option<String>,
     /// Headers that the request gave fields.
     pub labels: BTreeMap<String, String>,
+    /// Moments in lists are on the clock of the time zone.
+    pub has_local_texts: bool,
 }
 
 /// Reads the sheet where there is one.
@@ -56,6 +59,7 @@ impl Info {
                 self.fields = value.split(", ").map(str::to_owned).collect();
             }
             "List separator" => self.separator = Some(value),
+            "Timestamps" => self.has_local_texts = value == "local",
             "Anonymised" => self.is_anonymised = true,
             _ => {
                 if let Some(field) = name.strip_prefix(LABEL_OF) {
@@ -65,9 +69,17 @@ impl Info {
         }
     }
 
-    /// The dataset with the labels of this file.
+    /// The dataset with the labels of this file. A field that is not in it does not have the label that another one was given.
     pub fn relabelled(&self, dataset: &Dataset) -> Dataset {
         let mut dataset = dataset.clone();
+        let given: BTreeSet<String> = self.labels.values().map(|label| folded(label)).collect();
+        let is_taken = |field: &Field| {
+            !self.fields.contains(&field.name)
+                && (given.contains(&folded(&field.label)) || given.contains(&folded(&field.name)))
+        };
+        if !self.fields.is_empty() {
+            dataset.fields.retain(|field| !is_taken(field));
+        }
         for field in &mut dataset.fields {
             if let Some(label) = self.labels.get(&field.name) {
                 field.label.clone_from(label);

@@ -14,7 +14,14 @@ fn rule(kind: Kind, name: &str, class: Class) -> Rule {
         "integer" => 23,
         _ => 1,
     };
-    Rule { kind, identifier: false, ty: Type::plain(oid, name, class), labels, separator: ", ".into() }
+    Rule {
+        kind,
+        identifier: false,
+        ty: Type::plain(oid, name, class),
+        labels,
+        separator: ", ".into(),
+        form: Default::default(),
+    }
 }
 
 /// A clock one hour before UTC.
@@ -160,7 +167,11 @@ fn header(texts: &[&str]) -> Vec<(u32, String)> {
 #[test]
 fn columns_by_label_and_name() {
     let fields = [field("id", "Identifier"), field("a", "Note"), field("b", "Note"), field("note", "Remark")];
-    let found = matched(&header(&["Note", "identifier", "Note ", "note", "NOTE", "What"]), &fields);
+    let found = matched(
+        &header(&["Note", "identifier", "Note ", "note", "NOTE", "What"]),
+        &fields,
+        &Default::default(),
+    );
     // "note" is a field's name before it is a label in another case.
     assert_eq!(
         found,
@@ -174,7 +185,7 @@ fn sheets_of_rows() {
     let of = |sheets: &[(&str, &[&str])], others: &[&str]| {
         let sheets: Vec<_> = sheets.iter().map(|(name, texts)| ((*name).to_owned(), header(texts))).collect();
         let others: Vec<String> = others.iter().map(|name| (*name).to_owned()).collect();
-        data_sheets(&sheets, "Users", &fields, "id", &others)
+        data_sheets(&sheets, "Users", &fields, "id", &others, &Default::default())
     };
     let (rows, listed): (&[&str], &[&str]) = (&["Name", "Identifier"], &["Identifier"]);
     assert_eq!(of(&[("Users", rows), ("Teams", listed), ("users (2)", &[])], &[]), [0, 2]);

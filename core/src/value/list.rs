@@ -62,15 +62,7 @@ impl Lists {
     /// A list of this form in the default one; a text that is none stays as it is.
     pub fn as_default(&self, list: &str) -> String {
         let elements = if self.json { from_json(list) } else { split(list, &self.separator) };
-        let Some(mut elements) = elements else { return list.to_owned() };
-        if self.form.decimal_comma && !self.json {
-            for element in &mut elements {
-                if let Some(number) = text::with_point(element) {
-                    *element = Cow::Owned(number);
-                }
-            }
-        }
-        joined(&elements)
+        elements.map_or_else(|| list.to_owned(), |elements| joined(&elements))
     }
 }
 

@@ -48,7 +48,7 @@ impl<'a> Columns<'a> {
 
     fn take(&mut self, sheet: usize, header: &Header, info: &Info, problems: &mut Problems) {
         let fields = &self.dataset.fields;
-        let matches = matched(header, fields);
+        let matches = matched(header, fields, &info.labels);
         for ((column, text), found) in header.iter().zip(&matches) {
             let text = shortened(text.trim());
             let mut tell =

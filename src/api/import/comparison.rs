@@ -18,6 +18,7 @@ use crate::import::workbook::Given;
 use crate::model::{Class, ExportRequest};
 use crate::pg::zone::Zone;
 use crate::pg::{identity, sql, wait};
+use crate::value::TextForm;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 
@@ -234,6 +235,7 @@ fn rules(reading: &Reading, columns: &Columns<'_>, info: &Info) -> Result<Vec<Ru
             ty: field.ty.clone(),
             labels: if field.ty.class == Class::Enum { labels(field.ty.base)? } else { Vec::new() },
             separator: info.separator.clone().unwrap_or_else(|| ", ".to_owned()),
+            form: TextForm { local_times: info.has_local_texts, ..TextForm::default() },
         })
     };
     columns.fields().zip(&reading.plan.columns).map(rule).collect()

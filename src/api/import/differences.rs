@@ -100,7 +100,18 @@ impl Differences<'_> {
                             found.push(Difference { row: index, place, problem });
                             continue;
                         }
-                        if let (Value::List(readings), Some(Value::Text(held))) = (given, held) {
+                        if let (Value::List(readings), Some(Value::Texts(forms))) = (given, held) {
+                            if let Some(form) = forms.iter().find(|form| separator.is_same(readings, form)) {
+                                separator.learn(readings, form);
+                                continue;
+                            }
+                        }
+                        let own = match held {
+                            Some(Value::Text(own)) => Some(own),
+                            Some(Value::Texts(forms)) => forms.first(),
+                            _ => None,
+                        };
+                        if let (Value::List(readings), Some(held)) = (given, own) {
                             if separator.learn(readings, held) {
                                 continue;
                             }

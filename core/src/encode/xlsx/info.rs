@@ -44,8 +44,11 @@ pub fn lines(info: &Info, setup: &Setup, lists: &Lists, tally: &Tally) -> Vec<Li
     lines.push([text("Time zone"), text(&setup.time_zone)]);
     if lists.json {
         lines.push([text("Lists"), text("JSON")]);
-    } else if *lists != Lists::default() {
+    } else if lists.separator != Lists::default().separator {
         lines.push([text("List separator"), text(&lists.separator)]);
+    }
+    if lists.form.local_times {
+        lines.push([text("Timestamps"), text("local")]);
     }
     for (name, count) in [
         ("Sheets", u64::from(tally.sheets)),

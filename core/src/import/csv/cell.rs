@@ -10,13 +10,13 @@ use super::moment::{exact, local, local_time, DayOrder, Exact, Moment, Precision
 use crate::encode::formula::{unguarded, Form};
 use crate::encode::xlsx::text::{clean, Counts};
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::import::compare::{self, same, Clock, Rule, Value};
+use crate::import::compare::{self, on_clock, same, Clock, Rule, Value};
 use crate::import::moments;
 use crate::import::problem::quoted;
 use crate::import::several::as_list;
 use crate::import::workbook::Given;
 use crate::model::Class;
-use crate::value::{memory, time, Cell, Kind, Lists};
+use crate::value::{memory, time, Cell, Grid, Kind, Lists, TextForm};
 
 /// Texts for NULL that no value of another type than text can be; option `null_as` may be any.
 const NULLS: [&str; 5] = ["NULL", "\\N", "(NULL)", "<NULL>", "[NULL]"];
@@ -50,16 +50,40 @@ pub fn held(cell: &Cell<'_>, rule: &Rule, clock: Clock<'_>, scratch: &mut Vec<u8
         Cell::Timestamp(micros) => Some(moment(None, micros)),
         Cell::Instant { utc, .. } => Some(moment(Some(utc), clock(utc))),
         Cell::Text(text) | Cell::Json(text) => Some(Value::Text(lines(text).into_owned())),
-        Cell::List(_) | Cell::Grid(_) => {
-            memory::reuse(scratch);
-            Lists::default().append(cell, scratch)?;
-            let list = std::str::from_utf8(scratch)
-                .map_err(|_| Error::new(ErrorKind::Internal, "a value is not UTF-8"))?;
-            let list = as_list(&lines(list), ",");
-            (!list.is_empty()).then_some(Value::Text(list))
+        Cell::List(items) | Cell::Grid(&Grid { items, .. }) => {
+            let own = list(items, TextForm::default(), scratch)?;
+            let other = match other_form(rule) {
+                None => None,
+                Some(form) => {
+                    let items: Vec<Cell<'_>> = items.iter().map(|item| on_clock(item, clock)).collect();
+                    Some(list(&items, form, scratch)?).filter(|other| *other != own)
+                }
+            };
+            match other {
+                _ if own.is_empty() => None,
+                None => Some(Value::Text(own)),
+                Some(other) => Some(Value::Texts(vec![own, other])),
+            }
         }
         _ => compare::held(cell, rule, clock, scratch)?,
     })
+}
+
+/// The other form that an export may have for a list of this field: moments on a wall clock, numbers with a decimal comma.
+fn other_form(rule: &Rule) -> Option<TextForm> {
+    match rule.ty.element.as_deref()?.class {
+        Class::Timestamp | Class::Instant => Some(TextForm { local_times: true, ..TextForm::default() }),
+        Class::Numeric | Class::Float => Some(TextForm { decimal_comma: true, ..TextForm::default() }),
+        _ => None,
+    }
+}
+
+fn list(items: &[Cell<'_>], form: TextForm, scratch: &mut Vec<u8>) -> Result<String> {
+    memory::reuse(scratch);
+    Lists { form, ..Lists::default() }.append(&Cell::List(items), scratch)?;
+    let list =
+        std::str::from_utf8(scratch).map_err(|_| Error::new(ErrorKind::Internal, "a value is not UTF-8"))?;
+    Ok(as_list(&lines(list), ","))
 }
 
 /// The value of a field, or what is wrong with it; None: it stands for NULL, which changes nothing. `place`: of the column.

@@ -132,7 +132,10 @@ fn trial(
         return Ok((0, usize::MAX));
     }
     let (header, width) = header(&records);
-    let known = matched(&header, fields).iter().filter(|found| matches!(found, Match::Field(_))).count();
+    let known = matched(&header, fields, &std::collections::BTreeMap::new())
+        .iter()
+        .filter(|found| matches!(found, Match::Field(_)))
+        .count();
     let (mut uneven, mut last) = (0, false);
     for _ in 0..TRIED {
         match records.read() {

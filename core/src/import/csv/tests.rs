@@ -290,7 +290,14 @@ fn days_of_a_locale() {
 fn rule(kind: Kind, type_name: &str, class: Class) -> Rule {
     let labels = vec!["low".to_owned(), "=high".to_owned()];
     let oid = if type_name == "integer" { 23 } else { 1 };
-    Rule { kind, identifier: false, ty: Type::plain(oid, type_name, class), labels, separator: ", ".into() }
+    Rule {
+        kind,
+        identifier: false,
+        ty: Type::plain(oid, type_name, class),
+        labels,
+        separator: ", ".into(),
+        form: Default::default(),
+    }
 }
 
 fn of_kind(kind: Kind) -> Rule {
@@ -627,7 +634,7 @@ proptest! {
         options.csv.null_as = null_as.into();
         options.csv.line_ending = if lf { LineEnding::Lf } else { LineEnding::Crlf };
         options.csv.formula_guard = formula_guard;
-        options.csv.lists = Lists { separator: lists.0.into(), json: lists.1 };
+        options.csv.lists = Lists { separator: lists.0.into(), json: lists.1, ..Lists::default() };
         let columns: Vec<Column> = KINDS.iter().enumerate().map(|(place, kind)| Column {
             name: format!("c{place}"), label: format!("C {place}"), kind: *kind, identifier: place == 0,
             free_text: true, json_path: None,
@@ -660,7 +667,11 @@ proptest! {
                     Err(problem) => problems.push(problem),
                     Ok(None) => {}
                     Ok(Some(Value::List(readings))) if held.is_some() => {
-                        let Some(Value::Text(held)) = held else { panic!("{held:?}") };
+                        let held = match held {
+                            Some(Value::Text(held)) => held,
+                            Some(Value::Texts(forms)) => forms[0].clone(),
+                            held => panic!("{held:?}"),
+                        };
                         if !separator.learn(&readings, &held) {
                             lists.push((readings, held));
                         }

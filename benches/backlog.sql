@@ -1,0 +1,11 @@
+-- The same accounts, a hundred for each of so many tenants, and the table of the one-row inserts.
+UPDATE acct_bench.accounts
+   SET tenant_id = format('a0000000-0000-4000-8000-%s', lpad(((account_id - 1) / 100 + 1)::text, 12, '0'))::uuid;
+VACUUM (FULL, ANALYZE) acct_bench.accounts;
+
+CREATE TABLE acct_bench.event (
+    id  bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    who text NOT NULL
+);
+GRANT INSERT ON acct_bench.event TO acct_bench_admin;

@@ -1,0 +1,111 @@
+//! Whose turn it is: fairness between tenants and between roles.
+
+use super::all_slots::{AllSlots, Owner};
+use crate::error::Result;
+use crate::pg::{guc, sql, xact};
+use crate::settings;
+use serde::Deserialize;
+
+/// Tenants in turn: the one that has fewest running, then the one whose last start is longest ago, then the oldest job. Last
+/// come jobs whose tenant or role would have all slots while another one waits. $1: number of slots. $2: the job is for the extra
+/// slot, which only a job of another tenant or role than that of all running ones may take.
+///
+/// `waiting` goes from one tenant and role to the next one in the index job_queued, and the last start of a tenant is the last entry
+/// that it has in job_turns: the time depends on how many tenants wait, not on how many jobs do, nor on how many there were.
+const WAITING: &str = "
+WITH RECURSIVE waiting AS (
+    (SELECT coalesce(q.tenant_key, '') COLLATE \"C\" AS tenant, q.requested_by AS role, q.created_at AS oldest
+       FROM acct_export.job q
+      WHERE q.status = 'queued'
+      ORDER BY coalesce(q.tenant_key, '') COLLATE \"C\", q.requested_by, q.created_at LIMIT 1)
+    UNION ALL
+    SELECT n.tenant, n.role, n.oldest
+      FROM waiting w
+     CROSS JOIN LATERAL (SELECT coalesce(q.tenant_key, '') COLLATE \"C\" AS tenant, q.requested_by AS role, q.created_at AS oldest
+                           FROM acct_export.job q
+                          WHERE q.status = 'queued' AND (coalesce(q.tenant_key, '') COLLATE \"C\", q.requested_by) > (w.tenant, w.role)
+                          ORDER BY coalesce(q.tenant_key, '') COLLATE \"C\", q.requested_by, q.created_at LIMIT 1) n
+), running AS (
+    SELECT coalesce(tenant_key, '') COLLATE \"C\" AS tenant, requested_by AS role FROM acct_export.job WHERE status = 'running'
+), held AS (
+    SELECT CASE WHEN min(tenant) = max(tenant) THEN min(tenant) END AS tenant,
+           CASE WHEN min(role) = max(role) THEN min(role) END AS role, count(*) >= $1 AS is_all
+      FROM running
+), several AS (
+    SELECT min(tenant) <> max(tenant) AS tenants, min(role) <> max(role) AS roles FROM waiting
+), turn AS (
+    SELECT w.tenant, w.role, w.oldest, coalesce(t.jobs, 0) AS of_tenant, coalesce(r.jobs, 0) AS of_role, l.started_at AS last
+      FROM waiting w
+     CROSS JOIN held h
+      LEFT JOIN (SELECT tenant, count(*) AS jobs FROM running GROUP BY tenant) t ON t.tenant = w.tenant
+      LEFT JOIN (SELECT role, count(*) AS jobs FROM running GROUP BY role) r ON r.role = w.role
+      LEFT JOIN LATERAL (SELECT s.started_at FROM acct_export.job s
+                          WHERE coalesce(s.tenant_key, '') COLLATE \"C\" = w.tenant AND s.started_at IS NOT NULL
+                          ORDER BY s.started_at DESC LIMIT 1) l ON true
+     WHERE NOT $2 OR (h.is_all AND (w.tenant <> h.tenant OR w.role <> h.role))
+)
+SELECT jsonb_build_array(t.tenant, t.role::bigint, t.of_tenant, t.of_role)
+  FROM turn t CROSS JOIN several s
+ ORDER BY $1 > 1 AND (t.of_tenant >= $1 - 1 AND s.tenants OR t.of_role >= $1 - 1 AND s.roles), t.of_tenant, t.last NULLS FIRST, t.oldest
+ LIMIT 100";
+
+/// Jobs of one tenant and one role that wait, and the numbers of running ones of this tenant and of this role.
+#[derive(Debug, Deserialize)]
+pub struct Waiting(String, u32, i64, i64);
+
+const OLDEST: &str = "
+SELECT to_jsonb(id) FROM acct_export.job
+ WHERE status = 'queued' AND coalesce(tenant_key, '') COLLATE \"C\" = $1 AND requested_by = $2::oid
+ ORDER BY created_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED";
+
+impl Waiting {
+    /// The oldest job that nobody's open transaction holds, which this transaction then does.
+    pub fn oldest(&self) -> Result<Option<String>> {
+        by_index(|| sql::change(OLDEST, &[(&self.0).into(), i64::from(self.1).into()]))
+    }
+
+    /// The sides, of tenant and role, which have all slots once one of these jobs runs too.
+    pub fn with_one_more(&self, slots: i64) -> AllSlots {
+        let owner = Owner::new(Some(&self.0), self.1);
+        AllSlots::new(owner, slots > 1 && self.2 + 1 >= slots, slots > 1 && self.3 + 1 >= slots)
+    }
+}
+
+/// What waits, in turn. As the owner.
+pub fn in_turn(slots: i64, extra: bool) -> Result<Vec<Waiting>> {
+    xact::with_latest_snapshot(|| by_index(|| sql::documents(WAITING, &[slots.into(), extra.into()])))
+}
+
+/// Has the statements of `body` planned with the order that indexes have. The table may have had few rows when statistics were
+/// gathered, or when a session that keeps its plans made this one.
+fn by_index<T>(body: impl FnOnce() -> T) -> T {
+    let scope = guc::Scope::open();
+    for way in ["enable_seqscan", "enable_bitmapscan", "enable_sort"] {
+        scope.set(way, "off", guc::Rights::Superuser);
+    }
+    body()
+}
+
+/// True if jobs of one tenant or of one role have all slots and a job of another one waits.
+/// Smaller and greater ones are looked for, as indexes serve these, however many jobs wait.
+const LOCKED_OUT: &str = "
+SELECT to_jsonb(h.jobs >= $1 AND (
+           (h.tenants = 1 AND (
+               EXISTS (SELECT FROM acct_export.job q WHERE q.status = 'queued' AND coalesce(q.tenant_key, '') COLLATE \"C\" < h.tenant)
+            OR EXISTS (SELECT FROM acct_export.job q WHERE q.status = 'queued' AND coalesce(q.tenant_key, '') COLLATE \"C\" > h.tenant)))
+        OR (h.roles = 1 AND (
+               EXISTS (SELECT FROM acct_export.job q WHERE q.status = 'queued' AND q.requested_by < h.role)
+            OR EXISTS (SELECT FROM acct_export.job q WHERE q.status = 'queued' AND q.requested_by > h.role)))))
+  FROM (SELECT count(*) AS jobs, count(DISTINCT coalesce(tenant_key, '')) AS tenants,
+               min(coalesce(tenant_key, '') COLLATE \"C\") AS tenant, count(DISTINCT requested_by) AS roles, min(requested_by) AS role
+          FROM acct_export.job WHERE status = 'running') AS h";
+
+/// True if a job may take the extra slot. With two slots and more, no tenant and no role can keep others waiting by jobs that take
+/// long: a job of another one gets one slot beyond `max_workers`. While slots are free, any job may take them.
+pub fn is_locked_out() -> Result<bool> {
+    let slots = settings::max_workers();
+    if slots < 2 {
+        return Ok(false);
+    }
+    Ok(by_index(|| sql::document(LOCKED_OUT, &[i64::from(slots).into()]))?.unwrap_or(false))
+}
