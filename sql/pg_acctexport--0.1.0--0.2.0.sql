@@ -256,6 +256,13 @@ VOLATILE PARALLEL UNSAFE
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'acct_export_drop_saved_wrapper';
 
+CREATE FUNCTION @extschema@.acct_export_without_secrets(
+    document jsonb
+) RETURNS jsonb
+STRICT STABLE PARALLEL UNSAFE COST 100
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'acct_export_without_secrets_wrapper';
+
 CREATE FUNCTION acct_export.sees_all() RETURNS bool
 STRICT STABLE PARALLEL UNSAFE
 LANGUAGE c
@@ -1069,6 +1076,7 @@ COMMENT ON FUNCTION @extschema@.acct_export_refresh(text) IS 'makes the fields o
 COMMENT ON FUNCTION @extschema@.acct_export_save(text, text, text, text, date, date, text, timestamptz, jsonb, text[], text[], boolean, boolean, boolean, text, text, text, jsonb, boolean) IS 'saves a request under a name, for the current role and tenant';
 COMMENT ON FUNCTION @extschema@.acct_export_start_saved(text, text) IS 'starts a saved export; returns the job';
 COMMENT ON FUNCTION @extschema@.acct_export_drop_saved(text) IS 'removes a saved export; its jobs stay';
+COMMENT ON FUNCTION @extschema@.acct_export_without_secrets(jsonb) IS 'a document as exports show it; filters on fields of JSON use it';
 COMMENT ON FUNCTION @extschema@.acct_export_subject(text, text, text, text) IS 'asks for everything about one person: the row, the rows of companions with a match, as one archive; returns the job';
 COMMENT ON FUNCTION @extschema@.acct_export_stream(text, text, text, date, date, text, timestamptz, jsonb, text[], text[], boolean, boolean, boolean, jsonb) IS 'streams the file of an export in pieces; in a select list nothing is stored';
 COMMENT ON FUNCTION @extschema@.acct_export_manifest(uuid) IS 'what the files of an export job hold: request, moment, rows, fields, and what was left out';

@@ -1,5 +1,7 @@
 //! Filters in other languages.
 
+use crate::catalog::without_secrets;
+use crate::error::{Error, Kind};
 use crate::filter::scim;
 use crate::pg::report::{Report, Reported};
 use pgrx::datum::JsonB;
@@ -11,4 +13,19 @@ use pgrx::prelude::*;
 #[pg_extern(immutable, strict, parallel_safe)]
 fn acct_export_scim(filter: &str) -> Result<JsonB, Report> {
     Ok(JsonB(scim::document(filter).reported()?))
+}
+
+/// A document as exports show it: without members whose keys are names of secrets; values that are secrets, by themselves or by the
+/// name beside them, are redacted. Filters on fields of JSON are made of it.
+///
+/// Errors: 53200 where there is no memory for it.
+#[pg_extern(stable, strict, parallel_unsafe, cost = 100)]
+fn acct_export_without_secrets(document: JsonB) -> Result<JsonB, Report> {
+    let shown = without_secrets::document(&document.0.to_string()).reported()?;
+    let Some(shown) = shown else { return Ok(document) };
+    let shown = serde_json::from_str(&shown);
+    shown
+        .map(JsonB)
+        .map_err(|_| Error::new(Kind::Internal, "a document without secrets is no JSON"))
+        .reported()
 }

@@ -27,3 +27,4 @@ pub mod scan;
 pub mod settings_read;
 mod unique_index;
 pub mod unregister;
+pub mod without_secrets;

@@ -5,6 +5,7 @@
 use super::where_clause::{self, own_column, DisabledRows, KeyMatch, WhereClause};
 use crate::catalog::key;
 use crate::catalog::load::Loaded;
+use crate::catalog::without_secrets;
 use crate::encode::{Column, Kind, Order};
 use crate::error::{Error, Result};
 use crate::filter::{self, Param};
@@ -195,7 +196,11 @@ pub fn build(
         |conditions: &[String]| [&conditions[..outer_conditions], &conditions[tenant_conditions..]].concat();
     let period_field = where_clause::period(dataset, asked, context, &mut narrowing)?;
     let clause = match &asked.filter {
-        Some(document) => Some(filter::compile(document, dataset, narrowing.params.len() + 1, &is_secret)?),
+        Some(document) => {
+            without_secrets::keep(&loaded.names);
+            let function = without_secrets::function()?;
+            Some(filter::compile(document, dataset, narrowing.params.len() + 1, &is_secret, &function)?)
+        }
         None => None,
     };
     let disabled = DisabledRows::of(dataset, asked, clause.as_ref().map_or(&[], |clause| &clause.columns));

@@ -5,7 +5,8 @@
 //! its key `value` (RFC 7643, section 2.4). `any` asks one element for several things.
 //!
 //! Only strings, numbers and booleans are compared. The text of an object or array would show, to who asks
-//! often enough, the secret keys inside it; such a value equals nothing, like a missing one. Nothing in a document raises
+//! often enough, the secret keys inside it; such a value equals nothing, like a missing one. A value that the name beside it may
+//! make a secret, in an object or in a pair, is compared as the export shows it. Nothing in a document raises
 //! an error: what does not fit is not equal.
 //!
 //! Order: beside a JSON number numbers are compared as numbers (9 before 10), everything else as text by code
@@ -46,7 +47,7 @@ pub(super) fn condition(writer: &mut Writer, leaf: &Resolved<'_>, document: &str
             }
         }
         Test::Compare { value, number } => {
-            let holds = comparison(writer, leaf, value, *number).holds(&found);
+            let holds = comparison(writer, leaf, value, *number).holds(&found, writer);
             if leaf.operator == Operator::Ne {
                 format!("({holds}) IS NOT TRUE")
             } else {
@@ -54,7 +55,7 @@ pub(super) fn condition(writer: &mut Writer, leaf: &Resolved<'_>, document: &str
             }
         }
         Test::OneOf { values, numbers, or_null } => {
-            let any = one_of(writer, leaf, values, numbers).holds(&found);
+            let any = one_of(writer, leaf, values, numbers).holds(&found, writer);
             or_null_test(any, &text(&found), *or_null)
         }
         Test::Element(node) => element(writer, node, &found),
@@ -71,7 +72,11 @@ fn found(writer: &mut Writer, leaf: &Resolved<'_>, document: &str) -> String {
     let path = writer.bind(leaf, TEXT, "text", Value::Many(leaf.path.clone()));
     let through =
         writer.bind(leaf, JSONPATH, "jsonpath", Value::One(format!("lax ${keys}[*] ? (@ != null)")));
-    format!("coalesce({document} #> {path}, nullif(jsonb_path_query_array({document}, {through}), '[]'))")
+    let shown = writer.shown(document);
+    format!(
+        "coalesce({document} #> {path}, CASE WHEN jsonb_path_exists({document}, {through}) \
+         THEN nullif(jsonb_path_query_array({shown}, {through}), '[]') END)"
+    )
 }
 
 fn text(value: &str) -> String {
@@ -88,10 +93,11 @@ struct Comparison {
 
 impl Comparison {
     /// True if the value passes, or one of its elements.
-    fn holds(&self, value: &str) -> String {
+    fn holds(&self, value: &str, writer: &Writer) -> String {
+        let shown = writer.shown(value);
         let elements = format!(
             "(SELECT CASE jsonb_typeof(u.v) WHEN 'object' THEN u.v -> 'value' ELSE u.v END \
-             FROM jsonb_path_query({value}, '$[*]') AS u(v)) AS e(v)"
+             FROM jsonb_path_query({shown}, '$[*]') AS u(v)) AS e(v)"
         );
         format!(
             "CASE jsonb_typeof({value}){} WHEN 'array' THEN EXISTS (SELECT 1 FROM {elements} \
@@ -154,9 +160,10 @@ fn one_of(writer: &mut Writer, leaf: &Resolved<'_>, values: &[String], numbers: 
 
 /// True if one element, or the value where it is no array, holds all of it. What is no object is asked under the key `value`.
 fn element(writer: &mut Writer, node: &Node<Resolved<'_>>, value: &str) -> String {
+    let shown = writer.shown(value);
     let (alias, holds) = writer.on_element(node);
     format!(
         "EXISTS (SELECT 1 FROM (SELECT CASE jsonb_typeof(u.v) WHEN 'object' THEN u.v \
-         ELSE jsonb_build_object('value', u.v) END FROM jsonb_path_query({value}, '$[*]') AS u(v)) AS {alias}(v) WHERE {holds})"
+         ELSE jsonb_build_object('value', u.v) END FROM jsonb_path_query({shown}, '$[*]') AS u(v)) AS {alias}(v) WHERE {holds})"
     )
 }

@@ -60,6 +60,7 @@ use crate::model::Dataset;
 ///
 /// `is_secret_key` says whether a key of a JSON value is one that never leaves (`password`, `token`, …): a
 /// path through one is refused, or a filter could guess letter by letter what the export would not show.
+/// `without_secrets` names the SQL function that gives a jsonb document as the export shows it.
 ///
 /// Errors: 22023, 42501 and 54000 as [`parse()`] and [`check()`] give them.
 pub fn compile(
@@ -67,10 +68,11 @@ pub fn compile(
     dataset: &Dataset,
     first: usize,
     is_secret_key: &dyn Fn(&str) -> bool,
+    without_secrets: &str,
 ) -> Result<Clause> {
     let parsed = parse(filter)?;
     let checked = check(&parsed, dataset, is_secret_key)?;
-    Ok(Clause { narrowed: pinned_fields::narrowed(&checked), ..to_sql(&checked, first) })
+    Ok(Clause { narrowed: pinned_fields::narrowed(&checked), ..to_sql(&checked, first, without_secrets) })
 }
 
 #[cfg(test)]

@@ -243,15 +243,19 @@ fn nothing_is_gained_by_a_string() {
         "id eq 1 or not (attributes[not (token pr)])",
     ] {
         let document = document(filter).unwrap();
-        let error = compile(&document, &dataset, 1, &fixture::is_secret).unwrap_err();
+        let error = compile(&document, &dataset, 1, &fixture::is_secret, "shown").unwrap_err();
         assert_eq!(error.kind.sqlstate(), "42501", "{filter}: {error:?}");
         assert!(error.hint.is_some(), "{filter}");
     }
     for filter in ["raw pr", "nick pr", "nick eq null", "attributes[type eq \"x\"].value co \"y\""] {
-        assert!(compile(&document(filter).unwrap(), &dataset, 1, &fixture::is_secret).is_ok(), "{filter}");
+        assert!(
+            compile(&document(filter).unwrap(), &dataset, 1, &fixture::is_secret, "shown").is_ok(),
+            "{filter}"
+        );
     }
     // Only JSON has elements with keys.
     let error =
-        compile(&document("roles[value eq \"x\"]").unwrap(), &dataset, 1, &fixture::is_secret).unwrap_err();
+        compile(&document("roles[value eq \"x\"]").unwrap(), &dataset, 1, &fixture::is_secret, "shown")
+            .unwrap_err();
     assert_eq!(error.message, "operator any cannot be used on field \"roles\" of type text[] in the filter");
 }

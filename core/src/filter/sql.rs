@@ -18,6 +18,7 @@ use super::document::is_document;
 use super::json;
 use crate::error::Error;
 use crate::model::{Class, Type};
+use crate::secret::named::{self, Role};
 use crate::value::quote_ident;
 use std::collections::BTreeSet;
 
@@ -72,9 +73,11 @@ impl Param {
     }
 }
 
-/// Writes the clause; its first placeholder is `$first`. Without any condition it is `true`.
-pub fn to_sql(node: &Node<Resolved<'_>>, first: usize) -> Clause {
-    let mut writer = Writer { first, params: Vec::new(), columns: Vec::new(), elements: 0 };
+/// Writes the clause; its first placeholder is `$first`. Without any condition it is `true`. `without_secrets`: the function that
+/// gives a jsonb document as an export shows it.
+pub fn to_sql(node: &Node<Resolved<'_>>, first: usize, without_secrets: &str) -> Clause {
+    let without_secrets = without_secrets.to_owned();
+    let mut writer = Writer { first, without_secrets, params: Vec::new(), columns: Vec::new(), elements: 0 };
     let sql = writer.node(node);
     Clause { sql, params: writer.params, columns: writer.columns, narrowed: BTreeSet::new() }
 }
@@ -82,6 +85,7 @@ pub fn to_sql(node: &Node<Resolved<'_>>, first: usize) -> Clause {
 /// Collects parameters while the SQL is put together.
 pub(super) struct Writer {
     first: usize,
+    without_secrets: String,
     params: Vec<Param>,
     columns: Vec<String>,
     /// The number of nested elements of JSON arrays around the condition; the innermost is `e`n.
@@ -116,10 +120,27 @@ impl Writer {
             (Class::Json | Class::Jsonb, Test::Null { is }) if leaf.path.is_empty() => {
                 null_test(&column, *is)
             }
-            (Class::Json, _) => json::condition(self, leaf, &json::parsed(&column)),
-            (Class::Jsonb, _) => json::condition(self, leaf, &column),
+            (Class::Json, _) => self.document(leaf, &json::parsed(&column)),
+            (Class::Jsonb, _) => self.document(leaf, &column),
             (Class::Array, _) => self.array(leaf, &column),
             _ => self.scalar(leaf, &column, &leaf.field.ty),
+        }
+    }
+
+    /// A value under `value` is shown or not by the name beside it.
+    fn document(&mut self, leaf: &Resolved<'_>, document: &str) -> String {
+        let beside = |key: &String| matches!(named::role(key), Role::Value | Role::Content | Role::KeyPart);
+        match leaf.path.iter().any(beside) {
+            true => json::condition(self, leaf, &self.shown(document)),
+            false => json::condition(self, leaf, document),
+        }
+    }
+
+    /// A jsonb value as an export shows it; an element is of a document that is shown so already.
+    pub(super) fn shown(&self, value: &str) -> String {
+        match self.elements {
+            0 => format!("{}({value})", self.without_secrets),
+            _ => value.to_owned(),
         }
     }
 

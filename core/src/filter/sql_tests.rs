@@ -3,7 +3,7 @@ use super::*;
 use serde_json::json;
 
 fn clause(filter: serde_json::Value) -> Clause {
-    compile(&filter, &fixture::dataset(), 1, &fixture::is_secret).unwrap()
+    compile(&filter, &fixture::dataset(), 1, &fixture::is_secret, "shown").unwrap()
 }
 
 /// The guard of a text against documents in short: ` AND no document`.
@@ -167,7 +167,20 @@ fn arrays() {
 
 /// The values that the path `a.b` finds in `of`, its two parameters from `$first` on.
 fn found(of: &str, first: usize) -> String {
-    format!("coalesce({of} #> ${first}, nullif(jsonb_path_query_array({of}, ${}), '[]'))", first + 1)
+    let through = first + 1;
+    format!(
+        "coalesce({of} #> ${first}, CASE WHEN jsonb_path_exists({of}, ${through}) \
+         THEN nullif(jsonb_path_query_array({}, ${through}), '[]') END)",
+        shown(of)
+    )
+}
+
+/// A value as the export shows it; elements are of one that is shown so already.
+fn shown(of: &str) -> String {
+    match of.contains("e1.v") || of.contains("e2.v") {
+        true => of.to_owned(),
+        false => format!("shown({of})"),
+    }
 }
 
 /// The test on numbers, and that on strings and booleans, `%` being the value's text.
@@ -183,8 +196,9 @@ fn kinds(value: &str, number: &str, textual: &str) -> String {
     format!(
         "CASE jsonb_typeof({value}){} WHEN 'array' THEN EXISTS (SELECT 1 FROM \
          (SELECT CASE jsonb_typeof(u.v) WHEN 'object' THEN u.v -> 'value' ELSE u.v END \
-         FROM jsonb_path_query({value}, '$[*]') AS u(v)) AS e(v) WHERE CASE jsonb_typeof(e.v){} END) END",
+         FROM jsonb_path_query({}, '$[*]') AS u(v)) AS e(v) WHERE CASE jsonb_typeof(e.v){} END) END",
         cases(value),
+        shown(value),
         cases("e.v")
     )
 }
@@ -254,8 +268,9 @@ fn json_elements() {
     let elements = |value: &str, alias: &str, holds: &str| {
         format!(
             "EXISTS (SELECT 1 FROM (SELECT CASE jsonb_typeof(u.v) WHEN 'object' THEN u.v \
-             ELSE jsonb_build_object('value', u.v) END FROM jsonb_path_query({value}, '$[*]') AS u(v)) AS {alias}(v) \
-             WHERE {holds})"
+             ELSE jsonb_build_object('value', u.v) END FROM jsonb_path_query({}, '$[*]') AS u(v)) AS {alias}(v) \
+             WHERE {holds})",
+            shown(value)
         )
     };
     let inner = kinds(&found("e1.v", 1), "% = $3", "% = $3");
@@ -279,7 +294,7 @@ fn json_elements() {
 #[test]
 fn connectives_and_numbering() {
     let filter = json!({ "or": [{ "id": 1 }, { "not": { "email": "x", "age": { "ge": 3, "lt": 9 } } }], "email": null });
-    let clause = compile(&filter, &fixture::dataset(), 7, &fixture::is_secret).unwrap();
+    let clause = compile(&filter, &fixture::dataset(), 7, &fixture::is_secret, "shown").unwrap();
     assert_eq!(
         clause.sql,
         "(((s.\"id\" = $7) OR (((s.\"email\" = $8) AND (s.\"age\" >= $9) AND (s.\"age\" < $10)) IS NOT TRUE)) \
@@ -289,7 +304,7 @@ fn connectives_and_numbering() {
     assert_eq!(told, [("id", "eq"), ("email", "eq"), ("age", "ge"), ("age", "lt")]);
     is(json!({}), "true", &[]);
     let words = json!({ "email": { "does_not_contain": "x" }, "age": { "from": 3, "to": 9 } });
-    let clause = compile(&words, &fixture::dataset(), 1, &fixture::is_secret).unwrap();
+    let clause = compile(&words, &fixture::dataset(), 1, &fixture::is_secret, "shown").unwrap();
     let told: Vec<&str> = clause.params.iter().map(|p| p.operator).collect();
     assert_eq!(told, ["does_not_contain", "from", "to"]);
     is(json!({ "active": { "unchecked": true } }), "(s.\"active\" = $1)", &[(16, "false")]);

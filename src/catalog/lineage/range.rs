@@ -2,6 +2,7 @@
 
 use super::flow::{Flow, RowFlow};
 use super::joins::Joins;
+use super::json::{is_of_a_name, OF_A_NAME};
 use super::keys::{self, Key};
 use super::rows;
 use super::scope::{kind, target_of, width, Scope};
@@ -218,6 +219,7 @@ impl<'t> Walk<'_, 't> {
         let type_oid = function.get("funccoltypes").items().get(index).and_then(Node::number).unwrap_or(0);
         let flow = self.expression(keyed.get("args"), scope);
         match name {
+            Some(name) if is_of_a_name(&name) => Flow::maybe_barred(OF_A_NAME),
             Some(name) if !self.facts.world.is_secret_name(&name) => {
                 self.of_type(flow, u32::try_from(type_oid).unwrap_or(0))
             }

@@ -7,6 +7,7 @@ use super::expressions::{constant, keeps_text, result_of, written, written_const
 use super::facts::Facts;
 use super::flow::{Flow, RowFlow};
 use super::functions::{tells_nothing, Function, Kind};
+use super::json::{is_of_a_name, OF_A_NAME};
 use super::keys::Key;
 use super::range::{With, UNKNOWN};
 use super::scope::Scope;
@@ -312,6 +313,7 @@ impl<'w, 't> Walk<'w, 't> {
                 Some(text) if self.facts.world.is_secret_name(&text) => Flow::barred(
                     "it is picked out of JSON by a key that says that it holds a credential or a secret",
                 ),
+                Some(text) if is_of_a_name(&text) => Flow::maybe_barred(OF_A_NAME),
                 Some(_) => Flow::plain(),
                 None => Flow::maybe_barred("it is picked out of JSON by a key that only the data knows"),
             })
