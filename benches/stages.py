@@ -6,11 +6,11 @@ from functools import cache
 STAGES = {
     "reading": r"detoast|^PortalRunFetch|^pg_acctexport::pg::(identity|stream)::|^pg_acctexport::pg::query::for_each_row",
     "converting": r"^pg_acctexport::pg::(tuple|query|row|types)::",
-    "shielding": r"pg_acctexport::source::",
-    "encoding": r"pg_acctexport::encode::",
+    "shielding": r"acctexport_core::(redact|secret)::",
+    "encoding": r"acctexport_core::(encode|layout|value)::",
     "compressing": r"^zlib_rs::|^flate2::|^lz4_flex::|^LZ4_|^pglz_",
     "hashing": r"^sha2::|^crc32fast::|^hmac::",
-    "storing": r"pg_acctexport::(sink|job::settle)::|^heap_insert|^heap_toast_insert|^XLog|^_bt_doinsert|^pg_pwrite",
+    "storing": r"pg_acctexport::(spool|job::(chunks|finish))::|^heap_insert|^heap_toast_insert|^XLog|^_bt_doinsert|^pg_pwrite",
     "handing over": r"pg_acctexport::pg::line::|^<?pgrx::iter::SetOfIterator|^ExecMakeFunctionResultSet|^DoCopyTo",
 }
 REST = "rest"

@@ -12,6 +12,7 @@ use crate::job::captured_session::CapturedSession;
 use crate::model::ExportRequest;
 use crate::pg::{catalog, identity, xact};
 use crate::settings;
+use crate::source::order_by::Form;
 use crate::source::plan;
 use crate::tenant;
 use crate::value::quote_literal;
@@ -168,7 +169,7 @@ impl Subject<'_> {
 
     fn plan(&self) -> Result<plan::Plan> {
         let (asked, context) = self.asked()?;
-        plan::build(self.loaded, &asked, &context, &plan::Form::in_order(Order::Key), None)
+        plan::build(self.loaded, &asked, &context, &Form::in_order(Order::Key), None)
     }
 
     /// The default request of this session.

@@ -13,6 +13,7 @@ use crate::job::captured_session::CapturedSession;
 use crate::model::ExportRequest;
 use crate::pg::identity::{self, Reader};
 use crate::pg::{explain, guc};
+use crate::source::order_by::Form;
 use crate::source::plan;
 use serde_json::Value;
 
@@ -32,7 +33,7 @@ pub fn spill(loaded: &Loaded) -> Result<Option<Advice>> {
     }
     let asked = ExportRequest { dataset: dataset.name.clone(), ..ExportRequest::default() };
     let context = CapturedSession::capture(&asked, None)?.of_dataset(dataset)?;
-    let plan = plan::build(loaded, &asked, &context, &plan::Form::in_order(Order::Key), None)?;
+    let plan = plan::build(loaded, &asked, &context, &Form::in_order(Order::Key), None)?;
     let reader = Reader::checking(role);
     let average = dataset.tenant_column.is_some() && context.tenant.set.is_none();
     let sql = if average { &plan.average_sql } else { &plan.sql };

@@ -40,8 +40,13 @@ SELECT jsonb_build_array(u.companion, c.match)
   LEFT JOIN acct_export.companion c ON c.dataset = d.dataset AND c.companion = u.companion
  WHERE d.dataset = $1 ORDER BY u.place";
 
-const SCHEMA: &str = "
+/// The schema of the functions and views that people call.
+pub(super) fn extension_schema() -> Result<String> {
+    const SCHEMA: &str = "
 SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_acctexport'::name";
+    identity::as_owner(|| sql::text(SCHEMA, &[]))?
+        .ok_or_else(|| Error::new(Kind::Internal, "the extension is in no schema"))
+}
 
 /// The SQL. 22023 for an unknown dataset, 42501 for a caller who does not own its source.
 pub fn of(dataset: Option<&str>) -> Result<String> {
@@ -51,8 +56,7 @@ pub fn of(dataset: Option<&str>) -> Result<String> {
         false => None,
     };
     let Some(kept) = kept else { return Err(load::unknown(dataset)?) };
-    let schema = identity::as_owner(|| sql::text(SCHEMA, &[]))?
-        .ok_or_else(|| Error::new(Kind::Internal, "the extension is in no schema"))?;
+    let schema = extension_schema()?;
     // Columns that are gone are not fields of a new registration.
     let loaded = load::load(dataset);
     let is_gone = |name: &str| {

@@ -1,8 +1,9 @@
 //! Documents as exports show them, for filters: what is redacted in the file must not be found out by asking for it.
 
 use super::declared::Declared;
-use crate::error::{Error, Kind, Result};
-use crate::pg::{identity, sql};
+use super::definition::extension_schema;
+use crate::error::Result;
+use crate::pg::identity;
 use crate::redact::scrub::{Care, Scrubber};
 use crate::secret::Names;
 use crate::value::quote_ident;
@@ -34,9 +35,6 @@ pub fn document(json: &str) -> Result<Option<String>> {
 
 /// The SQL function that does this, with its schema.
 pub fn function() -> Result<String> {
-    const SCHEMA: &str = "
-SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_acctexport'::name";
-    let schema = identity::as_owner(|| sql::text(SCHEMA, &[]))?
-        .ok_or_else(|| Error::new(Kind::Internal, "the extension is in no schema"))?;
+    let schema = extension_schema()?;
     Ok(format!("{}.acct_export_without_secrets", quote_ident(&schema)))
 }

@@ -1,7 +1,8 @@
 //! One dataset's part in an export: found, planned and permitted. The same for the job that is asked for and the one that runs,
 //! for the dataset that was asked for and for those that ride along.
 
-use super::plan::{self, Form, Plan};
+use super::order_by::Form;
+use super::plan::{self, Plan};
 use super::where_clause::KeyMatch;
 use crate::catalog::load::{self, Loaded};
 use crate::catalog::rights;

@@ -4,6 +4,7 @@ pub mod dataset_export;
 mod discovered_keys;
 pub mod estimate;
 pub mod moment;
+pub mod order_by;
 pub mod plan;
 pub mod references;
 pub mod resolved_period;

@@ -2,23 +2,23 @@
 //!
 //! Built twice from the same things, when the job is asked for (so that every mistake shows there) and when it runs.
 
+use super::order_by::{Form, OrderBy};
 use super::where_clause::{self, own_column, DisabledRows, KeyMatch, WhereClause};
-use crate::catalog::key;
 use crate::catalog::load::Loaded;
 use crate::catalog::without_secrets;
-use crate::encode::{Column, Kind, Order};
+use crate::encode::{Column, Kind};
 use crate::error::{Error, Result};
 use crate::filter::{self, Param};
 use crate::job::captured_session::CapturedSession;
 use crate::layout::field_output::FieldOutput;
 use crate::model::personal;
 use crate::model::ExportRequest;
-use crate::model::{Dataset, Field, NamedBy, SortKey, Treatment};
+use crate::model::{Dataset, Field, NamedBy, Treatment};
 use crate::pg::unique::{KeyCheck, KeyColumn};
 use crate::pg::{catalog, tuple};
 use crate::redact::redactor::{FieldRule, Named, Redactor};
 use crate::redact::scrub::Removed;
-use crate::request::{labels, select_fields, sorting};
+use crate::request::{labels, select_fields};
 use crate::secret::Names;
 use crate::tenant;
 use crate::value::quote_ident;
@@ -121,20 +121,6 @@ impl Plan {
     }
 }
 
-/// The order and the headers that a request asks for.
-pub struct Form {
-    pub order: Order,
-    /// By the names of fields.
-    pub labels: BTreeMap<String, String>,
-}
-
-impl Form {
-    /// With the headers of the registration.
-    pub fn in_order(order: Order) -> Form {
-        Form { order, labels: BTreeMap::new() }
-    }
-}
-
 /// Builds the plan. Errors: 22023 for what is unknown or does not fit, 42501 for what is barred.
 pub fn build(
     loaded: &Loaded,
@@ -228,39 +214,20 @@ pub fn build(
     let mut ordered = None;
     let mut order = String::new();
     let visible = list.join(", ");
-    // An order that comes from a secret does not leave, whatever was asked for.
     let is_sorted_by_secret = loaded.lineage.is_sorted_by_secret();
-    if is_sorted_by_secret || form.order != Order::None {
-        let mut terms: Vec<String> = Vec::new();
-        let mut sorted: BTreeSet<&str> = BTreeSet::new();
-        if let Order::By(keys) = &form.order {
-            for (field, key) in sorting::fields(dataset, keys, asked.anonymise)? {
-                terms.push(format!("s.{}{}", quote_ident(&field.column), direction(key)));
-                narrowing.uses.push(field.column.clone());
-                sorted.insert(&field.name);
-            }
-        }
-        let by_key = terms.is_empty();
-        let key = key_columns(loaded, asked)?;
-        let mut places = Vec::with_capacity(key.len());
-        for (field, nullable) in key {
-            if sorted.contains(field.name.as_str()) {
-                continue;
-            }
-            let column = format!("s.{}", quote_ident(&field.column));
-            if by_key {
+    if let Some(by) = OrderBy::of(loaded, asked, &form.order)? {
+        narrowing.uses.extend(by.columns().map(str::to_owned));
+        order = by.sql();
+        ordered = by.key.map(|key| {
+            let place = |(field, nullable): (&Field, bool)| {
                 let place = columns.iter().position(|read| read.name == field.name).unwrap_or_else(|| {
-                    list.push(column.clone());
+                    list.push(format!("s.{}", quote_ident(&field.column)));
                     list.len() - 1
                 });
-                places.push(KeyColumn { name: field.name.clone(), place, nullable });
-            }
-            terms.push(column);
-            narrowing.uses.push(field.column.clone());
-        }
-        order = format!(" ORDER BY {}", terms.join(", "));
-        // In another order rows of one key are no neighbours.
-        ordered = by_key.then(|| (dataset.name.clone(), places));
+                KeyColumn { name: field.name.clone(), place, nullable }
+            };
+            (dataset.name.clone(), key.into_iter().map(place).collect())
+        });
     }
     let list = list.join(", ");
     let select = |conditions: &[String]| select_list(&list, conditions);
@@ -309,16 +276,6 @@ pub fn build(
     })
 }
 
-/// The direction of a sort, as far as it is not the server's default.
-fn direction(key: &SortKey) -> &'static str {
-    match (key.descending, key.nulls_first) {
-        (false, false) => "",
-        (false, true) => " NULLS FIRST",
-        (true, true) => " DESC",
-        (true, false) => " DESC NULLS LAST",
-    }
-}
-
 /// A field in the select list, under its own name where its column was renamed.
 fn output(field: &Field) -> String {
     let column = quote_ident(&field.column);
@@ -326,27 +283,6 @@ fn output(field: &Field) -> String {
         return format!("s.{column}");
     }
     format!("s.{column} AS {}", quote_ident(&field.name))
-}
-
-/// The columns by which rows are ordered and each is another one, and whether NULL is a value of theirs. Where the rows of all tenants
-/// are read, a key that is unique within a tenant is one together with the tenant.
-fn key_columns<'d>(loaded: &'d Loaded, asked: &ExportRequest) -> Result<Vec<(&'d Field, bool)>> {
-    let dataset = &loaded.dataset;
-    let field = own_column(dataset, &dataset.key)?;
-    if let Some(reason) = &field.barred {
-        return Err(Error::denied(format!(
-            "dataset \"{}\" cannot be exported in the order of its key \"{}\": {reason}",
-            dataset.name, field.name
-        ))
-        .hint("Register the dataset with another key."));
-    }
-    let mut columns = vec![(field, false)];
-    if let (Some(tenant), true) = (&dataset.tenant_column, asked.all_tenants) {
-        if *tenant != dataset.key && !key::is_proven(&loaded.lineage, &[&field.column], None)? {
-            columns.push((own_column(dataset, tenant)?, true));
-        }
-    }
-    Ok(columns)
 }
 
 /// The places of the names of the columns' values. A name that is not among the columns is read behind them. `read`: the source's

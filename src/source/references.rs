@@ -5,7 +5,7 @@
 //! referring dataset goes on without.
 
 use super::dataset_export::{DatasetExport, Planner};
-use super::plan::Form;
+use super::order_by::Form;
 use super::row_limit::RowLimit;
 use crate::catalog::load::Loaded;
 use crate::catalog::reference;

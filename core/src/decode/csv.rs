@@ -5,6 +5,8 @@
 use std::borrow::Cow;
 use std::io::BufRead;
 
+use serde::de::IgnoredAny;
+
 use super::{unlike, unreadable, Row, Rows};
 use crate::encode::formula::{unguarded, Form};
 use crate::error::Result;
@@ -149,14 +151,19 @@ impl<R: BufRead> Rows for Csv<R> {
     }
 }
 
+/// True if a field is a document, guarded or not.
+fn is_document(text: &str, delimiter: u8) -> bool {
+    serde_json::from_str::<IgnoredAny>(&unguarded(text, Form::Json, delimiter)).is_ok()
+}
+
 /// As the encoder found it.
 fn unguard(text: &mut String, kind: Kind, lists: &Lists, delimiter: u8) {
     let form = match kind {
         Kind::List if lists.json => Form::Json,
         Kind::Text | Kind::List => Form::Plain,
         Kind::Json => Form::Json,
-        // Of its own kind each; a document begins with a bracket.
-        Kind::Mixed if text.starts_with(['{', '[']) => Form::Json,
+        // Of its own kind each; other texts begin with a bracket, too.
+        Kind::Mixed if text.starts_with(['{', '[']) && is_document(text, delimiter) => Form::Json,
         Kind::Mixed => Form::Plain,
         _ => return,
     };

@@ -203,6 +203,16 @@ fn numeric() -> impl Strategy<Value = String> {
     ]
 }
 
+/// A text that begins as a document does is guarded as a text.
+#[test]
+fn formulas_behind_brackets_are_alike() {
+    let columns = [column("id", "Id", CellKind::Int), column("any", "Any", CellKind::Mixed)];
+    let document = json!({ "a": "=1", "b": "x|=2;=3" }).to_string();
+    for cell in [Cell::Text("{|="), Cell::Text("[a;=1"), Cell::Text("{\"a\":\t=1"), Cell::Json(&document)] {
+        alike(&columns, &[vec![Cell::Int(1), cell]]);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 64, ..ProptestConfig::default() })]
 

@@ -45,9 +45,9 @@ pub enum Value {
     Text(String),
     /// A moment of a CSV file.
     Exact(Moment),
-    /// What a text of a CSV file may be, the likeliest first.
+    /// The readings of a text of a CSV file, the likeliest first; of a list of the database, its forms.
     Texts(Vec<String>),
-    /// What a list of a CSV file may be, in the file's own form.
+    /// The readings of a list of a CSV file, in the file's own form.
     List(Vec<String>),
     /// A text of a CSV file that is no value of its field, unless it stands for NULL; what is wrong with it.
     Unfit {
@@ -79,7 +79,7 @@ impl Value {
 /// On whose clock a workbook shows instants: microseconds since 2000-01-01 UTC to those of its wall clock.
 pub type Clock<'a> = &'a dyn Fn(i64) -> i64;
 
-/// How the cells of a file are read.
+/// The file that cells are read from.
 #[derive(Clone, Copy)]
 pub enum Form<'a> {
     Workbook(&'a Workbook),

@@ -91,7 +91,7 @@ impl SortKey {
     }
 }
 
-/// What stands before `nulls first` or `nulls last`, and whether it is the first.
+/// The text before `nulls first` or `nulls last`; true for the first.
 fn without_nulls(text: &str) -> Option<(&str, bool)> {
     let (rest, first) = match (without(text, "first"), without(text, "last")) {
         (Some(rest), _) => (rest, true),
@@ -100,7 +100,7 @@ fn without_nulls(text: &str) -> Option<(&str, bool)> {
     Some((without(rest, "nulls")?, first))
 }
 
-/// What stands before the last word, if it is this one and something stands before it.
+/// The text before the last word, if that is this word and there is a text before it.
 fn without<'t>(text: &'t str, word: &str) -> Option<&'t str> {
     let (rest, last) = text.rsplit_once(char::is_whitespace)?;
     let rest = rest.trim_end();

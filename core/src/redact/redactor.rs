@@ -1,7 +1,7 @@
 //! The changes of values between reading and encoding, in one place for all formats: masks, anonymisation, and the
 //! removal of secrets from JSON values.
 //!
-//! What holds: NULL stays NULL; a list stays a list, its elements are treated one by one. A row that has nothing to hide is
+//! NULL stays NULL; a list stays a list, its elements are treated one by one. A row that has nothing to hide is
 //! handed on as it came, without a copy.
 
 use super::mask::Mask;

@@ -327,7 +327,7 @@ fn is_passkey(name: &Words) -> bool {
         || name.has_pair("web", "authn") && name.last_is(HELD)
 }
 
-/// What the other end of a login answers: a code, tokens, an assertion.
+/// Answers of the other end of a login: a code, tokens, an assertion.
 fn is_response(name: &Words) -> bool {
     const LOGINS: &[&str] = &["auth", "authentication", "token", "oauth", "oidc", "login", "sso"];
     name.last() == "response" && name.before("response").is_some_and(|word| LOGINS.contains(&word))

@@ -15,7 +15,7 @@ impl Table {
             || self.kind == Kind::Credentials && column.joined() == "ticket id" && self.name.has("ticket")
     }
 
-    /// What a person keeps in a vault has fields of its own, and notes.
+    /// Items that a person keeps in a vault have fields of their own, and notes.
     fn is_item_of_vault(&self, column: &Words) -> bool {
         self.name.has_any(&["cipher", "vault", "keychain", "keyring", "secret"])
             && (column.is("field") || column.is("note") || column.joined() == "custom field")

@@ -4,6 +4,7 @@ use super::super::session_read::Reading;
 use crate::encode::Order;
 use crate::model::Class;
 use crate::model::ExportRequest;
+use crate::source::order_by::Form;
 use crate::source::plan::{self, Plan};
 use serde_json::json;
 use std::collections::HashMap;
@@ -34,5 +35,5 @@ pub fn narrowed(reading: &Reading, asked: &ExportRequest, by_key: &HashMap<Strin
     let asked =
         ExportRequest { filter: Some(json!({ (key.name.as_str()): { "in": keys } })), ..asked.clone() };
     // All is read where the filter language cannot express the condition.
-    plan::build(&reading.loaded, &asked, &reading.context, &plan::Form::in_order(Order::None), None).ok()
+    plan::build(&reading.loaded, &asked, &reading.context, &Form::in_order(Order::None), None).ok()
 }

@@ -1,6 +1,6 @@
 //! A cell of a CSV file beside the value of the database, by the rules of workbooks where these make sense for text.
 //!
-//! What an export writes is the measure (`encode::csv`); what spreadsheets make of it when they save it again is taken as the same
+//! The text that an export writes is the measure (`encode::csv`); the form in which spreadsheets save it again is taken as the same
 //! where it can mean nothing else.
 
 use std::borrow::Cow;

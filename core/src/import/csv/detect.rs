@@ -1,4 +1,4 @@
-//! What a file is, before its records are read: a workbook or text, its encoding, its separator.
+//! The kind of a file, before its records are read: a workbook or text, its encoding, its separator.
 
 use super::records::{not_text, not_utf8, Records};
 use super::{empty, header};

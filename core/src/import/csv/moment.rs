@@ -212,7 +212,7 @@ pub fn local_time(text: &str) -> Option<(i64, Precision)> {
         _ => (text, None),
     };
     let (time, precision) = time_of_day(text)?;
-    // What shows no seconds has cut them off.
+    // Seconds that are not shown were cut off.
     let precision = if text.matches(':').count() == 1 { Precision::Minute } else { precision };
     let hour = 60 * MINUTE;
     match shift {
