@@ -9,8 +9,7 @@ use std::io::Write;
 use super::formula::{self, Form};
 use super::{Cell, Column, CsvOptions, Encoder, Info, Tally};
 use crate::error::{Error, Kind, Result};
-use crate::value::{memory, Grid};
-use crate::value::{position, text};
+use crate::value::{contains, memory, text, Grid};
 
 /// U+FEFF in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -113,9 +112,13 @@ impl Csv {
     fn breaks(&self, field: &[u8]) -> bool {
         let delimiter = self.options.delimiter;
         let is_special = |byte: u8| {
-            formula::is_separator(byte) || matches!(byte, b'"' | b'\n' | b'\r') || byte == delimiter
+            formula::is_separator(byte)
+                | (byte == b'"')
+                | (byte == b'\n')
+                | (byte == b'\r')
+                | (byte == delimiter)
         };
-        position(field, is_special).is_some()
+        contains(field, is_special)
     }
 
     fn line(&mut self, cells: &[Cell<'_>], out: &mut Vec<u8>) -> Result<()> {

@@ -13,7 +13,7 @@ use std::borrow::Cow;
 /// Separators of values in the files that spreadsheets open.
 #[inline]
 pub fn is_separator(byte: u8) -> bool {
-    matches!(byte, b',' | b';' | b'\t' | b'|')
+    (byte == b',') | (byte == b';') | (byte == b'\t') | (byte == b'|')
 }
 
 /// The grammar of a text.
@@ -100,13 +100,13 @@ fn is_formula_of_json(text: &str) -> bool {
 /// True if a text may need guards, found in one pass over its bytes: most have no such character.
 #[inline]
 pub fn may_hold(text: &[u8]) -> bool {
-    crate::value::position(text, is_mark).is_some()
+    crate::value::contains(text, is_mark)
 }
 
 /// `=`, `+`, `-`, `@`, and the first byte of the full-width and small forms.
 #[inline]
 fn is_mark(byte: u8) -> bool {
-    matches!(byte, b'=' | b'+' | b'-' | b'@' | 0xEF)
+    (byte == b'=') | (byte == b'+') | (byte == b'-') | (byte == b'@') | (byte == 0xEF)
 }
 
 fn begins(text: &str) -> bool {

@@ -14,7 +14,7 @@ pub fn append(text: &[u8], out: &mut Vec<u8>) -> Result<()> {
     memory::reserve(out, text.len())?;
     out.push(b'"');
     let mut rest = text;
-    while let Some(at) = scan::position(rest, |byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
+    while let Some(at) = scan::position(rest, |byte| (byte < 0x20) | (byte == b'"') | (byte == b'\\')) {
         out.extend_from_slice(&rest[..at]);
         escape(rest[at], out);
         rest = &rest[at + 1..];

@@ -117,7 +117,7 @@ fn is_number(text: &[u8]) -> bool {
 /// escapes them, RFC 8259, section 7), so such a value loses its white space outside strings, and nothing
 /// else.
 pub fn embed(json: &[u8], out: &mut Vec<u8>) {
-    if scan::position(json, |byte| byte == b'\n' || byte == b'\r').is_none() {
+    if !scan::contains(json, |byte| (byte == b'\n') | (byte == b'\r')) {
         out.extend_from_slice(json);
         return;
     }

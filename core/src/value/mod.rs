@@ -24,4 +24,4 @@ pub use form::TextForm;
 pub use list::Lists;
 pub use listing::{listed, shown};
 pub use quote::{quote_ident, quote_literal};
-pub use scan::position;
+pub use scan::{contains, position};

@@ -79,7 +79,8 @@ pub(super) fn unnoted<T>(body: impl FnOnce() -> T) -> T {
 }
 
 /// Refuses the call of a function (42501), or takes note of it. PL/pgSQL keeps no expression that calls a set-returning function
-/// (exec_simple_check_plan, pl_exec.c), so those need no note.
+/// (exec_simple_check_plan, pl_exec.c), so those need no note; the extension's own refuse by themselves, see [`Effect::Own`], or each
+/// start of an export would have all plans of the session made anew.
 pub(super) fn enter(function: pg_sys::Oid, level: Level) {
     let effect = effect(function);
     if effect == Effect::None {
@@ -88,6 +89,9 @@ pub(super) fn enter(function: pg_sys::Oid, level: Level) {
     if !effect.is_allowed(level) {
         // SAFETY: the function is guarded and takes no reference.
         unsafe { refuse(function, effect) };
+    }
+    if effect == Effect::Own {
+        return;
     }
     // SAFETY: a syscache look-up; functions are called within transactions.
     unsafe {
@@ -124,6 +128,7 @@ fn effect(function: pg_sys::Oid) -> Effect {
             2 => Effect::UntilRollback,
             3 => Effect::Session,
             4 => Effect::Unknown,
+            6 => Effect::Own,
             _ => Effect::Lasting,
         };
     }
@@ -194,6 +199,7 @@ fn of_library(library: &str, is_volatile: bool) -> Effect {
     let is_in = |list: &[&str]| list.contains(&library);
     match is_volatile {
         false => Effect::None,
+        true if library == known::OWN_LIBRARY => Effect::Own,
         true if is_in(known::HARMLESS_LIBRARIES) => Effect::None,
         true if is_in(known::LASTING_LIBRARIES) => Effect::Lasting,
         true => Effect::Unknown,

@@ -263,13 +263,15 @@ pub const LASTING_LIBRARIES: &[&str] = &[
     "auto_explain",
     "dblink",
     "http",
-    "pg_acctexport",
     "pg_background",
     "pg_cron",
     "pg_prewarm",
     "pg_repack",
     "postgres_fdw",
 ];
+
+/// The library of this extension.
+pub const OWN_LIBRARY: &str = "pg_acctexport";
 
 /// Libraries whose volatile C functions only give random values or encrypt.
 pub const HARMLESS_LIBRARIES: &[&str] = &["pgcrypto", "tablefunc", "uuid-ossp"];

@@ -62,6 +62,9 @@ enum Effect {
     Unknown,
     /// Nothing undoes them: signals, files, sequences, replication slots, other servers.
     Lasting,
+    /// A volatile function of this extension. It is refused as one with lasting effects; [`super::sql`] refuses what it would write as well,
+    /// for the server does not ask again for an expression that it has initialised.
+    Own,
 }
 
 impl Effect {
@@ -70,7 +73,7 @@ impl Effect {
             Effect::None => true,
             Effect::UntilRollback => level <= Level::Check,
             Effect::Session | Effect::Unknown => level <= Level::Job,
-            Effect::Lasting => level == Level::Off,
+            Effect::Lasting | Effect::Own => level == Level::Off,
         }
     }
 }

@@ -60,6 +60,30 @@ fn what_the_session_ran_before_is_asked_for_again() {
     thief.batch_execute("ROLLBACK").unwrap();
 }
 
+/// The extension's own functions are not asked for again either: within a read they start, cancel and register nothing.
+#[test]
+fn an_own_function_that_the_session_ran_before() {
+    let mut stage = Stage::new();
+    view(&mut stage);
+    stage.define(
+        "plpgsql AS $spy$ DECLARE job uuid; BEGIN
+            IF current_setting('own.armed', true) = 'yes' THEN job := acct_export_start('users', 'csv', options => '{\"if_active\": \"return\"}'); END IF;
+            RETURN true; END $spy$",
+    );
+    let mut thief = stage.thief();
+    let jobs = "SELECT count(*)::text FROM acct_export_job";
+    thief.batch_execute("BEGIN; SET own.armed = 'yes'; SELECT own.spy()").unwrap();
+    assert_eq!(column(&mut thief, jobs), ["1"]);
+    for read in ["SELECT acct_export_csv('v')", "SELECT sample FROM acct_export_preview('v')"] {
+        thief.batch_execute("SAVEPOINT s").unwrap();
+        let error = refusal(&mut thief, read);
+        assert!(["42501", "25006"].contains(&error.sqlstate.as_str()), "{read}: {error:?}");
+        thief.batch_execute("ROLLBACK TO s").unwrap();
+    }
+    assert_eq!(column(&mut thief, jobs), ["1"]);
+    thief.batch_execute("ROLLBACK").unwrap();
+}
+
 #[test]
 fn the_session_is_free_between_fetches_and_after_an_error() {
     let mut stage = Stage::new();

@@ -3,6 +3,7 @@
 //! A carriage return is written as the escape `_x000D_` (see `escape.rs`). Other control characters could be
 //! escaped likewise (`_x0001_`), but many readers show that as it stands, so they are replaced here.
 
+use crate::value::contains;
 use std::borrow::Cow;
 
 /// UTF-16 units that a cell takes ("Excel specifications and limits").
@@ -28,7 +29,7 @@ pub fn clean<'a>(text: &'a str, counts: &mut Counts) -> Cow<'a, str> {
     // A UTF-16 unit is one to three bytes of UTF-8, so most texts need no counting.
     let cut = if text.len() > MAX_UNITS { fitting(text) } else { None };
     let kept = cut.map_or(text, |end| &text[..end]);
-    if cut.is_none() && !kept.bytes().any(is_suspect) {
+    if cut.is_none() && !contains(kept.as_bytes(), is_suspect) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(kept.len() + '…'.len_utf8());
@@ -49,9 +50,10 @@ pub fn clean<'a>(text: &'a str, counts: &mut Counts) -> Cow<'a, str> {
     Cow::Owned(out)
 }
 
-/// May the byte begin a character that needs a look? 0xEF begins U+F000 to U+FFFF.
+/// True if the byte may begin a character that needs a look; 0xEF begins U+F000 to U+FFFF.
+#[inline]
 fn is_suspect(byte: u8) -> bool {
-    (byte < 0x20 && byte != b'\t' && byte != b'\n') || byte == 0xEF
+    ((byte < 0x20) & (byte != b'\t') & (byte != b'\n')) | (byte == 0xEF)
 }
 
 /// The place to cut a text of more units than a cell takes, leaving room for the `…`.

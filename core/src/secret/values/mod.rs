@@ -37,7 +37,14 @@ pub fn find(text: &str) -> Vec<Range<usize>> {
                 continue;
             }
             b':' => token::telegram(text, at),
-            byte if byte.is_ascii_alphanumeric() && piece::begins(bytes, at) => word(text, at),
+            byte if piece::is_of_word(byte) => match word(text, at) {
+                // Nothing begins in the rest of the word.
+                None => {
+                    at = piece::run(text, at, piece::is_of_word).end;
+                    continue;
+                }
+                secret => secret,
+            },
             _ => None,
         };
         match secret {
@@ -71,9 +78,11 @@ pub fn redact(text: &str, marker: &str) -> Option<(String, usize)> {
     Some((out, found.len()))
 }
 
-/// The forms that begin like a word.
+/// The forms that begin like a word, where one begins.
 fn word(text: &str, at: usize) -> Option<Range<usize>> {
-    // The rest of a long word has no beginning in it.
+    if text.as_bytes()[at] == b'_' || !piece::begins(text.as_bytes(), at) {
+        return None;
+    }
     token::prefixed(text, at)
         .or_else(|| signed::token(text, at))
         .or_else(|| hash::named(text, at))

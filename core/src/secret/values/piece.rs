@@ -4,8 +4,24 @@ use std::ops::Range;
 
 /// True if a word begins here: the byte before is of no word.
 pub fn begins(bytes: &[u8], at: usize) -> bool {
-    at == 0 || !(bytes[at - 1].is_ascii_alphanumeric() || bytes[at - 1] == b'_')
+    at == 0 || !is_of_word(bytes[at - 1])
 }
+
+/// True for letters, digits and `_`.
+#[inline]
+pub fn is_of_word(byte: u8) -> bool {
+    IS_OF_WORD[usize::from(byte)]
+}
+
+static IS_OF_WORD: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric() || byte as u8 == b'_';
+        byte += 1;
+    }
+    table
+};
 
 /// The run from here on of bytes that are `wanted`.
 pub fn run(text: &str, at: usize, wanted: impl Fn(u8) -> bool) -> Range<usize> {
