@@ -18,6 +18,7 @@ COMMENT ON FUNCTION @extschema@.acct_export_job(uuid) IS 'an export job as one J
 COMMENT ON FUNCTION @extschema@.acct_export_cancel(uuid) IS 'cancels an export job that is queued, running or awaiting approval';
 COMMENT ON FUNCTION @extschema@.acct_export_approve(uuid, text) IS 'lets an export job of somebody else go on that awaits approval';
 COMMENT ON FUNCTION @extschema@.acct_export_delete(uuid) IS 'deletes an export job''s files before their time';
+COMMENT ON FUNCTION @extschema@.acct_export_adopt() IS 'for superusers: makes the jobs, messages and objects that a copy of a database has of its original its own; returns the number of jobs';
 COMMENT ON FUNCTION @extschema@.acct_export_purge() IS 'deletes files and job records whose time is over; returns the number of files';
 COMMENT ON FUNCTION @extschema@.acct_export_file(uuid, integer) IS 'an export''s file as one bytea';
 COMMENT ON FUNCTION @extschema@.acct_export_chunks(uuid, integer) IS 'an export''s file in chunks of 1 MiB';
@@ -29,6 +30,7 @@ COMMENT ON FUNCTION @extschema@.acct_export_expand(text, text, text[], text[], b
 COMMENT ON FUNCTION @extschema@.acct_export_advice(text) IS 'what makes exports of a dataset slow, and what to do about it';
 COMMENT ON FUNCTION @extschema@.acct_export_unregister(text) IS 'forgets a dataset; its jobs and files stay until their time';
 COMMENT ON FUNCTION acct_export.wait_for_end(uuid, interval) IS 'behind acct_export_wait';
+COMMENT ON FUNCTION acct_export.here() IS 'system identifier and database, by which a copy of the database is known';
 COMMENT ON FUNCTION acct_export.wake() IS 'starts a worker where jobs wait and none runs';
 COMMENT ON FUNCTION acct_export.visible(oid, jsonb) IS 'whether the caller may see a job of this role and session';
 COMMENT ON FUNCTION acct_export.may_approve(uuid) IS 'whether the caller may approve a job that awaits it';
@@ -126,7 +128,8 @@ COMMENT ON COLUMN @extschema@.acct_export_audit.application_name IS 'application
 -- Purging early deletes nothing that is not over, but it is the DBA's to run; the launcher and the workers do it anyway.
 REVOKE ALL ON FUNCTION @extschema@.acct_export_purge() FROM PUBLIC;
 
--- The function refuses others than superusers itself, whoever was granted it.
+-- The functions refuse others than superusers themselves, whoever was granted them.
+REVOKE ALL ON FUNCTION @extschema@.acct_export_adopt() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.acct_export_audit_remove(timestamptz, text) FROM PUBLIC;
 
 SET LOCAL search_path TO @extschema@, pg_temp;

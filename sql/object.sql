@@ -22,9 +22,11 @@ CREATE TABLE acct_export.object (
     next_try_at  timestamptz,
     error        text,
     error_code   text,
+    made_in      text NOT NULL,
     UNIQUE (job, file, attempt),
     CHECK ((status = 'doomed') = (next_try_at IS NOT NULL AND doomed_at IS NOT NULL))
 );
+COMMENT ON COLUMN acct_export.object.made_in IS 'system identifier and database that stored it: a copy of the database does not remove it';
 CREATE INDEX object_doomed ON acct_export.object (next_try_at) WHERE status = 'doomed';
 COMMENT ON TABLE acct_export.object IS 'files of jobs that lie in buckets, are on their way there, or are to be removed from there; it outlives the job where a bucket cannot be reached';
 COMMENT ON COLUMN acct_export.object.requested_by IS 'role whose user mapping has the credentials, if PUBLIC''s is not used';

@@ -20,6 +20,7 @@ CREATE TABLE acct_export.outbox (
     error        text,
     error_code   text,
     session      jsonb NOT NULL,
+    made_in      text NOT NULL,
     CHECK ((kind = 'mail') = (recipient IS NOT NULL)),
     CHECK (sent_at IS NULL OR failed_at IS NULL),
     CHECK (server IS NOT NULL OR failed_at IS NOT NULL),
@@ -31,6 +32,7 @@ COMMENT ON COLUMN acct_export.outbox.server IS 'foreign server by which it goes;
 COMMENT ON COLUMN acct_export.outbox.requested_by IS 'who asked for the job: whose right to use the server counts, and whose user mapping is used';
 COMMENT ON COLUMN acct_export.outbox.session IS 'session in which the job, and so the message, is visible';
 COMMENT ON COLUMN acct_export.outbox.event IS 'what is told: what became of the job, and its files; no filter, no actor, no address';
+COMMENT ON COLUMN acct_export.outbox.made_in IS 'system identifier and database that the job was asked for in: a copy of the database does not send it';
 COMMENT ON COLUMN acct_export.outbox.has_links IS 'whether it was made ready with URLs of files, which the audit trail was told of';
 COMMENT ON COLUMN acct_export.outbox.next_try_at IS 'when it is tried next, unless it was sent or given up';
 CREATE INDEX outbox_due ON acct_export.outbox (next_try_at) WHERE sent_at IS NULL AND failed_at IS NULL;

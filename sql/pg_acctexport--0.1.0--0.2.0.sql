@@ -186,6 +186,13 @@ VOLATILE PARALLEL UNSAFE
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'acct_export_manifest_wrapper';
 
+CREATE FUNCTION @extschema@.acct_export_adopt() RETURNS bigint
+STRICT VOLATILE PARALLEL UNSAFE
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'acct_export_adopt_wrapper';
+COMMENT ON FUNCTION @extschema@.acct_export_adopt() IS 'for superusers: makes the jobs, messages and objects that a copy of a database has of its original its own; returns the number of jobs';
+REVOKE ALL ON FUNCTION @extschema@.acct_export_adopt() FROM PUBLIC;
+
 CREATE FUNCTION @extschema@.acct_export_stream(
     dataset text,
     format text DEFAULT 'xlsx',
@@ -301,6 +308,12 @@ CREATE FUNCTION acct_export.moment() RETURNS timestamp with time zone
 STRICT STABLE PARALLEL SAFE
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'moment_wrapper';
+
+CREATE FUNCTION acct_export.here() RETURNS TEXT
+STRICT STABLE PARALLEL SAFE
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'here_wrapper';
+COMMENT ON FUNCTION acct_export.here() IS 'system identifier and database, by which a copy of the database is known';
 
 CREATE FUNCTION acct_export.job_progress(
     worker_pid INT
@@ -589,8 +602,12 @@ UPDATE acct_export.job AS j
           FROM acct_export.job AS o) AS u
  WHERE u.id = j.id;
 ALTER TABLE acct_export.job ALTER COLUMN rows_print SET NOT NULL, ALTER COLUMN session SET NOT NULL,
-    ADD COLUMN runs integer NOT NULL DEFAULT 0;
-UPDATE acct_export.job SET runs = attempts WHERE attempts > 0;
+    ADD COLUMN runs integer NOT NULL DEFAULT 0, ADD COLUMN made_in text;
+UPDATE acct_export.job SET runs = attempts, made_in = acct_export.here();
+ALTER TABLE acct_export.job ALTER COLUMN made_in SET NOT NULL;
+ALTER TABLE acct_export.job ADD COLUMN saved bigint;
+COMMENT ON COLUMN acct_export.job.saved IS 'saved export that it is a run of';
+COMMENT ON COLUMN acct_export.job.made_in IS 'system identifier and database that it was asked for in: a copy of the database does not run it';
 
 COMMENT ON COLUMN acct_export.job.attempts IS 'runs that count: those that an administrator or a shutdown interrupted do not';
 COMMENT ON COLUMN acct_export.job.runs IS 'how often a worker has begun it: the number of the present run';
@@ -603,9 +620,9 @@ COMMENT ON COLUMN acct_export.job.approved_by IS 'role, actor and session who le
 COMMENT ON COLUMN acct_export.job.cancelled_by IS 'role, actor and session who asked to cancel the job';
 
 DROP INDEX acct_export.job_active_role, acct_export.job_active_tenant, acct_export.job_turns;
-CREATE INDEX job_active_role ON acct_export.job (requested_by, (coalesce(tenant_key, '')) COLLATE "C")
+CREATE INDEX job_active_role ON acct_export.job (requested_by, (coalesce(tenant_key, '')) COLLATE "C", made_in COLLATE "C")
     WHERE status IN ('awaiting_approval', 'queued', 'running');
-CREATE INDEX job_active_tenant ON acct_export.job (dataset COLLATE "C", (coalesce(tenant_key, '')) COLLATE "C")
+CREATE INDEX job_active_tenant ON acct_export.job (dataset COLLATE "C", (coalesce(tenant_key, '')) COLLATE "C", made_in COLLATE "C")
     WHERE status IN ('queued', 'running');
 CREATE INDEX job_queued ON acct_export.job ((coalesce(tenant_key, '')) COLLATE "C", requested_by, created_at) WHERE status = 'queued';
 CREATE INDEX job_turns ON acct_export.job ((coalesce(tenant_key, '')) COLLATE "C", started_at) WHERE started_at IS NOT NULL;
@@ -622,7 +639,14 @@ UPDATE acct_export.file AS f
                   FROM jsonb_array_elements(f.parts) WITH ORDINALITY AS p(part, place))
  WHERE jsonb_array_length(f.parts) > 0;
 
-ALTER TABLE acct_export.outbox ADD COLUMN session jsonb;
+ALTER TABLE acct_export.outbox ADD COLUMN session jsonb, ADD COLUMN made_in text;
+UPDATE acct_export.outbox SET made_in = acct_export.here();
+ALTER TABLE acct_export.outbox ALTER COLUMN made_in SET NOT NULL;
+COMMENT ON COLUMN acct_export.outbox.made_in IS 'system identifier and database that the job was asked for in: a copy of the database does not send it';
+ALTER TABLE acct_export.object ADD COLUMN made_in text;
+UPDATE acct_export.object SET made_in = acct_export.here();
+ALTER TABLE acct_export.object ALTER COLUMN made_in SET NOT NULL;
+COMMENT ON COLUMN acct_export.object.made_in IS 'system identifier and database that stored it: a copy of the database does not remove it';
 UPDATE acct_export.outbox AS o
    SET session = coalesce((SELECT j.session FROM acct_export.job AS j WHERE j.id = o.job),
                           acct_export.upgraded_job('', o.requested_by, o.requested_by, jsonb_build_object('tenant', o.tenant), '{}'::jsonb)->'session');
@@ -1208,6 +1232,29 @@ COMMENT ON FUNCTION acct_export.follow_drop() IS 'event trigger: marks fields an
 CREATE EVENT TRIGGER acct_export_follow_drop ON sql_drop EXECUTE FUNCTION acct_export.follow_drop();
 ALTER EVENT TRIGGER acct_export_follow_drop ENABLE ALWAYS;
 COMMENT ON EVENT TRIGGER acct_export_follow_drop IS 'marks fields and declarations whose columns, tables or functions were dropped';
+
+-- Digests of an export's rows, by which a later one finds what has changed.
+CREATE TABLE acct_export.digest (
+    job       uuid PRIMARY KEY REFERENCES acct_export.job ON DELETE CASCADE,
+    saved     bigint,
+    rows      bigint NOT NULL,
+    selection jsonb NOT NULL
+);
+CREATE INDEX digest_saved ON acct_export.digest (saved) WHERE saved IS NOT NULL;
+COMMENT ON TABLE acct_export.digest IS 'exports whose rows have digests';
+COMMENT ON COLUMN acct_export.digest.saved IS 'saved export that it is a run of';
+COMMENT ON COLUMN acct_export.digest.selection IS 'choice of rows and fields: only exports of the same choice are compared';
+
+CREATE TABLE acct_export.digest_chunk (
+    job      uuid NOT NULL REFERENCES acct_export.digest ON DELETE CASCADE,
+    chunk    integer NOT NULL CHECK (chunk > 0),
+    unpacked integer,
+    data     bytea NOT NULL,
+    PRIMARY KEY (job, chunk)
+);
+ALTER TABLE acct_export.digest_chunk ALTER COLUMN data SET STORAGE EXTERNAL;
+COMMENT ON TABLE acct_export.digest_chunk IS 'keys and digests of the rows, in the order of the key';
+COMMENT ON COLUMN acct_export.digest_chunk.unpacked IS 'bytes of content where data is an LZ4 block; NULL: data is the content itself';
 
 -- Requests under a name, each of a role and of the session that saved it.
 CREATE TABLE acct_export.saved (

@@ -184,7 +184,9 @@ CREATE TABLE acct_export.job (
     application_name text,
     tenant_key       text,
     session          jsonb NOT NULL,
-    runs             integer NOT NULL DEFAULT 0
+    runs             integer NOT NULL DEFAULT 0,
+    made_in          text NOT NULL,
+    saved            bigint
 );
 COMMENT ON TABLE acct_export.job IS 'one row per export asked for; see the view acct_export_jobs';
 COMMENT ON COLUMN acct_export.job.request IS 'the arguments as asked';
@@ -204,14 +206,16 @@ COMMENT ON COLUMN acct_export.job.failed_part IS 'the first companion that could
 COMMENT ON COLUMN acct_export.job.attempts IS 'runs that count: those that an administrator or a shutdown interrupted do not';
 COMMENT ON COLUMN acct_export.job.runs IS 'how often a worker has begun it: the number of the present run';
 COMMENT ON COLUMN acct_export.job.created_xid IS 'the asking transaction, which cannot wait for its own job';
+COMMENT ON COLUMN acct_export.job.saved IS 'saved export that it is a run of';
+COMMENT ON COLUMN acct_export.job.made_in IS 'system identifier and database that it was asked for in: a copy of the database does not run it';
 
 CREATE UNIQUE INDEX job_active_twin ON acct_export.job (fingerprint)
     WHERE status IN ('awaiting_approval', 'queued', 'running');
 CREATE INDEX job_active ON acct_export.job (status, created_at) WHERE status IN ('queued', 'running');
 -- These two are scanned by src/pg/count.rs, which compares as "C" does.
-CREATE INDEX job_active_role ON acct_export.job (requested_by, (coalesce(tenant_key, '')) COLLATE "C")
+CREATE INDEX job_active_role ON acct_export.job (requested_by, (coalesce(tenant_key, '')) COLLATE "C", made_in COLLATE "C")
     WHERE status IN ('awaiting_approval', 'queued', 'running');
-CREATE INDEX job_active_tenant ON acct_export.job (dataset COLLATE "C", (coalesce(tenant_key, '')) COLLATE "C")
+CREATE INDEX job_active_tenant ON acct_export.job (dataset COLLATE "C", (coalesce(tenant_key, '')) COLLATE "C", made_in COLLATE "C")
     WHERE status IN ('queued', 'running');
 -- The turns of tenants: src/job/turn.rs goes through them from tenant to tenant, and needs no order but that of bytes.
 CREATE INDEX job_queued ON acct_export.job ((coalesce(tenant_key, '')) COLLATE "C", requested_by, created_at) WHERE status = 'queued';
@@ -256,6 +260,29 @@ CREATE TABLE acct_export.chunk (
 ALTER TABLE acct_export.chunk ALTER COLUMN data SET STORAGE EXTERNAL;
 COMMENT ON TABLE acct_export.chunk IS 'bytes of the files, in order, 1 MiB each; read them with acct_export_chunks';
 COMMENT ON COLUMN acct_export.chunk.unpacked IS 'bytes of content where data is an LZ4 block; NULL: data is the content itself';
+
+-- Digests of an export's rows, by which a later one finds what has changed.
+CREATE TABLE acct_export.digest (
+    job       uuid PRIMARY KEY REFERENCES acct_export.job ON DELETE CASCADE,
+    saved     bigint,
+    rows      bigint NOT NULL,
+    selection jsonb NOT NULL
+);
+CREATE INDEX digest_saved ON acct_export.digest (saved) WHERE saved IS NOT NULL;
+COMMENT ON TABLE acct_export.digest IS 'exports whose rows have digests';
+COMMENT ON COLUMN acct_export.digest.saved IS 'saved export that it is a run of';
+COMMENT ON COLUMN acct_export.digest.selection IS 'choice of rows and fields: only exports of the same choice are compared';
+
+CREATE TABLE acct_export.digest_chunk (
+    job      uuid NOT NULL REFERENCES acct_export.digest ON DELETE CASCADE,
+    chunk    integer NOT NULL CHECK (chunk > 0),
+    unpacked integer,
+    data     bytea NOT NULL,
+    PRIMARY KEY (job, chunk)
+);
+ALTER TABLE acct_export.digest_chunk ALTER COLUMN data SET STORAGE EXTERNAL;
+COMMENT ON TABLE acct_export.digest_chunk IS 'keys and digests of the rows, in the order of the key';
+COMMENT ON COLUMN acct_export.digest_chunk.unpacked IS 'bytes of content where data is an LZ4 block; NULL: data is the content itself';
 
 -- Datasets and fields are the DBA's work and go into a dump; jobs and files live in this database only.
 SELECT pg_catalog.pg_extension_config_dump('acct_export.dataset', '');

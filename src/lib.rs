@@ -50,7 +50,9 @@ mod tenant;
 mod worker;
 
 /// The rooms of the core, by the names that they have there.
-use acctexport_core::{decode, encode, error, filter, import, layout, model, redact, request, secret, value};
+use acctexport_core::{
+    changes, decode, encode, error, filter, import, layout, model, redact, request, secret, value,
+};
 
 use pgrx::prelude::*;
 

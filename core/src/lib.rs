@@ -7,6 +7,7 @@
 //! - `filter`: filter documents and SCIM to SQL with `$n`.
 //! - `request`: the parts of a request that are checked by the dataset alone.
 //! - `redact`: masks, anonymisation, secrets out of JSON and texts.
+//! - `changes`: digests of rows, and the comparison of two exports by them.
 //! - `layout`: the columns of a file, keys of JSON documents among them.
 //! - `encode`: rows to csv, ndjson, json, xlsx.
 //! - `decode`: our own files back to rows.
@@ -15,6 +16,7 @@
 //! A room imports only those above it in this list.
 #![forbid(unsafe_code)]
 
+pub mod changes;
 pub mod decode;
 pub mod encode;
 pub mod error;

@@ -63,6 +63,7 @@ impl Pieces {
             title: reading.loaded.dataset.title.clone(),
             time_zone: reading.context.time_zone.clone(),
             references: lists.sheets,
+            ..Setup::default()
         };
         let mut encoder = encoder(format, &reading.options, layout.columns(), setup)?;
         let mut encoded = Vec::new();

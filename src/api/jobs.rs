@@ -2,10 +2,10 @@
 
 use crate::job::session::Session;
 use crate::job::wake;
-use crate::job::{commands, manifest, purge, status};
+use crate::job::{adopt, commands, manifest, purge, status};
 use crate::pg::oid::Oid;
 use crate::pg::report::{Report, Reported};
-use crate::pg::{identity, progress};
+use crate::pg::{identity, progress, worker};
 use pgrx::datum::{Interval, JsonB, Uuid};
 use pgrx::prelude::*;
 use std::time::Duration;
@@ -60,11 +60,25 @@ fn acct_export_purge() -> Result<i64, Report> {
     identity::as_owner(purge::all).reported()
 }
 
+/// Makes the jobs, messages and objects that this database has as a copy of another one its own; the number of jobs.
+///
+/// Errors: 42501 for others than superusers.
+#[pg_extern(volatile, parallel_unsafe)]
+fn acct_export_adopt() -> Result<i64, Report> {
+    adopt::adopt().reported()
+}
+
 /// True if the caller may see a job of this role and session.
 #[pg_extern(name = "visible", schema = "acct_export", stable, parallel_unsafe)]
 fn visible_in_session(requested_by: Oid, session: JsonB) -> bool {
     let session: Option<Session> = serde_json::from_value(session.0).ok();
     session.is_some_and(|session| status::is_visible(requested_by.to_u32(), &session))
+}
+
+/// The system identifier and the database: what is made here says so.
+#[pg_extern(schema = "acct_export", stable, parallel_safe)]
+fn here() -> String {
+    worker::here()
 }
 
 /// Looking at the jobs starts a worker where one is missing; always true.

@@ -88,7 +88,7 @@ fn counts(options: &Map<String, Value>) -> Result<bool> {
 /// The first rows that the query finds, as the export would hold them: through the same masks and the same encoder. No more than
 /// leave without approval.
 fn first_rows(reading: &Reading) -> Result<Value> {
-    let setup = Setup { title: String::new(), time_zone: String::new(), references: Vec::new() };
+    let setup = Setup::default();
     let layout = reading.plan.outline(Format::Ndjson);
     let mut encoder = encoder(Format::Ndjson, &reading.options, layout.columns(), setup)?;
     let mut redactor = reading.redactor();

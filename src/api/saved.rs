@@ -63,7 +63,7 @@ fn acct_export_save(
 }
 
 fn save(name: Option<&str>, asked: &ExportRequest, replace: bool) -> Result<()> {
-    let checked = ready(asked)?;
+    let checked = ready(&saved::request_to_check(asked))?;
     let tenant = checked.main.context.tenant.text().map(str::to_owned);
     let session = Session::capture(checked.tenants, checked.reads_login);
     saved::save(name, asked, tenant.as_deref(), &session, replace)
@@ -89,7 +89,7 @@ fn acct_export_start_saved(
 
 fn start_saved(name: Option<&str>, reason: Option<String>) -> Result<Uuid> {
     let found = saved::find(name)?;
-    let mut asked = found.request;
+    let mut asked = saved::request_of_run(&found)?;
     asked.reason = reason.or(asked.reason);
     // The mail is for who has saved it: somebody else may see more, and the first one may hear of it, not read it.
     if found.owner != identity::current_user() {

@@ -18,6 +18,7 @@ use crate::pg::catalog;
 use crate::pg::identity::{self, Reader};
 use crate::pg::report::{Report, Reported};
 use crate::settings;
+use crate::source::changes;
 use crate::source::dataset_export::{DatasetExport, Planner};
 use crate::tenant::SessionTenant;
 use crate::worker;
@@ -221,6 +222,7 @@ pub(super) fn check(asked: &ExportRequest, format: Format, order: Order, held: b
     }
     let planner = Planner { context: &context, format, options: &options, order, reader: &reader, held };
     let main = planner.main(asked)?;
+    changes::check(&main, &options)?;
     let mut titles = vec![main.loaded.dataset.title.clone()];
     let mut tenants = vec![main.context.tenant.clone()];
     let mut reads_login = !held && settings_read::reads_login(&main.loaded.lineage)?;

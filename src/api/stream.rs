@@ -6,7 +6,7 @@ use crate::audit;
 use crate::encode::{encoder, Cell, Encoder, Format, Setup};
 use crate::error::{Error, Kind, Result};
 use crate::layout::Layout;
-use crate::model::ExportRequest;
+use crate::model::{Digests, ExportRequest};
 use crate::pg::argument::Jsonb;
 use crate::pg::line::{Batch, Line};
 use crate::pg::query;
@@ -51,6 +51,10 @@ pub(super) fn open(asked: &ExportRequest, format: Format) -> Result<(Reading, Ro
         return Err(Error::invalid("a streamed export is no job that could be active")
             .hint("Leave option if_active out, or ask for a job with acct_export_start."));
     }
+    if reading.options.digests != Digests::Off || reading.options.changes_since.is_some() {
+        return Err(Error::invalid("digests are kept with jobs, and a streamed export has none")
+            .hint("Leave options digests and changes_since out, or ask for a job with acct_export_start."));
+    }
     if reading.options.manifest {
         return Err(Error::invalid("a streamed export has no file for a manifest")
             .hint("Leave option manifest out, or ask for a job with acct_export_start."));
@@ -87,7 +91,7 @@ impl Lines {
                 .hint("Compress the stream where it is saved, or take acct_export_stream."));
         }
         let layout = reading.layout(format, None)?;
-        let setup = Setup { title: String::new(), time_zone: String::new(), references: Vec::new() };
+        let setup = Setup::default();
         let mut encoder = encoder(format, &reading.options, layout.columns(), setup)?;
         let mut header = Vec::new();
         encoder.begin(&mut header)?;

@@ -47,4 +47,5 @@ pub const COMPANION_SET: &str = "user.bulk_export.companion_set";
 pub const TEMPLATE_SET: &str = "user.bulk_export.template_set";
 pub const SAVED: &str = "user.bulk_export.saved";
 pub const SAVED_DROPPED: &str = "user.bulk_export.saved_dropped";
+pub const ADOPTED: &str = "user.bulk_export.adopted";
 pub const REMOVED: &str = "user.bulk_export.audit_removed";

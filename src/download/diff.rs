@@ -104,6 +104,13 @@ fn about(file: &File) -> Result<About> {
 }
 
 fn no_archive(file: &File) -> Result<()> {
+    if file.stored.parts.first().is_some_and(|part| part.selection.changes.is_some()) {
+        return Err(Error::invalid(format!(
+            "export job {} has changes only, which cannot be compared",
+            file.job
+        ))
+        .hint("Compare exports without option changes_since."));
+    }
     if file.stored.media_type != ARCHIVE_TYPE {
         return Ok(());
     }

@@ -2,21 +2,23 @@
 
 use super::captured_session::CapturedSession;
 use super::record;
+use super::session::Session;
 use crate::audit;
 use crate::error::{Error, Kind, Result};
 use crate::model::{ExportRequest, IfActive, JobStatus, Policy};
 use crate::pg::count::{self, Key};
 use crate::pg::lock::Lock;
 use crate::pg::sql::{self, Arg};
-use crate::pg::{identity, xact};
+use crate::pg::{identity, worker, xact};
 use crate::settings;
-use serde_json::json;
+use serde_json::{json, Value};
 
 const INSERT: &str = "
 INSERT INTO acct_export.job (dataset, format, status, request, context, fingerprint, requested_by, requested_role, actor, tenant,
-                             requested_login, titles, tenant_key, session, rows_print, login, client_addr, application_name)
+                             requested_login, titles, tenant_key, session, rows_print, login, client_addr, application_name,
+                             made_in)
 VALUES ($1, $2, 'queued', $3::jsonb, $4::jsonb, $5, $6::oid, $7, $8, $9, $10::oid,
-        ARRAY(SELECT jsonb_array_elements_text($11::jsonb)), $12, $13::jsonb, $14, $15, $16::inet, $17)
+        ARRAY(SELECT jsonb_array_elements_text($11::jsonb)), $12, $13::jsonb, $14, $15, $16::inet, $17, $18)
     ON CONFLICT (fingerprint) WHERE status IN ('awaiting_approval', 'queued', 'running') DO NOTHING
 RETURNING to_jsonb(id)";
 
@@ -58,7 +60,8 @@ pub fn create(
     let captured = serde_json::to_string(context).map_err(internal)?;
     let titles = json!(titles).to_string();
     let session = context.session.clone().unwrap_or_default();
-    let asker = json!({ "role": role, "actor": context.actor, "session": session.print() });
+    let here = worker::here();
+    let asker = asker(role, context, &session);
     let fingerprint = asked.fingerprint(&asker);
     let rows_print = asked.rows_print(&session.reader(role));
     let session = json!(session).to_string();
@@ -95,6 +98,7 @@ pub fn create(
                     by.login.as_deref().into(),
                     by.client_addr.as_deref().into(),
                     by.application_name.as_deref().into(),
+                    (&here).into(),
                 ],
             )?;
             if let Some(job) = job {
@@ -125,6 +129,11 @@ pub fn create(
     outcome.inspect_err(|_| lock.release_in_transaction())
 }
 
+/// The part of a job's fingerprint that is not its request.
+pub(super) fn asker(role: u32, context: &CapturedSession, session: &Session) -> Value {
+    json!({ "role": role, "actor": context.actor, "session": session.print(), "made_in": worker::here() })
+}
+
 /// The job of a request.
 pub enum Created {
     New(String),
@@ -150,7 +159,8 @@ fn active(twin: String, if_active: IfActive) -> Result<Created> {
 /// gets in that has none. Applications ask for all of their tenants as one role: none of these uses up the others' jobs.
 fn within_limit(role: u32, tenant_key: Option<&str>) -> Result<()> {
     let Some(limit) = settings::max_active_per_role() else { return Ok(()) };
-    let keys = [Key::Oid(role), Key::Text(tenant_key.unwrap_or_default())];
+    let here = worker::here();
+    let keys = [Key::Oid(role), Key::Text(tenant_key.unwrap_or_default()), Key::Text(&here)];
     if identity::is_superuser(role) || count::jobs(c"job_active_role", &keys, limit + 1) <= limit {
         return Ok(());
     }
@@ -166,7 +176,8 @@ fn within_limit(role: u32, tenant_key: Option<&str>) -> Result<()> {
 /// while it waited.
 pub(super) fn within_policy(dataset: &str, tenant_key: Option<&str>, max_active: Option<u64>) -> Result<()> {
     let Some(limit) = max_active else { return Ok(()) };
-    let keys = [Key::Text(dataset), Key::Text(tenant_key.unwrap_or_default())];
+    let here = worker::here();
+    let keys = [Key::Text(dataset), Key::Text(tenant_key.unwrap_or_default()), Key::Text(&here)];
     if count::jobs(c"job_active_tenant", &keys, limit + 1) <= limit {
         return Ok(());
     }

@@ -5,7 +5,7 @@ use super::queue::{Claimed, MOST_RUNS};
 use super::record::{record, record_cancelled};
 use super::status::notify;
 use super::stored_file::FilePart;
-use super::{chunks, stored_object};
+use super::{chunks, digests, stored_object};
 use crate::audit;
 use crate::error::{Error, Kind, Result};
 use crate::model::JobStatus;
@@ -60,6 +60,9 @@ pub fn complete(job: &Claimed, output: &mut ExportOutput, placed: Option<&[Optio
             },
             (_, None) => {}
         }
+    }
+    if let Some(digests) = &mut output.digests {
+        digests::store(&job.id, digests)?;
     }
     // The row is locked last and briefly: a cancel waits for nothing but this commit.
     still_ours(job)?;
@@ -126,6 +129,7 @@ fn event(job: &Claimed, output: &ExportOutput, files: Vec<Value>) -> Value {
         "from": selection.and_then(|selection| selection.from.as_ref()),
         "before": selection.and_then(|selection| selection.before.as_ref()),
         "disabled_rows": selection.and_then(|selection| selection.disabled_rows.as_ref()),
+        "changes": selection.and_then(|selection| selection.changes.as_ref()),
         "dataset_rows": part.map(|part| part.rows),
         "row_count": output.rows(), "bytes": output.bytes(),
         "sha256": own.and_then(|file| file.spooled.as_ref()).map(|spooled| &spooled.sha256),

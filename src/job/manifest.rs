@@ -34,10 +34,23 @@ pub struct Selection {
     pub disabled_rows: Option<String>,
     /// Of a companion of which only some rows are in the file: the dataset and the field that its rows match.
     pub rows_of: Option<(String, String)>,
+    /// Of a file of changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Changes>,
     /// Secret members of documents that were removed, by field.
     pub removed_keys: BTreeMap<String, u64>,
     /// Secret values that were redacted, by field.
     pub removed_values: BTreeMap<String, u64>,
+}
+
+/// The changes since an earlier export.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Changes {
+    /// The job of that export.
+    pub since: String,
+    pub added: u64,
+    pub changed: u64,
+    pub removed: u64,
 }
 
 /// A file within an archive.
@@ -223,6 +236,9 @@ fn of_part(part: &FilePart, reproducible: bool) -> Value {
             period["before"] = json!(selection.before);
         }
         told["period"] = period;
+    }
+    if let Some(changes) = &selection.changes {
+        told["changes"] = json!(changes);
     }
     if let Some(disabled) = &selection.disabled_rows {
         told["disabled_rows"] = json!(disabled);

@@ -4,12 +4,14 @@
 //! A `running` job whose lock is free has lost its worker. What is running is committed before the work begins, so a
 //! missing end means a crash and nothing else.
 
+pub mod adopt;
 pub mod all_slots;
 pub mod approve;
 pub mod captured_session;
 pub mod chunks;
 pub mod commands;
 pub mod create;
+pub mod digests;
 pub mod finish;
 pub mod manifest;
 pub mod origin;

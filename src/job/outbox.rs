@@ -5,7 +5,7 @@ use crate::foreign_server::Server;
 use crate::model::JobStatus;
 use crate::notify::{self, mail_server, Channel, Message, Retry, SendError};
 use crate::pg::sql::{self, Arg};
-use crate::pg::xact;
+use crate::pg::{worker, xact};
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -13,7 +13,8 @@ use std::time::Duration;
 const MAILED: [JobStatus; 3] = [JobStatus::Completed, JobStatus::CompletedWithErrors, JobStatus::Failed];
 
 const ASKED: &str = "
-SELECT jsonb_build_array(requested_by::bigint, request->>'notify_email') FROM acct_export.job WHERE id = $1::uuid";
+SELECT jsonb_build_array(requested_by::bigint, request->>'notify_email')
+  FROM acct_export.job WHERE id = $1::uuid AND made_in = $2";
 
 /// The event is told as the job's row is now. The address comes from there too, and is no parameter that a log of statements shows.
 /// By a server that was out of reach it goes when that is tried again, or in a minute.
@@ -21,9 +22,9 @@ const INSERT: &str = "
 WITH told AS (
     SELECT 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"' AS iso
 )
-INSERT INTO acct_export.outbox (job, kind, server, server_name, requested_by, session, recipient, event, next_try_at, failed_at,
-                                error, error_code)
-SELECT j.id, $3, $4::oid, $5, j.requested_by, j.session, CASE $3 WHEN 'mail' THEN j.request->>'notify_email' END,
+INSERT INTO acct_export.outbox (job, kind, server, server_name, requested_by, session, made_in, recipient, event, next_try_at,
+                                failed_at, error, error_code)
+SELECT j.id, $3, $4::oid, $5, j.requested_by, j.session, j.made_in, CASE $3 WHEN 'mail' THEN j.request->>'notify_email' END,
        jsonb_build_object('status', $2, 'dataset', j.dataset, 'title', j.titles[1], 'format', j.format, 'tenant', j.tenant,
            'rows', j.rows_done, 'bytes', j.bytes_done,
            'files', (SELECT coalesce(jsonb_agg(jsonb_build_object('file', f.file, 'name', f.name, 'media_type', f.media_type,
@@ -43,13 +44,16 @@ SELECT j.id, $3, $4::oid, $5, j.requested_by, j.session, CASE $3 WHEN 'mail' THE
   FROM acct_export.job j, told t WHERE j.id = $1::uuid";
 
 /// Makes the messages about a change of status, if it is one that is told; whether there is one to send. A server that cannot be
-/// used is the message's failure, never the job's. As the owner.
+/// used is the message's failure, never the job's. Nothing is told of jobs that a copy of the database has of its original. As the owner.
 pub fn fill(job: &str, status: JobStatus) -> Result<bool> {
     if !notify::is_told(status) {
         return Ok(false);
     }
     // As it is now: this very statement may have made the job (acct_export.async = off).
-    let asked = xact::with_latest_snapshot(|| sql::document::<(u32, Option<String>)>(ASKED, &[job.into()]))?;
+    let here = worker::here();
+    let asked = xact::with_latest_snapshot(|| {
+        sql::document::<(u32, Option<String>)>(ASKED, &[job.into(), (&here).into()])
+    })?;
     let Some((role, address)) = asked else { return Ok(false) };
     let mut to_send = false;
     if let Some(address) = address.filter(|_| MAILED.contains(&status)) {
@@ -104,7 +108,7 @@ pub struct Claimed {
 const NEXT: &str = "
 SELECT jsonb_build_array(id, server::bigint, tries)
   FROM acct_export.outbox
- WHERE sent_at IS NULL AND failed_at IS NULL AND next_try_at <= clock_timestamp()
+ WHERE sent_at IS NULL AND failed_at IS NULL AND next_try_at <= clock_timestamp() AND made_in = $1
  ORDER BY next_try_at, created_at LIMIT 1";
 
 const CLAIM: &str = "
@@ -118,7 +122,8 @@ RETURNING jsonb_build_object('id', id, 'job', job, 'kind', kind, 'server', serve
 /// Takes the next message that is due. The try counts from now on: a sender that goes down in the midst of it has failed, and the
 /// message is due again when it would be after any failure. There is one sender (Lock::Sender). As the owner.
 pub fn claim() -> Result<Option<Claimed>> {
-    let Some((id, server, tries)) = sql::document::<(String, u32, u32)>(NEXT, &[])? else { return Ok(None) };
+    let next: Option<(String, u32, u32)> = sql::document(NEXT, &[(&worker::here()).into()])?;
+    let Some((id, server, tries)) = next else { return Ok(None) };
     let pause = retry(server)?.after(tries.saturating_add(1));
     sql::change(CLAIM, &[(&id).into(), i64::from(pause).into()])
 }
@@ -179,11 +184,11 @@ pub fn failed(claimed: &Claimed, send_error: &SendError) -> Result<bool> {
 
 const SOONEST: &str = "
 SELECT to_jsonb(greatest(0, ceil(extract(epoch FROM next_try_at - clock_timestamp()) * 1000))::bigint)
-  FROM acct_export.outbox WHERE sent_at IS NULL AND failed_at IS NULL ORDER BY next_try_at LIMIT 1";
+  FROM acct_export.outbox WHERE sent_at IS NULL AND failed_at IS NULL AND made_in = $1 ORDER BY next_try_at LIMIT 1";
 
 /// The time until a message is due; None: there is none to send. As the owner.
 pub fn next_due() -> Result<Option<Duration>> {
-    Ok(sql::document(SOONEST, &[])?.map(Duration::from_millis))
+    Ok(sql::document(SOONEST, &[(&worker::here()).into()])?.map(Duration::from_millis))
 }
 
 const FORGET: &str = "

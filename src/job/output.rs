@@ -1,5 +1,6 @@
 //! The output of a finished read, ready to be stored.
 
+use super::digests::Digests;
 use super::stored_file::FilePart;
 use crate::spool::Spooled;
 
@@ -13,6 +14,8 @@ pub struct ExportOutput {
     pub wal_position: String,
     /// The first companion that could not be exported.
     pub failed: Option<Failed>,
+    /// Of the dataset's own rows.
+    pub digests: Option<Digests>,
 }
 
 /// The media type by which a file is known as an archive of several.

@@ -5,7 +5,7 @@
 //! compared with is the result of a sub-select, since a condition with a volatile function is no condition of an index.
 
 use super::status::notify;
-use super::{outbox, record, stored_object};
+use super::{digests, outbox, record, stored_object};
 use crate::audit;
 use crate::error::Result;
 use crate::model::JobStatus;
@@ -51,6 +51,7 @@ pub fn remove(job: &str, status: &str) -> Result<i64> {
     }
     let files: Option<i64> = sql::change(REMOVE, &[job.into(), status.into()])?;
     stored_object::doom_stored(job)?;
+    digests::remove(job, status == "deleted")?;
     Ok(files.unwrap_or(0))
 }
 

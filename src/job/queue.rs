@@ -144,15 +144,16 @@ pub fn has_work(extra: bool) -> Result<bool> {
         }
         return Ok(false);
     }
-    let free =
-        "SELECT to_jsonb(id) FROM acct_export.job WHERE status = 'queued' LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED";
-    Ok(sql::change::<String>(free, &[])?.is_some())
+    let free = "
+SELECT to_jsonb(id) FROM acct_export.job
+ WHERE status = 'queued' AND made_in = $1 LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED";
+    Ok(sql::change::<String>(free, &[(&worker::here()).into()])?.is_some())
 }
 
 /// True if a job is queued. Reads only.
 pub fn is_queued() -> Result<bool> {
-    let queued = "SELECT 'x' FROM acct_export.job WHERE status = 'queued' LIMIT 1";
-    Ok(sql::text(queued, &[])?.is_some())
+    let queued = "SELECT 'x' FROM acct_export.job WHERE status = 'queued' AND made_in = $1 LIMIT 1";
+    Ok(sql::text(queued, &[(&worker::here()).into()])?.is_some())
 }
 
 /// True if a worker may be missing: a queued job, one that lost its worker, one that is past its time. Reads only.
@@ -160,10 +161,14 @@ pub fn is_waiting() -> Result<bool> {
     if is_queued()? {
         return Ok(true);
     }
-    let running: Vec<String> =
-        sql::documents("SELECT to_jsonb(id) FROM acct_export.job WHERE status = 'running' LIMIT 1000", &[])?;
-    let lost = running.iter().any(|job| !lock_of(job).is_held_elsewhere());
+    let lost = running()?.iter().any(|job| !lock_of(job).is_held_elsewhere());
     Ok(lost || super::purge::has_unapproved()?)
+}
+
+/// Running jobs, but for those that a copy of the database has of its original.
+fn running() -> Result<Vec<String>> {
+    let running = "SELECT to_jsonb(id) FROM acct_export.job WHERE status = 'running' AND made_in = $1";
+    sql::documents(running, &[(&worker::here()).into()])
 }
 
 const CRASHED: &str = "
@@ -179,9 +184,7 @@ RETURNING jsonb_build_array(j.status, j.attempts, j.error, j.error_code)";
 
 /// Puts running jobs whose worker is gone back into the queue, or ends them after `max_attempts`. As the owner.
 pub fn recover() -> Result<()> {
-    let running: Vec<String> =
-        sql::documents("SELECT to_jsonb(id) FROM acct_export.job WHERE status = 'running'", &[])?;
-    for job in running {
+    for job in running()? {
         let lock = lock_of(&job);
         if !lock.try_acquire() {
             continue;

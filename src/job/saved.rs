@@ -1,8 +1,10 @@
 //! Requests that were saved under a name. A saved export belongs to the role and the session that saved it, as a job does.
 
+use super::digests;
 use super::session::Session;
 use super::status::is_visible;
 use crate::audit::{self, By, Event};
+use crate::changes::NOTHING;
 use crate::error::{Error, Kind, Result};
 use crate::model::ExportRequest;
 use crate::pg::sql::Arg;
@@ -16,6 +18,19 @@ const MOST: usize = 1000;
 
 /// Characters of a name.
 const LONGEST: usize = 200;
+
+/// An option of a saved export, and its value that means the last run.
+const SINCE: &str = "changes_since";
+const LAST: &str = "last";
+
+/// The request as it can be checked when it is saved.
+pub fn request_to_check(asked: &ExportRequest) -> ExportRequest {
+    let mut asked = asked.clone();
+    if asked.options.get(SINCE) == Some(&json!(LAST)) {
+        asked.options.insert(SINCE.to_owned(), json!(NOTHING));
+    }
+    asked
+}
 
 /// A saved export, as the caller sees it.
 #[derive(Debug, Deserialize)]
@@ -46,6 +61,8 @@ const COUNT: &str = "SELECT to_jsonb(session) FROM acct_export.saved WHERE owner
 const DROP: &str = "DELETE FROM acct_export.saved WHERE id = $1::bigint RETURNING to_jsonb(id)";
 
 const STARTED: &str = "UPDATE acct_export.saved SET last_job = $2::uuid WHERE id = $1::bigint";
+
+const STARTED_BY: &str = "UPDATE acct_export.job SET saved = $1 WHERE id = $2::uuid";
 
 /// Finds one that the caller sees, its own role's first. P0002 otherwise.
 pub fn find(name: Option<&str>) -> Result<Saved> {
@@ -154,9 +171,27 @@ pub fn remove(name: Option<&str>) -> Result<()> {
     tell(audit::SAVED_DROPPED, &saved.request.dataset, saved.tenant.as_deref(), json!({ "name": saved.name }))
 }
 
+/// The request of a run. Digests are made where they can be, for a later run that asks what has changed; `"changes_since": "last"` is since the
+/// last run that has them. Where there is none, all rows are new.
+pub fn request_of_run(saved: &Saved) -> Result<ExportRequest> {
+    let mut asked = saved.request.clone();
+    asked.options.entry("digests").or_insert_with(|| json!("auto"));
+    if asked.options.get(SINCE) == Some(&json!(LAST)) {
+        let last = identity::as_owner(|| digests::last_of(saved.id))?;
+        asked.options.insert(SINCE.to_owned(), json!(last.as_deref().unwrap_or(NOTHING)));
+    }
+    Ok(asked)
+}
+
 /// Keeps the job that was started last.
 pub fn started(saved: i64, job: &str) -> Result<()> {
-    identity::as_owner(|| sql::run(STARTED, &[saved.into(), job.into()]).map(drop))
+    identity::as_owner(|| {
+        sql::run(STARTED, &[saved.into(), job.into()])?;
+        sql::run(STARTED_BY, &[saved.into(), job.into()])?;
+        // It has run already where exports run in the session.
+        let digests = "UPDATE acct_export.digest SET saved = $1 WHERE job = $2::uuid";
+        sql::run(digests, &[saved.into(), job.into()]).map(drop)
+    })
 }
 
 fn tell(event: &'static str, dataset: &str, tenant: Option<&str>, detail: Value) -> Result<()> {

@@ -5,13 +5,13 @@ use super::queue::Claimed;
 use super::wake;
 use crate::error::{Error, Kind, Result};
 use crate::foreign_server::Server;
-use crate::pg::sql;
+use crate::pg::{sql, worker};
 use serde::Deserialize;
 use std::time::Duration;
 
 const BEGIN: &str = "
-INSERT INTO acct_export.object (job, file, attempt, server, server_name, requested_by, bucket, key, uri, mapping)
-VALUES ($1::uuid, $2, $3, $4::oid, $5, $6::oid, $7, $8, $9, $10::oid)
+INSERT INTO acct_export.object (job, file, attempt, server, server_name, requested_by, bucket, key, uri, mapping, made_in)
+VALUES ($1::uuid, $2, $3, $4::oid, $5, $6::oid, $7, $8, $9, $10::oid, $11)
 RETURNING to_jsonb(id)";
 
 /// The key of a file of this run of a job: under the prefix of the server, in a folder of its own.
@@ -42,6 +42,7 @@ pub fn begin(job: &Claimed, file: i64, server: &Server, key: &str, mapping: u32)
             key.into(),
             (&server.uri(key)).into(),
             i64::from(mapping).into(),
+            (&worker::here()).into(),
         ],
     )?;
     Ok(id.unwrap_or_default())
@@ -81,11 +82,11 @@ fn mark_for_deletion(job: &str, status: &str) -> Result<()> {
 
 const SOONEST: &str = "
 SELECT to_jsonb(greatest(0, ceil(extract(epoch FROM next_try_at - clock_timestamp()) * 1000))::bigint)
-  FROM acct_export.object WHERE status = 'doomed' ORDER BY next_try_at LIMIT 1";
+  FROM acct_export.object WHERE status = 'doomed' AND made_in = $1 ORDER BY next_try_at LIMIT 1";
 
 /// The time until an object is due to be removed; None: nothing is. As the owner.
 pub fn next_due() -> Result<Option<Duration>> {
-    Ok(sql::document(SOONEST, &[])?.map(Duration::from_millis))
+    Ok(sql::document(SOONEST, &[(&worker::here()).into()])?.map(Duration::from_millis))
 }
 
 /// An object that is to be removed.
@@ -115,14 +116,14 @@ impl MarkedObject {
 const NEXT: &str = "
 UPDATE acct_export.object o
    SET tries = tries + 1, next_try_at = clock_timestamp() + least(interval '1 minute' * 2 ^ least(tries, 12), interval '1 day')
- WHERE id = (SELECT id FROM acct_export.object WHERE status = 'doomed' AND next_try_at <= clock_timestamp()
+ WHERE id = (SELECT id FROM acct_export.object WHERE status = 'doomed' AND next_try_at <= clock_timestamp() AND made_in = $1
               ORDER BY next_try_at LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING jsonb_build_object('id', id, 'job', job, 'attempt', attempt, 'file', file, 'server', server::bigint,
               'requested_by', requested_by::bigint, 'bucket', bucket, 'key', key, 'uri', uri, 'mapping', mapping::bigint,
               'is_begun', e_tag IS NULL)";
 
 pub fn next_marked() -> Result<Option<MarkedObject>> {
-    sql::change(NEXT, &[])
+    sql::change(NEXT, &[(&worker::here()).into()])
 }
 
 /// A store may finish what it was sent long after whoever sent it has gone: what was never whole is looked for once more.
@@ -156,9 +157,9 @@ UPDATE acct_export.object o SET next_try_at = d.next_try_at FROM acct_export.obj
 pub fn doom_lost() -> Result<()> {
     let lost = "
 UPDATE acct_export.object o SET status = 'doomed', doomed_at = clock_timestamp(), next_try_at = clock_timestamp()
- WHERE o.status = 'uploading'
+ WHERE o.status = 'uploading' AND o.made_in = $1
    AND NOT EXISTS (SELECT FROM acct_export.job j WHERE j.id = o.job AND j.status = 'running' AND j.runs = o.attempt)";
-    if sql::run(lost, &[])? > 0 {
+    if sql::run(lost, &[(&worker::here()).into()])? > 0 {
         wake::sender_at_commit();
     }
     Ok(())

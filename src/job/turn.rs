@@ -2,13 +2,14 @@
 
 use super::all_slots::{AllSlots, Owner};
 use crate::error::Result;
-use crate::pg::{guc, sql, xact};
+use crate::pg::{guc, sql, worker, xact};
 use crate::settings;
 use serde::Deserialize;
 
 /// Tenants in turn: the one that has fewest running, then the one whose last start is longest ago, then the oldest job. Last
 /// come jobs whose tenant or role would have all slots while another one waits. $1: number of slots. $2: the job is for the extra
 /// slot, which only a job of another tenant or role than that of all running ones may take.
+/// $3: this database; jobs that it has as a copy of another one do not count.
 ///
 /// `waiting` goes from one tenant and role to the next one in the index job_queued, and the last start of a tenant is the last entry
 /// that it has in job_turns: the time depends on how many tenants wait, not on how many jobs do, nor on how many there were.
@@ -16,17 +17,19 @@ const WAITING: &str = "
 WITH RECURSIVE waiting AS (
     (SELECT coalesce(q.tenant_key, '') COLLATE \"C\" AS tenant, q.requested_by AS role, q.created_at AS oldest
        FROM acct_export.job q
-      WHERE q.status = 'queued'
+      WHERE q.status = 'queued' AND q.made_in = $3
       ORDER BY coalesce(q.tenant_key, '') COLLATE \"C\", q.requested_by, q.created_at LIMIT 1)
     UNION ALL
     SELECT n.tenant, n.role, n.oldest
       FROM waiting w
      CROSS JOIN LATERAL (SELECT coalesce(q.tenant_key, '') COLLATE \"C\" AS tenant, q.requested_by AS role, q.created_at AS oldest
                            FROM acct_export.job q
-                          WHERE q.status = 'queued' AND (coalesce(q.tenant_key, '') COLLATE \"C\", q.requested_by) > (w.tenant, w.role)
+                          WHERE q.status = 'queued' AND q.made_in = $3
+                            AND (coalesce(q.tenant_key, '') COLLATE \"C\", q.requested_by) > (w.tenant, w.role)
                           ORDER BY coalesce(q.tenant_key, '') COLLATE \"C\", q.requested_by, q.created_at LIMIT 1) n
 ), running AS (
-    SELECT coalesce(tenant_key, '') COLLATE \"C\" AS tenant, requested_by AS role FROM acct_export.job WHERE status = 'running'
+    SELECT coalesce(tenant_key, '') COLLATE \"C\" AS tenant, requested_by AS role
+      FROM acct_export.job WHERE status = 'running' AND made_in = $3
 ), held AS (
     SELECT CASE WHEN min(tenant) = max(tenant) THEN min(tenant) END AS tenant,
            CASE WHEN min(role) = max(role) THEN min(role) END AS role, count(*) >= $1 AS is_all
@@ -55,13 +58,15 @@ pub struct Waiting(String, u32, i64, i64);
 
 const OLDEST: &str = "
 SELECT to_jsonb(id) FROM acct_export.job
- WHERE status = 'queued' AND coalesce(tenant_key, '') COLLATE \"C\" = $1 AND requested_by = $2::oid
+ WHERE status = 'queued' AND coalesce(tenant_key, '') COLLATE \"C\" = $1 AND requested_by = $2::oid AND made_in = $3
  ORDER BY created_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED";
 
 impl Waiting {
     /// The oldest job that nobody's open transaction holds, which this transaction then does.
     pub fn oldest(&self) -> Result<Option<String>> {
-        by_index(|| sql::change(OLDEST, &[(&self.0).into(), i64::from(self.1).into()]))
+        let here = worker::here();
+        let arguments = [(&self.0).into(), i64::from(self.1).into(), (&here).into()];
+        by_index(|| sql::change(OLDEST, &arguments))
     }
 
     /// The sides, of tenant and role, which have all slots once one of these jobs runs too.
@@ -73,7 +78,9 @@ impl Waiting {
 
 /// What waits, in turn. As the owner.
 pub fn in_turn(slots: i64, extra: bool) -> Result<Vec<Waiting>> {
-    xact::with_latest_snapshot(|| by_index(|| sql::documents(WAITING, &[slots.into(), extra.into()])))
+    let here = worker::here();
+    let arguments = [slots.into(), extra.into(), (&here).into()];
+    xact::with_latest_snapshot(|| by_index(|| sql::documents(WAITING, &arguments)))
 }
 
 /// Has the statements of `body` planned with the order that indexes have. The table may have had few rows when statistics were
@@ -91,14 +98,14 @@ fn by_index<T>(body: impl FnOnce() -> T) -> T {
 const LOCKED_OUT: &str = "
 SELECT to_jsonb(h.jobs >= $1 AND (
            (h.tenants = 1 AND (
-               EXISTS (SELECT FROM acct_export.job q WHERE q.status = 'queued' AND coalesce(q.tenant_key, '') COLLATE \"C\" < h.tenant)
-            OR EXISTS (SELECT FROM acct_export.job q WHERE q.status = 'queued' AND coalesce(q.tenant_key, '') COLLATE \"C\" > h.tenant)))
+               EXISTS (SELECT FROM acct_export.job q WHERE q.status = 'queued' AND q.made_in = $2 AND coalesce(q.tenant_key, '') COLLATE \"C\" < h.tenant)
+            OR EXISTS (SELECT FROM acct_export.job q WHERE q.status = 'queued' AND q.made_in = $2 AND coalesce(q.tenant_key, '') COLLATE \"C\" > h.tenant)))
         OR (h.roles = 1 AND (
-               EXISTS (SELECT FROM acct_export.job q WHERE q.status = 'queued' AND q.requested_by < h.role)
-            OR EXISTS (SELECT FROM acct_export.job q WHERE q.status = 'queued' AND q.requested_by > h.role)))))
+               EXISTS (SELECT FROM acct_export.job q WHERE q.status = 'queued' AND q.made_in = $2 AND q.requested_by < h.role)
+            OR EXISTS (SELECT FROM acct_export.job q WHERE q.status = 'queued' AND q.made_in = $2 AND q.requested_by > h.role)))))
   FROM (SELECT count(*) AS jobs, count(DISTINCT coalesce(tenant_key, '')) AS tenants,
                min(coalesce(tenant_key, '') COLLATE \"C\") AS tenant, count(DISTINCT requested_by) AS roles, min(requested_by) AS role
-          FROM acct_export.job WHERE status = 'running') AS h";
+          FROM acct_export.job WHERE status = 'running' AND made_in = $2) AS h";
 
 /// True if a job may take the extra slot. With two slots and more, no tenant and no role can keep others waiting by jobs that take
 /// long: a job of another one gets one slot beyond `max_workers`. While slots are free, any job may take them.
@@ -107,5 +114,7 @@ pub fn is_locked_out() -> Result<bool> {
     if slots < 2 {
         return Ok(false);
     }
-    Ok(by_index(|| sql::document(LOCKED_OUT, &[i64::from(slots).into()]))?.unwrap_or(false))
+    let here = worker::here();
+    let arguments = [i64::from(slots).into(), (&here).into()];
+    Ok(by_index(|| sql::document(LOCKED_OUT, &arguments))?.unwrap_or(false))
 }

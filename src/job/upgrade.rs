@@ -2,6 +2,7 @@
 //! missing now: a job whose session cannot be told is visible to superusers only.
 
 use super::captured_session::CapturedSession;
+use super::create;
 use super::session::Session;
 use crate::catalog::{load, reference, settings_read};
 use crate::error::{Error, Kind, Result};
@@ -30,7 +31,7 @@ impl Job<'_> {
         if let Some(own) = session.tenants.first() {
             context.tenant = own.clone();
         }
-        let asker = json!({ "role": self.role, "actor": context.actor, "session": session.print() });
+        let asker = create::asker(self.role, &context, &session);
         let columns = json!({
             "tenant_key": context.tenant.key(),
             "fingerprint": hex(&asked.fingerprint(&asker)),

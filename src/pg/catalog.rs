@@ -59,6 +59,12 @@ pub fn relation_oid(schema: &str, name: &str) -> Option<u32> {
     (oid != pg_sys::InvalidOid).then(|| oid.to_u32())
 }
 
+/// Oid of a column's type; 0: there is no such column.
+pub fn column_type(relation: u32, column: i16) -> u32 {
+    // SAFETY: a syscache look-up.
+    unsafe { pg_sys::get_atttype(pg_sys::Oid::from(relation), column) }.to_u32()
+}
+
 /// `schema.name`, quoted; None: there is no such relation.
 pub fn relation_name(relation: u32) -> Option<String> {
     let oid = pg_sys::Oid::from(relation);

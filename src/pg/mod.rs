@@ -16,6 +16,7 @@ pub mod guc;
 mod hstore;
 pub mod identity;
 pub mod jsonb;
+pub mod key_order;
 pub mod line;
 pub mod lock;
 mod numeric;

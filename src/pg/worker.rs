@@ -100,6 +100,13 @@ pub fn database() -> u32 {
     unsafe { pg_sys::MyDatabaseId }.to_u32()
 }
 
+/// The system identifier and the database that this is: rows that a copy of the database has of its original say another one.
+pub fn here() -> String {
+    // SAFETY: reads a value of shared memory.
+    let system = unsafe { pg_sys::GetSystemIdentifier() };
+    format!("{}/{}", system as i64, database())
+}
+
 /// This process's id.
 pub fn pid() -> i32 {
     // SAFETY: reads a backend variable.

@@ -1,5 +1,6 @@
 //! From a checked request to rows: the query and what is done to each value before it is encoded.
 
+pub mod changes;
 pub mod dataset_export;
 mod discovered_keys;
 pub mod estimate;

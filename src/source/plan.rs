@@ -97,6 +97,12 @@ impl Plan {
         Some(KeyCheck::new(dataset, self.columns.len() + self.helpers.len(), key.clone()))
     }
 
+    /// True if rows come in the order of the key alone, which is exported as it is: they can be told apart by it.
+    pub fn is_by_exported_key(&self) -> bool {
+        let is_alone = self.ordered.as_ref().is_some_and(|(_, key)| key.len() == 1);
+        is_alone && self.key.is_some()
+    }
+
     pub fn names(&self) -> &Names {
         &self.names
     }

@@ -63,7 +63,8 @@ pub fn produce(task: &Task<'_>) -> Result<Option<ExportOutput>> {
         .map(|name| survivable(xact::attempt(|| parts.companion(&main, name))))
         .collect::<Result<_>>()?;
     progress::rows_total(estimate::of_job(task.job)?.unwrap_or(0));
-    let builder = FileBuilder { task, reader: &reader, format, options, moment: &moment, rows: 0 };
+    let builder =
+        FileBuilder { task, reader: &reader, format, options, moment: &moment, rows: 0, digests: None };
     let mut files = Files { builder, titles: task.titles, made: Vec::new(), failed: None };
     let complete = if options.xlsx.one_workbook {
         files.one_workbook(&main, &companions)?
@@ -74,9 +75,10 @@ pub fn produce(task: &Task<'_>) -> Result<Option<ExportOutput>> {
         return Ok(None);
     }
     progress::rows_total(files.builder.rows as i64);
-    let Files { made: mut files, failed, .. } = files;
+    let Files { made: mut files, failed, builder, .. } = files;
+    let digests = builder.digests;
     name(&mut files, &moment);
-    Ok(Some(ExportOutput { files, as_of: moment.as_of, wal_position: moment.wal_position, failed }))
+    Ok(Some(ExportOutput { files, as_of: moment.as_of, wal_position: moment.wal_position, failed, digests }))
 }
 
 /// The files so far.

@@ -1,15 +1,20 @@
 //! One file of an export: the rows of a dataset, or of several in one workbook, read and encoded into a spool.
 
+use super::changes::Changes as Digesting;
 use super::export::Task;
 use super::info;
 use super::references::{self, Lists};
 use super::selection::selection;
-use crate::encode::{encoder, Column, Compression, Encoder, Format, Options, Setup, Tally};
+use crate::changes::{Change, COLUMN};
+use crate::encode::{encoder, Cell, Column, Compression, Encoder, Format, Options, Setup, Tally};
 use crate::error::{Error, Kind, Result};
+use crate::job::digests::Digests;
+use crate::job::manifest::Changes;
 use crate::job::output::{File, Reason};
 use crate::job::stored_file::FilePart;
 use crate::job::Stage;
 use crate::layout::Layout;
+use crate::model::{Shape, ShapeColumn};
 use crate::pg::identity::{self, Reader};
 use crate::pg::report::Failure;
 use crate::pg::{progress, query, wait, xact};
@@ -17,12 +22,13 @@ use crate::pseudonym_key;
 use crate::redact::scrub::Removed;
 use crate::request::slug;
 use crate::settings;
+use crate::source::changes as choice;
 use crate::source::dataset_export::DatasetExport;
 use crate::source::moment::Moment;
 use crate::source::references::Occasion;
 use crate::source::row_limit::RowLimit;
 use crate::spool::{Packing, Spool};
-use crate::value::memory;
+use crate::value::{memory, Kind as ValueKind};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -42,6 +48,8 @@ pub struct FileBuilder<'a> {
     pub moment: &'a Moment,
     /// Rows of the files that are complete.
     pub rows: u64,
+    /// Of the rows of the dataset itself.
+    pub digests: Option<Digests>,
 }
 
 /// A dataset of the job and its place among them, from 1; the first is the one that was asked for.
@@ -54,7 +62,22 @@ pub struct Member<'a> {
 /// The columns written of a dataset, and the secret of its pseudonyms.
 struct Columns {
     layout: Layout,
+    /// The column before them: the file is one of changes.
+    change: Option<Column>,
     key: Option<[u8; 32]>,
+}
+
+impl Columns {
+    fn written(&self) -> Vec<Column> {
+        self.change.iter().chain(self.layout.columns()).cloned().collect()
+    }
+}
+
+/// The rows of a dataset that were written.
+struct Written {
+    rows: u64,
+    removed: BTreeMap<String, Removed>,
+    changes: Option<Changes>,
 }
 
 /// A dataset whose rows are in the file.
@@ -63,6 +86,7 @@ struct Read<'a> {
     layout: Layout,
     rows: u64,
     removed: BTreeMap<String, Removed>,
+    changes: Option<Changes>,
 }
 
 /// The outcome, if it is not an error of the whole job.
@@ -84,24 +108,30 @@ impl FileBuilder<'_> {
         let directory = settings::spool_directory()?;
         let mut spool = Spool::create(&directory, self.packing())?;
         let title = &first.part.loaded.dataset.title;
-        let columns = self.columns_of(first.part)?;
-        let lists = self.lists(first.part, &columns.layout)?;
+        let mut columns = self.columns_of(first.part)?;
+        let of_removed = self.put_change_first(first.part, &mut columns)?;
+        let mut lists = self.lists(first.part, &columns.layout)?;
+        if columns.change.is_some() {
+            let choosing = lists.sheets.iter_mut().flat_map(|sheet| &mut sheet.columns);
+            choosing.for_each(|choosing| choosing.column += 1);
+        }
         let setup = Setup {
             title: title.clone(),
             time_zone: self.task.context.time_zone.clone(),
             references: lists.sheets,
+            of_removed,
         };
-        let mut encoder = encoder(self.format, self.options, columns.layout.columns(), setup)?;
+        let mut encoder = encoder(self.format, self.options, &columns.written(), setup)?;
         let mut buffer = Vec::with_capacity(BATCH * 2);
         encoder.begin(&mut buffer)?;
         let mut read: Vec<Read<'_>> = Vec::new();
         let mut tallies: Vec<Tally> = Vec::new();
-        let Some((rows, removed)) =
+        let Some(Written { rows, removed, changes }) =
             self.write_rows(*first, &columns, 0, encoder.as_mut(), &mut buffer, &mut spool)?
         else {
             return Ok(Made::Unapproved);
         };
-        read.push(Read { part: first.part, layout: columns.layout, rows, removed });
+        read.push(Read { part: first.part, layout: columns.layout, rows, removed, changes });
         for (index, member) in members.iter().enumerate().skip(1) {
             let before: u64 = read.iter().map(|read| read.rows).sum();
             // A failure of a companion's source is the companion's failure.
@@ -109,9 +139,16 @@ impl FileBuilder<'_> {
                 let (part, columns) = (member.part, self.columns_of(member.part)?);
                 let title = &part.loaded.dataset.title;
                 tallies.push(encoder.part(title, columns.layout.columns(), &mut buffer)?);
-                let rows =
+                let written =
                     self.write_rows(*member, &columns, before, encoder.as_mut(), &mut buffer, &mut spool)?;
-                Ok(rows.map(|(rows, removed)| Read { part, layout: columns.layout, rows, removed }))
+                let layout = columns.layout;
+                Ok(written.map(|Written { rows, removed, .. }| Read {
+                    part,
+                    layout,
+                    rows,
+                    removed,
+                    changes: None,
+                }))
             });
             match survivable(attempt)? {
                 Ok(Some(companion)) => read.push(companion),
@@ -158,28 +195,40 @@ impl FileBuilder<'_> {
         let key =
             if plan.pseudonymises() { Some(pseudonym_key::of(part.context.tenant.key())?) } else { None };
         let layout = identity::as_requester(self.reader, || plan.layout(self.format, key, None))?;
-        Ok(Columns { layout, key })
+        Ok(Columns { layout, change: None, key })
+    }
+
+    /// Puts the column of changes before the others where that is asked for; the places of what a removed row has.
+    fn put_change_first(&self, part: &DatasetExport, columns: &mut Columns) -> Result<Vec<usize>> {
+        if self.options.changes_since.is_none() {
+            return Ok(Vec::new());
+        }
+        let change = choice::column(columns.layout.columns())?;
+        columns.change = Some(change);
+        let key = columns.layout.shape(part.plan.key, 0).key;
+        Ok(key.map(|key| vec![0, key + 1]).unwrap_or_default())
     }
 
     /// Reads one dataset; the number of rows, and what was taken out of the fields' values. None: it was left at the first row that needs approval. So nothing is counted
     /// beforehand, and the answer is exact also where a source gives other rows each time it is read. `before`: rows that the file
     /// has already.
     fn write_rows(
-        &self,
+        &mut self,
         member: Member<'_>,
-        Columns { layout, key }: &Columns,
+        Columns { layout, key, .. }: &Columns,
         before: u64,
         encoder: &mut dyn Encoder,
         buffer: &mut Vec<u8>,
         spool: &mut Spool,
-    ) -> Result<Option<(u64, BTreeMap<String, Removed>)>> {
+    ) -> Result<Option<Written>> {
         let (part, is_main) = (member.part, member.place == 1);
         let plan = &part.plan;
         let mut redactor = plan.redactor(*key);
         let mut keys = plan.key_check();
         // The approval is about the dataset that was asked for.
         let row_limit = RowLimit::of(&part.loaded.dataset, is_main && self.task.approved);
-        let (mut rows, mut admitted) = (0u64, true);
+        let mut digests = if is_main { Digesting::begin(self.task, part)? } else { None };
+        let (mut rows, mut written, mut admitted) = (0u64, 0u64, true);
         progress::part(member.place);
         progress::stage(Stage::Reading);
         identity::as_requester(self.reader, || {
@@ -190,8 +239,16 @@ impl FileBuilder<'_> {
                     admitted = false;
                     return Ok(ControlFlow::Break(()));
                 }
-                redactor
-                    .apply(cells, &mut |cells| layout.row(cells, &mut |cells| encoder.row(cells, buffer)))?;
+                redactor.apply(cells, &mut |cells| {
+                    let mut write = |change: Option<Change>, cells: &[Cell<'_>]| {
+                        written += 1;
+                        layout.row(cells, &mut |cells| write_row(encoder, change, cells, buffer))
+                    };
+                    match &mut digests {
+                        None => write(None, cells),
+                        Some(digests) => digests.row(cells, &mut write),
+                    }
+                })?;
                 if buffer.len() >= BATCH {
                     spool.write_all(buffer)?;
                     memory::reuse(buffer);
@@ -201,13 +258,33 @@ impl FileBuilder<'_> {
                     progress::rows(self.rows + before + rows);
                 }
                 Ok(ControlFlow::Continue(()))
-            })
+            })?;
+            match &mut digests {
+                Some(digests) if admitted => digests.rest(&mut |change, cells| {
+                    written += 1;
+                    layout.row(cells, &mut |cells| write_row(encoder, change, cells, buffer))?;
+                    if buffer.len() >= BATCH {
+                        spool.write_all(buffer)?;
+                        memory::reuse(buffer);
+                    }
+                    Ok(())
+                }),
+                _ => Ok(()),
+            }
         })?;
         if !admitted && !is_main {
             return Err(row_limit.needs_approval());
         }
         progress::rows(self.rows + before + rows);
-        Ok(admitted.then(|| (rows, plan.removed(&redactor))))
+        if !admitted {
+            return Ok(None);
+        }
+        let mut changes = None;
+        if let Some(digests) = digests {
+            let (digests, counts) = digests.finish(part, self.task.role)?;
+            (self.digests, changes) = (Some(digests), counts);
+        }
+        Ok(Some(Written { rows: written, removed: plan.removed(&redactor), changes }))
     }
 
     /// Workbooks are compressed as they are; text is unless it is asked for in gzip, or goes into an archive or a bucket.
@@ -235,6 +312,22 @@ impl FileBuilder<'_> {
     }
 }
 
+/// Writes a row, behind its change where the file is one of changes.
+fn write_row(
+    encoder: &mut dyn Encoder,
+    change: Option<Change>,
+    cells: &[Cell<'_>],
+    buffer: &mut Vec<u8>,
+) -> Result<()> {
+    let Some(change) = change else { return encoder.row(cells, buffer) };
+    let cells: Vec<Cell<'_>> =
+        std::iter::once(Cell::Text(change.as_str())).chain(cells.iter().copied()).collect();
+    match change {
+        Change::Removed => encoder.removed_row(&cells, buffer),
+        Change::Added | Change::Changed => encoder.row(&cells, buffer),
+    }
+}
+
 /// A failure that the rest of the job survives: any but a cancel request or a time limit, which is about the whole job.
 pub fn survivable<T>(attempt: std::result::Result<T, Failure>) -> Result<std::result::Result<T, Failure>> {
     match attempt {
@@ -247,7 +340,7 @@ pub fn survivable<T>(attempt: std::result::Result<T, Failure>) -> Result<std::re
 fn parts(read: &[Read<'_>], tallies: &[Tally]) -> Result<Vec<FilePart>> {
     let mut before = Tally::default();
     let mut parts = Vec::with_capacity(read.len());
-    for (Read { part, layout, rows, removed }, tally) in read.iter().zip(tallies) {
+    for (Read { part, layout, rows, removed, changes }, tally) in read.iter().zip(tallies) {
         let written = tally.rows - before.rows;
         if written != *rows {
             return Err(Error::new(Kind::Internal, format!("{rows} rows were read and {written} written")));
@@ -262,11 +355,22 @@ fn parts(read: &[Read<'_>], tallies: &[Tally]) -> Result<Vec<FilePart>> {
             masks: plan.masks(),
             rows: written,
             redacted: removed.iter().map(|(field, removed)| (field.clone(), removed.all())).collect(),
-            shape: layout.shape(plan.key, tally.sheets - before.sheets),
-            selection: selection(part, layout, removed),
+            shape: shape(layout, plan.key, tally.sheets - before.sheets, changes.is_some()),
+            selection: selection(part, layout, removed, changes.as_ref()),
             member: None,
         });
         before = *tally;
     }
     Ok(parts)
+}
+
+/// The columns of a file. `is_of_changes`: the change stands before the others.
+fn shape(layout: &Layout, key: Option<usize>, sheets: u32, is_of_changes: bool) -> Shape {
+    let mut shape = layout.shape(key, sheets);
+    if is_of_changes {
+        let change = ShapeColumn { field: COLUMN.to_owned(), kind: ValueKind::Text, path: None, of: None };
+        shape.columns.insert(0, change);
+        shape.key = shape.key.map(|key| key + 1);
+    }
+    shape
 }

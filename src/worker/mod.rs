@@ -5,6 +5,7 @@
 //! and looks once more: a job that came in between finds either this look or a free slot for its own worker (`job::wake`).
 
 mod archive;
+mod changes;
 mod ending;
 mod entry;
 mod export;

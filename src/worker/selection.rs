@@ -1,6 +1,7 @@
 //! The selection of a dataset's rows and fields, described for its manifest.
 
-use crate::job::manifest::Selection;
+use crate::changes::COLUMN;
+use crate::job::manifest::{Changes, Selection};
 use crate::layout::Layout;
 use crate::redact::scrub::Removed;
 use crate::source::dataset_export::DatasetExport;
@@ -8,7 +9,12 @@ use crate::source::resolved_period::ResolvedPeriod;
 use std::collections::BTreeMap;
 
 /// Of a dataset whose rows were written. `removed`: the secrets that were taken out of its fields.
-pub fn selection(part: &DatasetExport, layout: &Layout, removed: &BTreeMap<String, Removed>) -> Selection {
+pub fn selection(
+    part: &DatasetExport,
+    layout: &Layout,
+    removed: &BTreeMap<String, Removed>,
+    changes: Option<&Changes>,
+) -> Selection {
     let (plan, dataset) = (&part.plan, &part.loaded.dataset);
     let period = ResolvedPeriod::of(plan, &part.context, dataset);
     let owned = |text: Option<&str>| text.map(str::to_owned);
@@ -17,7 +23,12 @@ pub fn selection(part: &DatasetExport, layout: &Layout, removed: &BTreeMap<Strin
         counted.filter(|(_, count)| *count > 0).collect()
     };
     Selection {
-        labels: layout.columns().iter().map(|column| column.label.clone()).collect(),
+        labels: changes
+            .map(|_| COLUMN.to_owned())
+            .into_iter()
+            .chain(layout.columns().iter().map(|column| column.label.clone()))
+            .collect(),
+        changes: changes.cloned(),
         left_out: left_out(part),
         period: part.asked.period.clone(),
         period_field: owned(period.as_ref().map(|period| period.field)),

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod bucket_files;
+mod copies;
 mod destination;
 mod remote_harness;
 mod remote_harness_ways;

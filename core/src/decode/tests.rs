@@ -33,7 +33,12 @@ fn clock() -> Clock {
 
 /// The bytes of a file, as the spool would keep them.
 fn file(format: Format, options: &Options, columns: &[Column], rows: &[Vec<Cell<'_>>]) -> Vec<u8> {
-    let setup = Setup { title: "Users".into(), time_zone: "Etc/GMT-1".into(), references: Vec::new() };
+    let setup = Setup {
+        title: "Users".into(),
+        time_zone: "Etc/GMT-1".into(),
+        references: Vec::new(),
+        ..Setup::default()
+    };
     let mut encoder = encoder(format, options, columns, setup).unwrap();
     let mut out = Vec::new();
     encoder.begin(&mut out).unwrap();

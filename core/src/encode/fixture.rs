@@ -20,7 +20,7 @@ pub fn column(name: &str, label: &str, kind: Kind) -> Column {
 }
 
 pub fn setup() -> Setup {
-    Setup { title: "Users".into(), time_zone: "Europe/Paris".into(), references: Vec::new() }
+    Setup { title: "Users".into(), time_zone: "Europe/Paris".into(), ..Setup::default() }
 }
 
 /// 2026-01-15 10:00 UTC.

@@ -16,12 +16,14 @@ use template::Template;
 /// The encoder of ndjson: an object and a line feed per row, nothing before and nothing after.
 pub struct Ndjson {
     template: Template,
+    removed: Removed,
     tally: Tally,
 }
 
 impl Ndjson {
-    pub fn new(form: TextForm, columns: &[Column]) -> Result<Self> {
-        Ok(Ndjson { template: Template::new(form, columns)?, tally: Tally::default() })
+    pub fn new(form: TextForm, columns: &[Column], of_removed: &[usize]) -> Result<Self> {
+        let (template, removed) = (Template::new(form, columns)?, Removed::new(form, columns, of_removed)?);
+        Ok(Ndjson { template, removed, tally: Tally::default() })
     }
 }
 
@@ -37,6 +39,13 @@ impl Encoder for Ndjson {
         Ok(())
     }
 
+    fn removed_row(&mut self, cells: &[Cell<'_>], out: &mut Vec<u8>) -> Result<()> {
+        self.removed.row(cells, out)?;
+        out.push(b'\n');
+        self.tally.rows += 1;
+        Ok(())
+    }
+
     fn finish(self: Box<Self>, _info: &Info, _out: &mut (dyn Write + Send)) -> Result<Tally> {
         Ok(self.tally)
     }
@@ -45,12 +54,14 @@ impl Encoder for Ndjson {
 /// The encoder of json: one array, an object per line; `[]` where there is no row.
 pub struct Json {
     template: Template,
+    removed: Removed,
     tally: Tally,
 }
 
 impl Json {
-    pub fn new(form: TextForm, columns: &[Column]) -> Result<Self> {
-        Ok(Json { template: Template::new(form, columns)?, tally: Tally::default() })
+    pub fn new(form: TextForm, columns: &[Column], of_removed: &[usize]) -> Result<Self> {
+        let (template, removed) = (Template::new(form, columns)?, Removed::new(form, columns, of_removed)?);
+        Ok(Json { template, removed, tally: Tally::default() })
     }
 }
 
@@ -68,9 +79,35 @@ impl Encoder for Json {
         Ok(())
     }
 
+    fn removed_row(&mut self, cells: &[Cell<'_>], out: &mut Vec<u8>) -> Result<()> {
+        out.extend_from_slice(if self.tally.rows == 0 { b"\n" } else { b",\n" });
+        self.removed.row(cells, out)?;
+        self.tally.rows += 1;
+        Ok(())
+    }
+
     fn finish(self: Box<Self>, _info: &Info, out: &mut (dyn Write + Send)) -> Result<Tally> {
         out.write_all(if self.tally.rows == 0 { b"]\n" } else { b"\n]\n" })?;
         Ok(self.tally)
+    }
+}
+
+/// Rows that are no more: some of the columns.
+struct Removed {
+    places: Vec<usize>,
+    template: Template,
+}
+
+impl Removed {
+    fn new(form: TextForm, columns: &[Column], places: &[usize]) -> Result<Self> {
+        let columns: Vec<Column> = places.iter().filter_map(|place| columns.get(*place).cloned()).collect();
+        Ok(Removed { places: places.to_vec(), template: Template::new(form, &columns)? })
+    }
+
+    fn row(&self, cells: &[Cell<'_>], out: &mut Vec<u8>) -> Result<()> {
+        let cells: Vec<Cell<'_>> =
+            self.places.iter().filter_map(|place| cells.get(*place).copied()).collect();
+        self.template.row(&cells, out)
     }
 }
 

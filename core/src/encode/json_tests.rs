@@ -136,7 +136,7 @@ fn lists_nest() {
 
 #[test]
 fn a_wrong_number_of_cells_is_an_error() {
-    let mut ndjson = Ndjson::new(TextForm::default(), &paths(&[("a", None)])).unwrap();
+    let mut ndjson = Ndjson::new(TextForm::default(), &paths(&[("a", None)]), &[]).unwrap();
     assert!(ndjson.row(&[], &mut Vec::new()).is_err());
 }
 

@@ -46,6 +46,12 @@ pub trait Encoder {
     /// have more than 1 GB, 53200 where there is no memory for it.
     fn row(&mut self, cells: &[Cell<'_>], out: &mut Vec<u8>) -> Result<()>;
 
+    /// The same of a row that is no more: cells that are not among [`Setup::of_removed`] are NULL, and absent where the format can leave
+    /// them out.
+    fn removed_row(&mut self, cells: &[Cell<'_>], out: &mut Vec<u8>) -> Result<()> {
+        self.row(cells, out)
+    }
+
     /// Ends the rows so far and begins those of other columns under a title of their own, in the same file: sheets of a workbook.
     /// What was counted so far. A format that holds one kind of rows refuses (XX000).
     fn part(&mut self, _title: &str, _columns: &[Column], _out: &mut Vec<u8>) -> Result<Tally> {
@@ -71,8 +77,8 @@ pub fn encoder(
 ) -> Result<Box<dyn Encoder>> {
     Ok(match format {
         Format::Csv => Box::new(csv::Csv::new(&options.csv, columns)),
-        Format::Ndjson => Box::new(json::Ndjson::new(options.text_form, columns)?),
-        Format::Json => Box::new(json::Json::new(options.text_form, columns)?),
+        Format::Ndjson => Box::new(json::Ndjson::new(options.text_form, columns, &setup.of_removed)?),
+        Format::Json => Box::new(json::Json::new(options.text_form, columns, &setup.of_removed)?),
         Format::Xlsx => Box::new(xlsx::Xlsx::new(&options.xlsx, columns, setup)?),
     })
 }
@@ -81,13 +87,13 @@ pub fn encoder(
 pub fn check(format: Format, columns: &[Column]) -> Result<()> {
     match format {
         Format::Csv => Ok(()),
-        Format::Ndjson | Format::Json => json::Ndjson::new(TextForm::default(), columns).map(|_| ()),
+        Format::Ndjson | Format::Json => json::Ndjson::new(TextForm::default(), columns, &[]).map(|_| ()),
         Format::Xlsx => xlsx::check(columns),
     }
 }
 
-/// The settings that an encoder needs; only xlsx uses them.
-#[derive(Debug, Clone)]
+/// The settings that an encoder needs; the title, the zone and the references are those of xlsx.
+#[derive(Debug, Clone, Default)]
 pub struct Setup {
     /// Name of the data sheet, of any length and content: it is made to fit.
     pub title: String,
@@ -95,6 +101,8 @@ pub struct Setup {
     pub time_zone: String,
     /// The values that referencing columns choose from.
     pub references: Vec<Reference>,
+    /// Places of the columns that a removed row has.
+    pub of_removed: Vec<usize>,
 }
 
 /// Values that columns choose from: a sheet of its own, to which these columns are bound.

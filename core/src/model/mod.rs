@@ -17,7 +17,7 @@ mod status;
 pub use dataset::{Class, Dataset, DeclaredKey, Expansion, Field, NamedBy, Policy, Printed, Treatment, Type};
 pub use file_spec::FileSpec;
 pub use format::Format;
-pub use options::{Archive, Compression, CsvOptions, IfActive, LineEnding, Options, XlsxOptions};
+pub use options::{Archive, Compression, CsvOptions, Digests, IfActive, LineEnding, Options, XlsxOptions};
 pub use order::{Order, SortKey};
 pub use period::{Period, Start};
 pub use request::ExportRequest;

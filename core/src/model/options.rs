@@ -26,6 +26,10 @@ pub struct Options {
     pub if_active: IfActive,
     /// Of files that are not in an archive: their manifest is one more file.
     pub manifest: bool,
+    /// A digest of each row is kept with the job: the caller's to act on.
+    pub digests: Digests,
+    /// The job since which changed rows are given: the caller's to act on.
+    pub changes_since: Option<String>,
     /// Headers by fields, in place of those of the registration: the caller's to act on.
     pub labels: BTreeMap<String, String>,
     /// In place of the session's: the caller's to act on.
@@ -44,6 +48,16 @@ pub enum IfActive {
     Error,
     /// The active job.
     Return,
+}
+
+/// The keeping of digests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Digests {
+    #[default]
+    Off,
+    /// Where the request allows it: its file has the key, and rows come by it.
+    Auto,
+    On,
 }
 
 /// The compression of a text file.
@@ -173,6 +187,7 @@ impl Options {
         options.xlsx.lists.form = options.text_form;
         options.csv.check()?;
         options.settle_order()?;
+        options.settle_changes()?;
         options.once_compressed()?;
         Ok(options)
     }
@@ -190,6 +205,26 @@ impl Options {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Rows are compared in the order of their key.
+    fn settle_changes(&mut self) -> Result<()> {
+        let is_by_key = matches!(self.order, None | Some(Order::Key));
+        let wants = match (self.digests, &self.changes_since) {
+            (_, Some(_)) => "changes_since",
+            (Digests::On, None) => "digests",
+            (Digests::Auto, None) if is_by_key => return Ok(()),
+            (Digests::Auto | Digests::Off, None) => {
+                self.digests = Digests::Off;
+                return Ok(());
+            }
+        };
+        if !is_by_key {
+            return Err(Error::invalid(format!("option \"{wants}\" needs rows in the order of their key"))
+                .hint("Leave option order out."));
+        }
+        self.order = Some(Order::Key);
+        Ok(())
     }
 
     /// An archive compresses what is in it.
@@ -230,6 +265,15 @@ impl Options {
                 self.if_active = choice(name, value, &known)?;
             }
             "manifest" => self.manifest = boolean(name, value)?,
+            "digests" => {
+                self.digests = match value {
+                    Value::String(auto) if auto == "auto" => Digests::Auto,
+                    Value::Bool(true) => Digests::On,
+                    Value::Bool(false) => Digests::Off,
+                    _ => return Err(wrong(name, "true, false or \"auto\"")),
+                }
+            }
+            "changes_since" => self.changes_since = Some(string(name, value)?.to_owned()),
             // Read by the request, which knows what they are about.
             "companions" => {
                 value.as_object().ok_or_else(|| wrong(name, "a JSON object"))?;
@@ -285,13 +329,15 @@ impl CsvOptions {
 }
 
 /// Options of all formats.
-const COMMON: [&str; 9] = [
+const COMMON: [&str; 11] = [
     "order",
     "reproducible",
     "companions",
     "archive",
     "if_active",
     "manifest",
+    "digests",
+    "changes_since",
     "labels",
     "time_zone",
     "timestamps",

@@ -76,10 +76,29 @@ fn what_is_reproducible_has_an_order() {
 }
 
 #[test]
+fn changes_need_rows_by_key() {
+    for format in Format::ALL {
+        let parse = |options: Value| Options::parse(format, &options);
+        assert_eq!(parse(json!({"changes_since": "x"})).unwrap().order, Some(Order::Key));
+        assert_eq!(parse(json!({"digests": "auto"})).unwrap().digests, Digests::Auto);
+        for order in ["none", "name desc"] {
+            assert_eq!(parse(json!({"digests": "auto", "order": order})).unwrap().digests, Digests::Off);
+            for wants in
+                [json!({"digests": true, "order": order}), json!({"changes_since": "x", "order": order})]
+            {
+                assert!(fails(format, wants).message.contains("the order of their key"));
+            }
+        }
+        assert!(fails(format, json!({"digests": 1})).message.contains("\"digests\""));
+        assert!(fails(format, json!({"changes_since": 1})).message.contains("\"changes_since\""));
+    }
+}
+
+#[test]
 fn options_of_other_formats_are_unknown() {
     let error = fails(Format::Xlsx, json!({"delimiter": ";"}));
     assert_eq!(error.message, "unknown option \"delimiter\" for format xlsx");
-    let hint = "Options of xlsx: order, reproducible, companions, archive, if_active, manifest, labels, time_zone, timestamps, info_sheet, one_workbook, compact, reference_sheets, lists, multi_value_separator.";
+    let hint = "Options of xlsx: order, reproducible, companions, archive, if_active, manifest, digests, changes_since, labels, time_zone, timestamps, info_sheet, one_workbook, compact, reference_sheets, lists, multi_value_separator.";
     assert_eq!(error.hint.as_deref(), Some(hint));
     assert!(fails(Format::Xlsx, json!({ "x".repeat(100_000): 1 })).message.len() < 200);
     fails(Format::Xlsx, json!({"compression": "gzip"}));

@@ -75,13 +75,18 @@ impl ExportRequest {
     /// SHA-256 of what chooses the rows: requests of one print and one asker (role, captured session) read the same rows, in
     /// whatever form they are written.
     pub fn rows_print(&self, asker: &Value) -> [u8; 32] {
+        let mut options = Map::new();
+        if self.options.contains_key("changes_since") {
+            // Not all of the rows.
+            options.insert("changes_since".into(), Value::Bool(true));
+        }
         let rows = ExportRequest {
             format: String::new(),
             fields: None,
             anonymise: false,
             destination: None,
             reason: None,
-            options: Map::new(),
+            options,
             ..self.clone()
         };
         rows.fingerprint(asker)

@@ -141,7 +141,12 @@ fn files() {
         Cell::Text(r#"{"phone":"2","y":null}"#),
     ];
     let file = |format| {
-        let setup = Setup { title: String::new(), time_zone: "UTC".into(), references: Vec::new() };
+        let setup = Setup {
+            title: String::new(),
+            time_zone: "UTC".into(),
+            references: Vec::new(),
+            ..Setup::default()
+        };
         let mut encoder = encoder(format, &Options::default(), &columns, setup).unwrap();
         let mut out = Vec::new();
         encoder.begin(&mut out).unwrap();

@@ -2,10 +2,12 @@
 //! `app.tenant_id`. Its users table has what exports stumble over: secrets, NULLs, leading zeros, text that a
 //! spreadsheet would run, arrays and JSON with secrets inside.
 
+use std::time::Duration;
+
 use postgres::{Client, Row};
 
 use super::cluster::Cluster;
-use super::unique;
+use super::{unique, wait_until};
 
 /// Values of secret columns and JSON keys all contain this word: no export may.
 pub const SECRET: &str = "S3CR3T";
@@ -53,6 +55,25 @@ impl TwoTenants {
                     status_column => 'status', disabled_values => '{disabled}', replace => true)",
             )
             .unwrap();
+    }
+
+    /// A copy of the database, with the same roles. Sessions of the original are ended.
+    pub fn copy(&self) -> Self {
+        let db = unique("copy");
+        let mut admin = self.cluster.connect("postgres", "postgres");
+        let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = $1";
+        wait_until(Duration::from_secs(60), "nobody is connected to the original", || {
+            admin.query_one(end, &[&self.db]).unwrap();
+            admin.batch_execute(&format!("CREATE DATABASE {db} TEMPLATE {}", self.db)).is_ok()
+        });
+        Self {
+            cluster: self.cluster,
+            db,
+            tenants: self.tenants.clone(),
+            login: self.login.clone(),
+            nologin: self.nologin.clone(),
+            rows: self.rows,
+        }
     }
 
     pub fn superuser(&self) -> Client {

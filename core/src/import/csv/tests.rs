@@ -639,7 +639,7 @@ proptest! {
             name: format!("c{place}"), label: format!("C {place}"), kind: *kind, identifier: place == 0,
             free_text: true, json_path: None,
         }).collect();
-        let setup = Setup { title: "Users".into(), time_zone: "UTC".into(), references: Vec::new() };
+        let setup = Setup { title: "Users".into(), time_zone: "UTC".into(), references: Vec::new(), ..Setup::default() };
         let mut encoder = encode::encoder(Format::Csv, &options, &columns, setup).unwrap();
         let mut file = Vec::new();
         encoder.begin(&mut file).unwrap();

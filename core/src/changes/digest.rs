@@ -1,0 +1,131 @@
+//! The digest of a row.
+
+use crate::error::{Error, Kind, Result};
+use crate::value::text;
+use crate::value::{memory, Cell, Grid};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+/// The first 128 bits of an HMAC-SHA-256.
+pub type Digest = [u8; 16];
+
+/// Separates these digests from all else that is made with the tenant's secret.
+const PURPOSE: &[u8] = b"digest of a row";
+
+/// Makes digests under a tenant's secret.
+pub struct Digester {
+    mac: Hmac<Sha256>,
+    row: Vec<u8>,
+}
+
+impl Digester {
+    pub fn new(key: &[u8; 32]) -> Result<Digester> {
+        let mac = |key: &[u8]| {
+            Hmac::<Sha256>::new_from_slice(key).map_err(|_| Error::new(Kind::Internal, "no key for digests"))
+        };
+        let mut own = mac(key)?;
+        own.update(PURPOSE);
+        Ok(Digester { mac: mac(&own.finalize().into_bytes())?, row: Vec::new() })
+    }
+
+    /// Of the values of a row, as they leave: two rows have one digest if all of their values are the same.
+    pub fn of(&mut self, cells: &[Cell<'_>]) -> Result<Digest> {
+        memory::reuse(&mut self.row);
+        for cell in cells {
+            append(cell, &mut self.row)?;
+        }
+        let mut mac = self.mac.clone();
+        mac.update(&self.row);
+        let whole: [u8; 32] = mac.finalize().into_bytes().into();
+        let (digest, _) =
+            whole.split_first_chunk().ok_or_else(|| Error::new(Kind::Internal, "a short digest"))?;
+        Ok(*digest)
+    }
+}
+
+/// A value so that no two rows look alike: its kind, the length of what follows, its text.
+fn append(cell: &Cell<'_>, out: &mut Vec<u8>) -> Result<()> {
+    let kind = match cell {
+        Cell::Null => b'0',
+        Cell::Bool(_) => b'b',
+        Cell::Int(_) | Cell::Numeric(_) => b'n',
+        Cell::Float(_) => b'f',
+        Cell::Text(_) => b't',
+        Cell::Date(_) => b'd',
+        Cell::Timestamp(_) | Cell::Instant { .. } => b'm',
+        Cell::Json(_) => b'j',
+        Cell::List(_) | Cell::Grid(_) => b'l',
+    };
+    memory::reserve(out, cell.text_bytes() + 64)?;
+    out.push(kind);
+    let start = out.len();
+    out.extend_from_slice(&[0; 8]);
+    match cell {
+        Cell::List(items) => items.iter().try_for_each(|item| append(item, out))?,
+        Cell::Grid(Grid { items, sizes }) => {
+            for size in *sizes {
+                out.push(b's');
+                out.extend_from_slice(&(*size as u64).to_le_bytes());
+            }
+            items.iter().try_for_each(|item| append(item, out))?;
+        }
+        cell => text::plain(cell, out)?,
+    }
+    let length = (out.len() - start - 8) as u64;
+    out[start..start + 8].copy_from_slice(&length.to_le_bytes());
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn digest(cells: &[Cell<'_>]) -> Digest {
+        Digester::new(&[7; 32]).unwrap().of(cells).unwrap()
+    }
+
+    #[test]
+    fn rows_of_other_values_have_other_digests() {
+        let (one, two) = ([Cell::Int(1), Cell::Null], [Cell::Text("a"), Cell::Text("b")]);
+        let sizes: ([usize; 2], [usize; 2]) = ([1, 2], [2, 1]);
+        let grids = [Grid { items: &two, sizes: &sizes.0 }, Grid { items: &two, sizes: &sizes.1 }];
+        let rows: Vec<Vec<Cell<'_>>> = vec![
+            vec![],
+            vec![Cell::Null],
+            vec![Cell::Null, Cell::Null],
+            vec![Cell::Text("")],
+            vec![Cell::Text(""), Cell::Text("")],
+            vec![Cell::Text("ab"), Cell::Text("c")],
+            vec![Cell::Text("a"), Cell::Text("bc")],
+            vec![Cell::Text("1")],
+            vec![Cell::Int(1)],
+            vec![Cell::Bool(true)],
+            vec![Cell::Text("true")],
+            vec![Cell::Json("\"a\"")],
+            vec![Cell::Text("\"a\"")],
+            vec![Cell::List(&[])],
+            vec![Cell::List(&one)],
+            vec![Cell::List(&one[..1]), Cell::Null],
+            vec![Cell::List(&two)],
+            vec![Cell::Grid(&grids[0])],
+            vec![Cell::Grid(&grids[1])],
+            vec![Cell::Date(0)],
+            vec![Cell::Timestamp(0)],
+        ];
+        for (place, row) in rows.iter().enumerate() {
+            for other in &rows[..place] {
+                assert_ne!(digest(row), digest(other), "{row:?} {other:?}");
+            }
+            assert_eq!(digest(row), digest(row));
+        }
+    }
+
+    #[test]
+    fn the_digest_is_of_the_value_and_the_tenant() {
+        // The wall clock of the reader is no part of the value.
+        let here = [Cell::Instant { utc: 5, local: 5 }];
+        assert_eq!(digest(&here), digest(&[Cell::Instant { utc: 5, local: 3_600_000_005 }]));
+        assert_ne!(digest(&here), Digester::new(&[8; 32]).unwrap().of(&here).unwrap());
+    }
+}

@@ -1,0 +1,89 @@
+//! Digests of an export's rows, kept with its job in the order of the key, for exports that ask what has changed since.
+//!
+//! They go with the files of the job. Those of a saved export stay until a later run of it has its own, so that a monthly export finds those
+//! of last month.
+
+use crate::error::{Error, Kind, Result};
+use crate::pg::sql::{self, Arg};
+use crate::pg::wait;
+use crate::spool::{self, Spooled};
+use serde_json::Value;
+
+/// Digests that were made, ready to be stored.
+pub struct Digests {
+    pub spooled: Spooled,
+    pub rows: u64,
+    /// The choice of rows and fields that they are of.
+    pub selection: Value,
+}
+
+const INSERT: &str = "
+INSERT INTO acct_export.digest (job, saved, rows, selection)
+SELECT id, saved, $2, $3::jsonb FROM acct_export.job WHERE id = $1::uuid";
+
+const CHUNK: &str =
+    "INSERT INTO acct_export.digest_chunk (job, chunk, unpacked, data) VALUES ($1::uuid, $2, $3, $4)";
+
+/// Those of earlier runs of the same saved export, whose files are gone.
+const REPLACED: &str = "
+DELETE FROM acct_export.digest d USING acct_export.job j, acct_export.job n
+ WHERE n.id = $1::uuid AND d.saved = n.saved AND d.job <> n.id AND j.id = d.job AND j.status = 'expired'";
+
+/// Stores the digests of a job that completes in this transaction. As the owner.
+pub fn store(job: &str, digests: &mut Digests) -> Result<()> {
+    let selection = digests.selection.to_string();
+    sql::run(INSERT, &[job.into(), (digests.rows as i64).into(), (&selection).into()])?;
+    digests.spooled.rewind()?;
+    let mut buffer = Vec::new();
+    let mut number = 0i64;
+    while let Some(frame) = digests.spooled.next(&mut buffer)? {
+        number += 1;
+        let unpacked = frame.is_packed().then_some(frame.content as i64);
+        sql::run(CHUNK, &[job.into(), number.into(), Arg::Int(unpacked), Arg::Bytes(&buffer)])?;
+        wait::check_interrupts();
+    }
+    sql::run(REPLACED, &[job.into()])?;
+    Ok(())
+}
+
+/// The choice of rows and fields that a job's digests are of; None: it has none. As the owner.
+pub fn selection_of(job: &str) -> Result<Option<Value>> {
+    sql::document("SELECT selection FROM acct_export.digest WHERE job = $1::uuid", &[job.into()])
+}
+
+/// A chunk after the size of its content, in four bytes, if it is packed; after zeros if it is not.
+const STORED: &str = "
+SELECT int4send(coalesce(unpacked, 0)) || data FROM acct_export.digest_chunk WHERE job = $1::uuid AND chunk = $2";
+
+/// The content of one chunk, from 1; None: there are no more. As the owner.
+pub fn read(job: &str, number: i64) -> Result<Option<Vec<u8>>> {
+    let Some(stored) = sql::bytes(STORED, &[job.into(), number.into()])? else { return Ok(None) };
+    let broken = || Error::new(Kind::DataCorrupted, "the digests of an export are damaged");
+    let (content, data) = stored.split_first_chunk::<4>().ok_or_else(broken)?;
+    match u32::from_be_bytes(*content) {
+        0 => Ok(Some(data.to_vec())),
+        content => spool::unpacked(data, content as usize).ok_or_else(broken).map(Some),
+    }
+}
+
+const LAST: &str = "
+SELECT to_jsonb(d.job) FROM acct_export.digest d JOIN acct_export.job j ON j.id = d.job
+ WHERE d.saved = $1 ORDER BY j.finished_at DESC LIMIT 1";
+
+/// The last run of a saved export that has digests. As the owner.
+pub fn last_of(saved: i64) -> Result<Option<String>> {
+    sql::document(LAST, &[saved.into()])
+}
+
+const REMOVE: &str = "
+DELETE FROM acct_export.digest d
+ WHERE d.job = $1::uuid
+   AND (d.saved IS NULL OR $2 OR EXISTS (SELECT FROM acct_export.digest n JOIN acct_export.job j ON j.id = n.job
+                                          WHERE n.saved = d.saved AND n.job <> d.job
+                                            AND j.finished_at > (SELECT finished_at FROM acct_export.job WHERE id = d.job)))";
+
+/// Removes the digests of a job whose files are removed. `all`: the last ones of a saved export too. As the owner.
+pub fn remove(job: &str, all: bool) -> Result<()> {
+    sql::run(REMOVE, &[job.into(), all.into()])?;
+    Ok(())
+}

@@ -1,0 +1,131 @@
+//! The choice of rows and fields that digests are of. Two exports are compared only if they made the same choice: otherwise a row might
+//! look removed that was merely not asked for.
+
+use super::dataset_export::DatasetExport;
+use crate::changes::{COLUMN, NOTHING};
+use crate::encode::{Column, Kind as ColumnKind, Options};
+use crate::error::{Error, Kind, Result};
+use crate::job::{commands, digests};
+use crate::model::Digests;
+use crate::pg::{catalog, identity};
+use crate::value::shown;
+use serde_json::{json, Value};
+
+/// The parts of a choice, by the words of messages.
+fn selection(part: &DatasetExport, role: u32) -> Vec<(&'static str, Value)> {
+    let (asked, plan, dataset) = (&part.asked, &part.plan, &part.loaded.dataset);
+    let masks = plan.masks();
+    let fields: Vec<Value> =
+        plan.columns.iter().map(|column| json!([column.name, masks.get(&column.name)])).collect();
+    vec![
+        ("the dataset", json!(dataset.name)),
+        ("the key", json!([dataset.key, key_type(part)])),
+        ("the role", json!(role)),
+        ("the tenant", json!([part.context.tenant.key(), asked.all_tenants])),
+        ("the fields", json!(fields)),
+        ("the filter", json!(asked.filter)),
+        ("disabled rows", json!(plan.disabled.in_words())),
+        (
+            "the period",
+            json!([asked.period, asked.start_date, asked.end_date, asked.since, asked.period_field]),
+        ),
+    ]
+}
+
+fn key_type(part: &DatasetExport) -> u32 {
+    let dataset = &part.loaded.dataset;
+    dataset.field(&dataset.key).map_or(0, |field| catalog::column_type(dataset.source, field.attnum))
+}
+
+/// The choice of an export, as it is kept with its digests.
+pub fn kept_selection(part: &DatasetExport, role: u32) -> Value {
+    selection(part, role)
+        .into_iter()
+        .map(|(word, value)| (word.to_owned(), value))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
+
+/// True if digests are made of this export, which was checked.
+pub fn are_digests_made(part: &DatasetExport, options: &Options) -> bool {
+    match options.digests {
+        Digests::On => true,
+        Digests::Auto => part.plan.is_by_exported_key(),
+        Digests::Off => options.changes_since.is_some(),
+    }
+}
+
+/// Checks that rows can be told apart by their key, and compared with those of the job that was named.
+///
+/// Errors: 22023 for a request that leaves the key out or includes companions, and for a job of another choice; P0002 for a job that is not
+/// visible; 55000 for one without digests.
+pub fn check(part: &DatasetExport, options: &Options) -> Result<()> {
+    let wanted = match (&options.changes_since, options.digests) {
+        (Some(_), _) => "changes_since",
+        (None, Digests::On) => "digests",
+        (None, Digests::Auto | Digests::Off) => return Ok(()),
+    };
+    if !part.plan.is_by_exported_key() {
+        return Err(Error::invalid(format!(
+            "option \"{wanted}\" needs the key \"{}\" among the fields, as it is",
+            part.loaded.dataset.key
+        ))
+        .hint("Add it to fields. A key that is masked, or that is unique only within each of several tenants, cannot be compared."));
+    }
+    let Some(job) = &options.changes_since else { return Ok(()) };
+    if !part.plan.companions.is_empty() {
+        return Err(Error::invalid("option \"changes_since\" is about one dataset, without companions")
+            .hint("Leave include out, and export the companions by themselves."));
+    }
+    if job == NOTHING {
+        return Ok(());
+    }
+    let is_id = job.len() == 36
+        && job.bytes().enumerate().all(|(place, byte)| match place {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        });
+    if !is_id {
+        return Err(Error::invalid(format!("option \"changes_since\" is no id of a job: {}", shown(job)))
+            .hint("Give the id of an export with option digests; \"last\" is for saved exports, started with acct_export_start_saved."));
+    }
+    commands::find_for(job, "changes_since", json!({ "dataset": part.asked.dataset }))?;
+    same(part, job, identity::current_user())
+}
+
+/// Checks that a job's digests are there, and of the same choice.
+pub fn same(part: &DatasetExport, job: &str, role: u32) -> Result<()> {
+    if job == NOTHING {
+        return Ok(());
+    }
+    let earlier = identity::as_owner(|| digests::selection_of(job))?.ok_or_else(|| {
+        Error::new(Kind::NotInPrerequisiteState, format!("export job {job} has no digests"))
+            .hint("They are made with option digests, and removed with the files of the job. Export everything once more with \"digests\": true.")
+    })?;
+    for (word, value) in selection(part, role) {
+        if earlier.get(word) != Some(&value) {
+            return Err(Error::invalid(format!("export job {job} and this request differ in {word}"))
+                .hint("Changes are found between two exports of the same rows and fields by one role."));
+        }
+    }
+    Ok(())
+}
+
+/// The first column of a file of changes. 22023 where another one has its name or its label.
+pub fn column(columns: &[Column]) -> Result<Column> {
+    let is_taken = |column: &&Column| {
+        column.name.eq_ignore_ascii_case(COLUMN) || column.label.trim().eq_ignore_ascii_case(COLUMN)
+    };
+    if let Some(taken) = columns.iter().find(is_taken) {
+        return Err(Error::invalid(format!("field \"{}\" is called as the column of changes is", taken.name))
+            .hint("Leave it out of fields, or give it another label with option labels; a field named \"change\" cannot be in a file of changes."));
+    }
+    Ok(Column {
+        name: COLUMN.to_owned(),
+        label: COLUMN.to_owned(),
+        kind: ColumnKind::Text,
+        identifier: false,
+        free_text: false,
+        json_path: None,
+    })
+}
