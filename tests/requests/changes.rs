@@ -171,7 +171,7 @@ fn only_exports_of_one_choice_are_compared() {
     differ(&mut client, "fields => '{id,email}'", "the fields");
     differ(&mut client, &format!("{fields}, filter => '{{\"id\": {{\"gt\": 3}}}}'"), "the filter");
     differ(&mut client, &format!("{fields}, include_disabled => true"), "disabled rows");
-    differ(&mut client, &format!("{fields}, period => 'last_7_days'"), "the period");
+    differ(&mut client, &format!("{fields}, period => 'last_week'"), "the period");
     differ(&mut app.session(&format!("{}_other", app.login), 0), fields, "the role");
     superuser
         .batch_execute("SELECT acct_export_set_field('users', 'phone', export_mask => 'last4')")
