@@ -1,6 +1,6 @@
 //! Saved exports: `acct_export_save`, `acct_export_start_saved`, `acct_export_drop_saved`.
 
-use super::start::{ready, start, Selection};
+use super::start::{start, Selection};
 use crate::audit::denials::{self, Attempt};
 use crate::error::Result;
 use crate::job::saved;
@@ -9,6 +9,8 @@ use crate::model::ExportRequest;
 use crate::pg::argument::Jsonb;
 use crate::pg::identity;
 use crate::pg::report::{Report, Reported};
+use crate::settings;
+use crate::start::ready;
 use pgrx::datum::{Date, TimestampWithTimeZone, Uuid};
 use pgrx::prelude::*;
 use serde_json::json;
@@ -63,7 +65,7 @@ fn acct_export_save(
 }
 
 fn save(name: Option<&str>, asked: &ExportRequest, replace: bool) -> Result<()> {
-    let checked = ready(asked)?;
+    let checked = ready(asked, settings::runs_in_background())?;
     let tenant = checked.main.context.tenant.text().map(str::to_owned);
     let session = Session::capture(checked.tenants, checked.reads_login);
     saved::save(name, asked, tenant.as_deref(), &session, replace)
