@@ -9,7 +9,10 @@ COMMENT ON FUNCTION @extschema@.acct_export_preview(text, text, date, date, text
 COMMENT ON FUNCTION @extschema@.acct_export_csv(text, text, date, date, text, timestamptz, jsonb, text[], text[], boolean, boolean, boolean, jsonb) IS 'streams an export as CSV lines, header first; in a select list nothing is stored';
 COMMENT ON FUNCTION @extschema@.acct_export_save(text, text, text, text, date, date, text, timestamptz, jsonb, text[], text[], boolean, boolean, boolean, text, text, text, jsonb, boolean) IS 'saves a request under a name, for the current role and tenant';
 COMMENT ON FUNCTION @extschema@.acct_export_start_saved(text, text) IS 'starts a saved export; returns the job';
-COMMENT ON FUNCTION @extschema@.acct_export_drop_saved(text) IS 'removes a saved export; its jobs stay';
+COMMENT ON FUNCTION @extschema@.acct_export_drop_saved(text) IS 'removes a saved export; its schedule goes with it, its jobs stay';
+COMMENT ON FUNCTION @extschema@.acct_export_schedule(text, text, text, boolean) IS 'has a saved export started by a cron expression; NULL: no longer';
+COMMENT ON FUNCTION @extschema@.acct_export_run_due() IS 'starts the saved exports whose schedules are due; returns their number';
+COMMENT ON FUNCTION acct_export.home() IS 'system identifier of the cluster and OID of the database';
 COMMENT ON FUNCTION @extschema@.acct_export_without_secrets(jsonb) IS 'a document as exports show it; filters on fields of JSON use it';
 COMMENT ON FUNCTION @extschema@.acct_export_subject(text, text, text, text) IS 'asks for everything about one person: the row, the rows of companions with a match, as one archive; returns the job';
 COMMENT ON FUNCTION @extschema@.acct_export_stream(text, text, text, date, date, text, timestamptz, jsonb, text[], text[], boolean, boolean, boolean, jsonb) IS 'streams the file of an export in pieces; in a select list nothing is stored';

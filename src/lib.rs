@@ -155,7 +155,13 @@ extension_sql_file!("../sql/run.sql", name = "run", requires = ["views", api::st
 extension_sql_file!(
     "../sql/saved.sql",
     name = "saved",
-    requires = ["views", api::jobs::visible_in_session, api::seen::session_print]
+    requires = [
+        "views",
+        api::jobs::visible_in_session,
+        api::seen::session_print,
+        api::schedule::acct_export_run_due,
+        api::schedule::home
+    ]
 );
 extension_sql_file!(
     "../sql/monitor.sql",

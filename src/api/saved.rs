@@ -3,7 +3,7 @@
 use super::start::{start, Selection};
 use crate::audit::denials::{self, Attempt};
 use crate::error::Result;
-use crate::job::saved;
+use crate::job::saved::{self, Captured};
 use crate::job::session::Session;
 use crate::model::ExportRequest;
 use crate::pg::argument::Jsonb;
@@ -66,9 +66,10 @@ fn acct_export_save(
 
 fn save(name: Option<&str>, asked: &ExportRequest, replace: bool) -> Result<()> {
     let checked = ready(asked, settings::runs_in_background())?;
-    let tenant = checked.main.context.tenant.text().map(str::to_owned);
+    let context = checked.main.context;
+    let tenant = context.tenant.text().map(str::to_owned);
     let session = Session::capture(checked.tenants, checked.reads_login);
-    saved::save(name, asked, tenant.as_deref(), &session, replace)
+    saved::save(name, asked, tenant.as_deref(), &Captured::here(context, session), replace)
 }
 
 fn watched<T>(asked: &ExportRequest, action: &'static str, work: impl FnOnce() -> Result<T>) -> Result<T> {
@@ -102,7 +103,7 @@ fn start_saved(name: Option<&str>, reason: Option<String>) -> Result<Uuid> {
     Ok(job)
 }
 
-/// Removes a saved export; its jobs stay.
+/// Removes a saved export and its schedule; its jobs stay.
 ///
 /// Errors: P0002 for a name that is not visible in this session.
 #[pg_extern(volatile, parallel_unsafe)]

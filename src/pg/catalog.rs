@@ -91,6 +91,12 @@ pub fn database_is_utf8() -> bool {
     unsafe { pg_sys::GetDatabaseEncoding() == pg_sys::pg_enc::PG_UTF8 as i32 }
 }
 
+/// The number that initdb gave this cluster; standbys and physical copies have the same.
+pub fn system_identifier() -> u64 {
+    // SAFETY: reads shared memory (xlog.c).
+    unsafe { pg_sys::GetSystemIdentifier() }
+}
+
 /// Name of the database of this process.
 pub fn database_name() -> String {
     // SAFETY: within a transaction; NULL or a palloc'd name.

@@ -2,6 +2,8 @@
 
 mod check;
 mod queue;
+mod scheduled;
 
 pub use check::{check, ready, Checked};
 pub use queue::queue;
+pub use scheduled::start_scheduled;
