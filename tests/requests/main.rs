@@ -13,5 +13,6 @@ mod filters_unfit;
 mod indexed;
 mod limits;
 mod saved;
+mod schedule;
 mod sorted;
 mod subject;
