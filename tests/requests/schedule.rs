@@ -357,6 +357,63 @@ fn one_that_is_active_is_left_out() {
     let soon = "SELECT (enabled AND next_run_at BETWEEN now() AND now() + interval '6 minutes')::text FROM acct_export_saved";
     assert_eq!(text(&mut superuser, soon).as_deref(), Some("true"));
     hold.release();
+    superuser
+        .batch_execute(&format!("ALTER DATABASE {} RESET acct_export.max_active_per_role", app.db))
+        .unwrap();
+    wait_until_idle(&mut superuser);
+    // So does a lock on the source.
+    let mut locker = app.superuser();
+    locker.batch_execute("BEGIN; LOCK TABLE app.users").unwrap();
+    set_due(&mut superuser);
+    assert_eq!(run_due(&mut superuser), 0);
+    assert_eq!(text(&mut superuser, soon).as_deref(), Some("true"));
+    locker.batch_execute("COMMIT").unwrap();
+    set_due(&mut superuser);
+    assert_eq!(run_due(&mut superuser), 1);
+}
+
+#[test]
+fn code_that_decides_on_requests_cannot_leave_the_owners_role() {
+    let app = TwoTenants::with_users(server(), 3);
+    let mut client = app.session(&app.login, 0);
+    scheduled(&mut client, "all", "");
+    let mut superuser = app.superuser();
+    // Whoever owns the source brings such a function; here it tries to become a superuser, and to refuse.
+    for (attempt, sqlstate) in [
+        ("PERFORM set_config('role', 'none', false)", "42501"),
+        ("PERFORM set_config('session_authorization', 'postgres', false)", "42501"),
+        ("IF current_user <> session_user OR current_user = 'postgres' THEN RETURN false; END IF; INSERT INTO app.tenants DEFAULT VALUES", "42501"),
+        ("RAISE insufficient_privilege USING MESSAGE = 'not on Sundays'", "42501"),
+    ] {
+        superuser
+            .batch_execute(&format!(
+                "CREATE OR REPLACE FUNCTION app.decide(request jsonb) RETURNS boolean LANGUAGE plpgsql AS
+                 $$ BEGIN {attempt}; RETURN true; END $$;
+                 SELECT acct_export_alter('users', authorize => 'app.decide(jsonb)')"
+            ))
+            .unwrap();
+        client.batch_execute("SELECT acct_export_schedule('all', '@daily', 'UTC')").unwrap();
+        make_due(&mut superuser);
+        assert_eq!(run_due(&mut superuser), 0, "{attempt}");
+        assert!(disabled_reason(&mut superuser, "all").is_some(), "{attempt}");
+        let code = "SELECT j.error_code FROM acct_export.saved AS s JOIN acct_export.job AS j ON j.id = s.last_job";
+        assert_eq!(text(&mut superuser, code).as_deref(), Some(sqlstate), "{attempt}");
+    }
+    assert!(disabled_reason(&mut superuser, "all").unwrap().contains("not on Sundays"));
+}
+
+#[test]
+fn a_standby_runs_none_until_it_is_promoted() {
+    let app = TwoTenants::with_users(server(), 3);
+    scheduled(&mut app.session(&app.login, 0), "all", "");
+    make_due(&mut app.superuser());
+    let standby = server().standby();
+    let mut superuser = standby.connect(&app.db, "postgres");
+    refused(&mut superuser, "SELECT acct_export_run_due()", "25006", "read-only", "standby");
+    superuser.batch_execute("SELECT pg_promote()").unwrap();
+    assert_eq!(run_due(&mut superuser), 1);
+    let job = last_job(&mut superuser, "all");
+    assert_eq!(wait_for_job(&mut superuser, &job).get::<_, &str>("status"), "completed");
 }
 
 #[test]
