@@ -9,7 +9,9 @@ COMMENT ON FUNCTION @extschema@.acct_export_preview(text, text, date, date, text
 COMMENT ON FUNCTION @extschema@.acct_export_csv(text, text, date, date, text, timestamptz, jsonb, text[], text[], boolean, boolean, boolean, jsonb) IS 'streams an export as CSV lines, header first; in a select list nothing is stored';
 COMMENT ON FUNCTION @extschema@.acct_export_save(text, text, text, text, date, date, text, timestamptz, jsonb, text[], text[], boolean, boolean, boolean, text, text, text, jsonb, boolean) IS 'saves a request under a name, for the current role and tenant';
 COMMENT ON FUNCTION @extschema@.acct_export_start_saved(text, text) IS 'starts a saved export; returns the job';
-COMMENT ON FUNCTION @extschema@.acct_export_drop_saved(text) IS 'removes a saved export; its jobs stay';
+COMMENT ON FUNCTION @extschema@.acct_export_drop_saved(text) IS 'removes a saved export; its schedule goes with it, its jobs stay';
+COMMENT ON FUNCTION @extschema@.acct_export_schedule(text, text, text, boolean) IS 'has a saved export started by a cron expression; NULL: no longer';
+COMMENT ON FUNCTION @extschema@.acct_export_run_due() IS 'starts the saved exports whose schedules are due; returns their number';
 COMMENT ON FUNCTION @extschema@.acct_export_without_secrets(jsonb) IS 'a document as exports show it; filters on fields of JSON use it';
 COMMENT ON FUNCTION @extschema@.acct_export_subject(text, text, text, text) IS 'asks for everything about one person: the row, the rows of companions with a match, as one archive; returns the job';
 COMMENT ON FUNCTION @extschema@.acct_export_stream(text, text, text, date, date, text, timestamptz, jsonb, text[], text[], boolean, boolean, boolean, jsonb) IS 'streams the file of an export in pieces; in a select list nothing is stored';
@@ -18,7 +20,7 @@ COMMENT ON FUNCTION @extschema@.acct_export_job(uuid) IS 'an export job as one J
 COMMENT ON FUNCTION @extschema@.acct_export_cancel(uuid) IS 'cancels an export job that is queued, running or awaiting approval';
 COMMENT ON FUNCTION @extschema@.acct_export_approve(uuid, text) IS 'lets an export job of somebody else go on that awaits approval';
 COMMENT ON FUNCTION @extschema@.acct_export_delete(uuid) IS 'deletes an export job''s files before their time';
-COMMENT ON FUNCTION @extschema@.acct_export_adopt() IS 'for superusers: makes the jobs, messages and objects that a copy of a database has of its original its own; returns the number of jobs';
+COMMENT ON FUNCTION @extschema@.acct_export_adopt() IS 'for superusers: makes the jobs, messages, objects and schedules that a copy of a database has of its original its own; returns the number of jobs';
 COMMENT ON FUNCTION @extschema@.acct_export_purge() IS 'deletes files and job records whose time is over; returns the number of files';
 COMMENT ON FUNCTION @extschema@.acct_export_file(uuid, integer) IS 'an export''s file as one bytea';
 COMMENT ON FUNCTION @extschema@.acct_export_chunks(uuid, integer) IS 'an export''s file in chunks of 1 MiB';

@@ -190,7 +190,7 @@ CREATE FUNCTION @extschema@.acct_export_adopt() RETURNS bigint
 STRICT VOLATILE PARALLEL UNSAFE
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'acct_export_adopt_wrapper';
-COMMENT ON FUNCTION @extschema@.acct_export_adopt() IS 'for superusers: makes the jobs, messages and objects that a copy of a database has of its original its own; returns the number of jobs';
+COMMENT ON FUNCTION @extschema@.acct_export_adopt() IS 'for superusers: makes the jobs, messages, objects and schedules that a copy of a database has of its original its own; returns the number of jobs';
 REVOKE ALL ON FUNCTION @extschema@.acct_export_adopt() FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.acct_export_stream(
@@ -262,6 +262,21 @@ CREATE FUNCTION @extschema@.acct_export_drop_saved(
 VOLATILE PARALLEL UNSAFE
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'acct_export_drop_saved_wrapper';
+
+CREATE FUNCTION @extschema@.acct_export_schedule(
+    name text,
+    cron text,
+    time_zone text DEFAULT NULL,
+    enabled bool DEFAULT true
+) RETURNS void
+VOLATILE PARALLEL UNSAFE
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'acct_export_schedule_wrapper';
+
+CREATE FUNCTION @extschema@.acct_export_run_due() RETURNS INT
+STRICT VOLATILE PARALLEL UNSAFE
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'acct_export_run_due_wrapper';
 
 CREATE FUNCTION @extschema@.acct_export_without_secrets(
     document jsonb
@@ -1099,7 +1114,9 @@ COMMENT ON FUNCTION acct_export.may_know_without_source(text[]) IS 'whether the 
 COMMENT ON FUNCTION @extschema@.acct_export_refresh(text) IS 'makes the fields of a dataset follow the columns of its source, and returns the changes';
 COMMENT ON FUNCTION @extschema@.acct_export_save(text, text, text, text, date, date, text, timestamptz, jsonb, text[], text[], boolean, boolean, boolean, text, text, text, jsonb, boolean) IS 'saves a request under a name, for the current role and tenant';
 COMMENT ON FUNCTION @extschema@.acct_export_start_saved(text, text) IS 'starts a saved export; returns the job';
-COMMENT ON FUNCTION @extschema@.acct_export_drop_saved(text) IS 'removes a saved export; its jobs stay';
+COMMENT ON FUNCTION @extschema@.acct_export_drop_saved(text) IS 'removes a saved export; its schedule goes with it, its jobs stay';
+COMMENT ON FUNCTION @extschema@.acct_export_schedule(text, text, text, boolean) IS 'has a saved export started by a cron expression; NULL: no longer';
+COMMENT ON FUNCTION @extschema@.acct_export_run_due() IS 'starts the saved exports whose schedules are due; returns their number';
 COMMENT ON FUNCTION @extschema@.acct_export_without_secrets(jsonb) IS 'a document as exports show it; filters on fields of JSON use it';
 COMMENT ON FUNCTION @extschema@.acct_export_subject(text, text, text, text) IS 'asks for everything about one person: the row, the rows of companions with a match, as one archive; returns the job';
 COMMENT ON FUNCTION @extschema@.acct_export_stream(text, text, text, date, date, text, timestamptz, jsonb, text[], text[], boolean, boolean, boolean, jsonb) IS 'streams the file of an export in pieces; in a select list nothing is stored';
@@ -1268,20 +1285,35 @@ CREATE TABLE acct_export.saved (
     tenant     text,
     session    jsonb NOT NULL,
     saved_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
-    last_job   uuid
+    last_job   uuid,
+    captured   jsonb NOT NULL,
+    cron       text,
+    time_zone  text,
+    enabled    boolean,
+    disabled_reason text,
+    next_run_at timestamptz,
+    made_in    text,
+    CHECK ((cron IS NULL) = (time_zone IS NULL) AND (cron IS NULL) = (enabled IS NULL) AND (cron IS NULL) = (made_in IS NULL)),
+    CHECK (next_run_at IS NULL OR enabled)
 );
 CREATE UNIQUE INDEX saved_name ON acct_export.saved (owner, name, acct_export.session_print(session));
+CREATE INDEX saved_due ON acct_export.saved (next_run_at) WHERE next_run_at IS NOT NULL;
 COMMENT ON TABLE acct_export.saved IS 'requests that were saved under a name; see the view acct_export_saved';
 COMMENT ON COLUMN acct_export.saved.request IS 'the arguments of acct_export_start as asked';
 COMMENT ON COLUMN acct_export.saved.session IS 'tenants and further settings of the session that saved it: it is visible in sessions that have the same';
+COMMENT ON COLUMN acct_export.saved.captured IS 'settings, login and role of the session that saved it: its schedule starts it in such a session';
+COMMENT ON COLUMN acct_export.saved.next_run_at IS 'when its schedule starts it next; NULL: there is no schedule, or it is disabled';
+COMMENT ON COLUMN acct_export.saved.made_in IS 'cluster and database in which the schedule was set: a copy of the database does not run it';
 COMMENT ON COLUMN acct_export.saved.owner_name IS 'name of owner when it was saved, for a role that is gone';
 
 CREATE VIEW @extschema@.acct_export_saved AS
-SELECT s.name, s.dataset, s.format, s.request, coalesce(r.rolname::text, s.owner_name) AS owner, s.tenant, s.last_job,
-       j.state AS last_status
+SELECT s.name, s.dataset, s.format, s.request, coalesce(r.rolname::text, s.owner_name) AS owner, s.tenant, s.cron, s.time_zone, s.enabled,
+       CASE WHEN s.made_in <> h.here THEN 'the schedule was set in another cluster or database' ELSE s.disabled_reason END AS disabled_reason,
+       CASE WHEN s.made_in = h.here THEN s.next_run_at END AS next_run_at, s.last_job, j.state AS last_status
   FROM acct_export.saved AS s
   LEFT JOIN pg_roles AS r ON r.oid = s.owner
   LEFT JOIN acct_export.job_now AS j ON j.id = s.last_job
+ CROSS JOIN (SELECT acct_export.here() AS here) AS h
  WHERE acct_export.visible(s.owner, s.session)
  ORDER BY s.name, s.id;
 COMMENT ON VIEW @extschema@.acct_export_saved IS 'saved exports of the caller''s roles and tenant (acct_export_save); a superuser sees all';
@@ -1291,9 +1323,17 @@ COMMENT ON COLUMN @extschema@.acct_export_saved.format IS 'format of the files';
 COMMENT ON COLUMN @extschema@.acct_export_saved.request IS 'the arguments as they were saved';
 COMMENT ON COLUMN @extschema@.acct_export_saved.owner IS 'role that saved it';
 COMMENT ON COLUMN @extschema@.acct_export_saved.tenant IS 'tenant of the session that saved it';
+COMMENT ON COLUMN @extschema@.acct_export_saved.cron IS 'cron expression of its schedule; NULL: there is none (acct_export_schedule)';
+COMMENT ON COLUMN @extschema@.acct_export_saved.time_zone IS 'time zone of the cron expression';
+COMMENT ON COLUMN @extschema@.acct_export_saved.enabled IS 'whether the schedule starts it';
+COMMENT ON COLUMN @extschema@.acct_export_saved.disabled_reason IS 'why the schedule no longer starts it; NULL: it does, or acct_export_schedule disabled it';
+COMMENT ON COLUMN @extschema@.acct_export_saved.next_run_at IS 'when the schedule starts it next';
 COMMENT ON COLUMN @extschema@.acct_export_saved.last_job IS 'job that was started last';
 COMMENT ON COLUMN @extschema@.acct_export_saved.last_status IS 'status of that job; NULL: it is gone, or there was none';
 GRANT SELECT ON @extschema@.acct_export_saved TO PUBLIC;
+
+-- It starts exports of others, if only when they are due: a DBA grants it.
+REVOKE ALL ON FUNCTION @extschema@.acct_export_run_due() FROM PUBLIC;
 
 -- For monitoring: no tenant and no person is in it.
 CREATE VIEW @extschema@.acct_export_stats AS

@@ -1,6 +1,6 @@
 //! pg_acctexport: account exports from inside a multi-tenant PostgreSQL database.
 //!
-//! The way of an export: `api` decodes the call, `source` and `catalog` check it, `job` queues it and wakes a `worker`, which
+//! The way of an export: `api` decodes the call, `start` checks it with `source` and `catalog`, `job` queues it and wakes a `worker`, which
 //! claims it. `source` plans the query and reads the rows, `spool` takes the bytes of the encoder, `job` stores the file, or
 //! `object_store` puts it into a bucket. `job` records the end: status, `audit`, and messages, which `notify` sends. `download`
 //! hands the file out.
@@ -11,6 +11,7 @@
 //! - `worker`: the processes in the background: launcher, slots, the run of one job, outbox, removal of objects.
 //! - `download`: whole files, chunks, large objects, presigned URLs, differences of two files.
 //! - `advice`: the reasons why exports of a dataset are slow or incomplete.
+//! - `start`: from a request to a job: its checks, the queue.
 //! - `source`: from a checked request to rows: query, companions, row limits.
 //! - `job`: jobs, files and objects: their changes, and the SQL on these tables; waking of workers.
 //! - `notify`: mails and webhooks.
@@ -46,6 +47,7 @@ mod pseudonym_key;
 mod settings;
 mod source;
 mod spool;
+mod start;
 mod tenant;
 mod worker;
 
@@ -155,7 +157,13 @@ extension_sql_file!("../sql/run.sql", name = "run", requires = ["views", api::st
 extension_sql_file!(
     "../sql/saved.sql",
     name = "saved",
-    requires = ["views", api::jobs::visible_in_session, api::seen::session_print]
+    requires = [
+        "views",
+        api::jobs::visible_in_session,
+        api::seen::session_print,
+        api::schedule::acct_export_run_due,
+        api::jobs::here
+    ]
 );
 extension_sql_file!(
     "../sql/monitor.sql",

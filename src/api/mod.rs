@@ -15,6 +15,7 @@ mod policy;
 mod preview;
 mod saved;
 mod scan;
+mod schedule;
 mod seen;
 mod session_read;
 mod start;

@@ -1,14 +1,16 @@
 //! Saved exports: `acct_export_save`, `acct_export_start_saved`, `acct_export_drop_saved`.
 
-use super::start::{ready, start, Selection};
+use super::start::{start, Selection};
 use crate::audit::denials::{self, Attempt};
 use crate::error::Result;
-use crate::job::saved;
+use crate::job::saved::{self, Captured};
 use crate::job::session::Session;
 use crate::model::ExportRequest;
 use crate::pg::argument::Jsonb;
 use crate::pg::identity;
 use crate::pg::report::{Report, Reported};
+use crate::settings;
+use crate::start::ready;
 use pgrx::datum::{Date, TimestampWithTimeZone, Uuid};
 use pgrx::prelude::*;
 use serde_json::json;
@@ -63,10 +65,11 @@ fn acct_export_save(
 }
 
 fn save(name: Option<&str>, asked: &ExportRequest, replace: bool) -> Result<()> {
-    let checked = ready(&saved::request_to_check(asked))?;
-    let tenant = checked.main.context.tenant.text().map(str::to_owned);
+    let checked = ready(&saved::request_to_check(asked), settings::runs_in_background())?;
+    let context = checked.main.context;
+    let tenant = context.tenant.text().map(str::to_owned);
     let session = Session::capture(checked.tenants, checked.reads_login);
-    saved::save(name, asked, tenant.as_deref(), &session, replace)
+    saved::save(name, asked, tenant.as_deref(), &Captured::here(context, session), replace)
 }
 
 fn watched<T>(asked: &ExportRequest, action: &'static str, work: impl FnOnce() -> Result<T>) -> Result<T> {
@@ -89,7 +92,7 @@ fn acct_export_start_saved(
 
 fn start_saved(name: Option<&str>, reason: Option<String>) -> Result<Uuid> {
     let found = saved::find(name)?;
-    let mut asked = saved::request_of_run(&found)?;
+    let mut asked = saved::request_of_run(found.id, &found.request)?;
     asked.reason = reason.or(asked.reason);
     // The mail is for who has saved it: somebody else may see more, and the first one may hear of it, not read it.
     if found.owner != identity::current_user() {
@@ -100,7 +103,7 @@ fn start_saved(name: Option<&str>, reason: Option<String>) -> Result<Uuid> {
     Ok(job)
 }
 
-/// Removes a saved export; its jobs stay.
+/// Removes a saved export and its schedule; its jobs stay.
 ///
 /// Errors: P0002 for a name that is not visible in this session.
 #[pg_extern(volatile, parallel_unsafe)]

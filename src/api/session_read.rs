@@ -1,6 +1,5 @@
 //! A request that is read in the caller's own session: what the streams and the preview share.
 
-use super::start::{check, Checked};
 use crate::audit::denials::{self, Attempt};
 use crate::audit::{self, By, Event};
 use crate::catalog::load::Loaded;
@@ -17,6 +16,7 @@ use crate::redact::redactor::Redactor;
 use crate::source::dataset_export::DatasetExport;
 use crate::source::plan::Plan;
 use crate::source::resolved_period::ResolvedPeriod;
+use crate::start::{check, Checked};
 use crate::tenant::SessionTenant;
 use serde_json::{json, Value};
 

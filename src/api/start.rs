@@ -1,26 +1,15 @@
 //! `acct_export_start` and its request, which the streaming twins share.
 
 use crate::audit::denials::{self, Attempt};
-use crate::catalog::{load, reference, rights, settings_read};
-use crate::encode::{Format, Options, Order};
 use crate::error::{Error, Kind, Result};
 use crate::filter;
-use crate::foreign_server;
-use crate::job::all_slots::Owner;
-use crate::job::captured_session::CapturedSession;
+use crate::job::commands;
 use crate::job::create::Created;
-use crate::job::session::Session;
-use crate::job::{commands, create, wake};
-use crate::model::{ExportRequest, FileSpec};
-use crate::notify;
+use crate::model::ExportRequest;
 use crate::pg::argument::Jsonb;
-use crate::pg::catalog;
-use crate::pg::identity::{self, Reader};
 use crate::pg::report::{Report, Reported};
 use crate::settings;
-use crate::source::changes;
-use crate::source::dataset_export::{DatasetExport, Planner};
-use crate::tenant::SessionTenant;
+use crate::start::{queue, ready};
 use crate::worker;
 use pgrx::datum::{Date, TimestampWithTimeZone, Uuid};
 use pgrx::prelude::*;
@@ -155,94 +144,19 @@ pub(super) fn start(asked: &ExportRequest, retried: Option<&str>) -> Result<Uuid
         job: retried,
         detail: json!({ "request": asked }),
     };
-    denials::watch(attempt, || queue(asked))
-}
-
-/// Everything that can be wrong with a request that becomes a job.
-pub(super) fn ready(asked: &ExportRequest) -> Result<Checked> {
-    let format = Format::parse(&asked.format)?;
-    if let Some(destination) = &asked.destination {
-        foreign_server::for_files(destination, identity::current_user())?;
-        if !settings::runs_in_background() {
-            return Err(Error::new(
-                Kind::FeatureNotSupported,
-                "exports to a destination run in the background only, and acct_export.async is off",
-            )
-            .hint("Leave destination out, or have acct_export.async turned on."));
+    denials::watch(attempt, || {
+        let in_background = settings::runs_in_background();
+        let checked = ready(asked, in_background)?;
+        match queue(asked, checked, in_background)? {
+            Created::New(job) => {
+                if !in_background {
+                    worker::in_session(&job)?;
+                }
+                uuid(&job)
+            }
+            Created::Twin(job) => uuid(&job),
         }
-    }
-    notify::check(asked)?;
-    check(asked, format, Order::Key, false)
-}
-
-fn queue(asked: &ExportRequest) -> Result<Uuid> {
-    let Checked { main, titles, tenants, reads_login, options } = ready(asked)?;
-    let DatasetExport { loaded, context, plan, .. } = main;
-    let session = Some(Session::capture(tenants, reads_login));
-    let context = CapturedSession { included: plan.companions, session, ..context };
-    let created = create::create(asked, &context, &loaded.dataset.policy, &titles, options.if_active)?;
-    let job = match created {
-        Created::New(job) => job,
-        Created::Twin(job) => return uuid(&job),
-    };
-    if settings::runs_in_background() {
-        wake::at_commit(Some(Owner::new(context.tenant.key(), identity::current_user())));
-    } else {
-        worker::in_session(&job)?;
-    }
-    uuid(&job)
-}
-
-/// A request that may become a job, or be read.
-pub(super) struct Checked {
-    pub main: DatasetExport,
-    pub options: Options,
-    /// Of the dataset and of those that ride along.
-    pub titles: Vec<String>,
-    /// Of these, and of the datasets that it refers to.
-    pub tenants: Vec<SessionTenant>,
-    /// Of a request that becomes a job: the rows of one of them depend on who has logged in.
-    pub reads_login: bool,
-}
-
-/// Everything that can be wrong with a request is found here, before there is a job. `held`: it is read now, so what the rows come
-/// from is locked.
-pub(super) fn check(asked: &ExportRequest, format: Format, order: Order, held: bool) -> Result<Checked> {
-    if !catalog::database_is_utf8() {
-        return Err(Error::new(Kind::FeatureNotSupported, "exports need a database with encoding UTF8"));
-    }
-    load::check_exists(&asked.dataset)?;
-    let FileSpec { options, .. } = FileSpec::in_format(asked, format)?;
-    let context = CapturedSession::capture(asked, options.time_zone.as_deref())?;
-    let settings = context.of_request(&options);
-    let reader = Reader { settings: &settings, ..Reader::checking(identity::current_user()) };
-    if held {
-        // Nothing is locked for one who may not ask for it.
-        rights::may_ask(&load::load_named(&asked.dataset)?.dataset, reader.role)?;
-    }
-    let planner = Planner { context: &context, format, options: &options, order, reader: &reader, held };
-    let main = planner.main(asked)?;
-    changes::check(&main, &options)?;
-    let mut titles = vec![main.loaded.dataset.title.clone()];
-    let mut tenants = vec![main.context.tenant.clone()];
-    let mut reads_login = !held && settings_read::reads_login(&main.loaded.lineage)?;
-    for name in &main.plan.companions {
-        let companion = planner.companion(&main, name)?;
-        reads_login = reads_login || (!held && settings_read::reads_login(&companion.loaded.lineage)?);
-        titles.push(companion.loaded.dataset.title);
-        tenants.push(companion.context.tenant);
-    }
-    for reference in reference::of(&asked.dataset)? {
-        let target = &reference.target.dataset;
-        tenants.push(main.context.tenant_of(target)?);
-        if !held && !reads_login {
-            // A target that cannot be loaded fails when it is read; until then the job is shown to fewer sessions.
-            let target =
-                load::load_named(target).and_then(|target| settings_read::reads_login(&target.lineage));
-            reads_login = target.unwrap_or(true);
-        }
-    }
-    Ok(Checked { main, options, titles, tenants, reads_login })
+    })
 }
 
 pub(super) fn uuid(text: &str) -> Result<Uuid> {

@@ -5,7 +5,7 @@ use super::event::Row;
 use super::{hash_chain, Event};
 use crate::error::Result;
 use crate::pg::dsm_message::{DsmMessage, Handed};
-use crate::pg::{catalog, guc, identity, report, wait, xact};
+use crate::pg::{catalog, guc, identity, report, wait, worker, xact};
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
@@ -65,7 +65,7 @@ pub(super) fn send<'a>(
     message: DsmMessage,
     lines: impl Iterator<Item = &'a [u8]>,
 ) -> std::result::Result<(), DsmMessage> {
-    let handed = message.hand_over(lines)?;
+    let handed = message.hand_over(worker::start_audit_worker, lines)?;
     let mut under_way = UNDER_WAY.take();
     under_way.push(handed);
     UNDER_WAY.set(under_way);

@@ -1,4 +1,4 @@
-//! `acct_export_adopt`: a copy of a database takes over the jobs, messages and objects of its original.
+//! `acct_export_adopt`: a copy of a database takes over the jobs, messages, objects and schedules of its original.
 //!
 //! Each row says in which system and database it was made (`worker::here`). All who run, send or remove ask for rows of this one only, so
 //! that a copy (a restored backup, `CREATE DATABASE … TEMPLATE`, a logical subscriber) leaves alone what its original still works on.
@@ -11,6 +11,7 @@ use serde_json::json;
 
 const JOBS: &str = "UPDATE acct_export.job SET made_in = $1 WHERE made_in <> $1";
 const MESSAGES: &str = "UPDATE acct_export.outbox SET made_in = $1 WHERE made_in <> $1";
+const SCHEDULES: &str = "UPDATE acct_export.saved SET made_in = $1 WHERE made_in <> $1";
 const OBJECTS: &str = "UPDATE acct_export.object SET made_in = $1 WHERE made_in <> $1";
 
 /// The number of jobs that are this database's own from now on. 42501 for others than superusers, 25006 where nothing can be written.
@@ -24,9 +25,11 @@ pub fn adopt() -> Result<i64> {
     let here = worker::here();
     identity::as_owner(|| {
         let changed = |statement: &str| sql::run(statement, &[(&here).into()]);
-        let (jobs, messages, objects) = (changed(JOBS)?, changed(MESSAGES)?, changed(OBJECTS)?);
-        if jobs + messages + objects > 0 {
-            let detail = json!({ "jobs": jobs, "messages": messages, "objects": objects });
+        let (jobs, messages) = (changed(JOBS)?, changed(MESSAGES)?);
+        let (objects, schedules) = (changed(OBJECTS)?, changed(SCHEDULES)?);
+        if jobs + messages + objects + schedules > 0 {
+            let detail =
+                json!({ "jobs": jobs, "messages": messages, "objects": objects, "schedules": schedules });
             audit::record_plain(Event::new(audit::ADOPTED, by, detail))?;
             wake::at_commit(None);
             wake::sender_at_commit();

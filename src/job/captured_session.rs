@@ -205,17 +205,22 @@ fn of_companion(asked: &ExportRequest) -> Result<Bounds> {
     Ok(Resolved::of(asked)?.bounds)
 }
 
-/// A scope with this TimeZone. The server takes much more than names: it reads `UTC+3` as three hours west, as POSIX does.
+/// A scope with this TimeZone.
 fn in_zone(name: &str) -> Result<guc::Scope> {
-    // Most of what is no name does not cost a look at all names.
-    let known = Zone::named(name).map(|_| sql::text(ZONE, &[name.into()])).transpose()?.flatten();
-    let known = known.ok_or_else(|| {
-        Error::invalid(format!("time zone {} is not known", shown(name)))
-            .hint("Give a name of pg_timezone_names, such as \"Europe/Paris\".")
-    })?;
+    let known = known_zone(name)?;
     let scope = guc::Scope::open();
     scope.set("TimeZone", &known, guc::Rights::CurrentUser);
     Ok(scope)
+}
+
+/// The name of a zone as the server spells it; 22023 for one that is not known. The server takes much more than names: it reads `UTC+3` as three hours west, as POSIX does.
+pub fn known_zone(name: &str) -> Result<String> {
+    // Most of what is no name does not cost a look at all names.
+    let known = Zone::named(name).map(|_| sql::text(ZONE, &[name.into()])).transpose()?.flatten();
+    known.ok_or_else(|| {
+        Error::invalid(format!("time zone {} is not known", shown(name)))
+            .hint("Give a name of pg_timezone_names, such as \"Europe/Paris\".")
+    })
 }
 
 /// The name of a zone as the server spells it, without the files that are no zone of a place.

@@ -1,5 +1,6 @@
 //! Requests that were saved under a name. A saved export belongs to the role and the session that saved it, as a job does.
 
+use super::captured_session::CapturedSession;
 use super::digests;
 use super::session::Session;
 use super::status::is_visible;
@@ -7,10 +8,11 @@ use crate::audit::{self, By, Event};
 use crate::changes::NOTHING;
 use crate::error::{Error, Kind, Result};
 use crate::model::ExportRequest;
+use crate::pg::identity::Requester;
 use crate::pg::sql::Arg;
 use crate::pg::{identity, sql, xact};
 use crate::value::shown;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{json, Value};
 
 /// Saved exports of a role in one session.
@@ -36,11 +38,34 @@ pub fn request_to_check(asked: &ExportRequest) -> ExportRequest {
 #[derive(Debug, Deserialize)]
 pub struct Saved {
     pub id: i64,
-    name: String,
+    pub(super) name: String,
     pub owner: u32,
     pub request: ExportRequest,
-    tenant: Option<String>,
+    pub(super) tenant: Option<String>,
     session: Session,
+}
+
+/// The session that saved it, as its schedule puts it back.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Captured {
+    /// Session user.
+    pub login: u32,
+    pub context: CapturedSession,
+}
+
+impl Captured {
+    /// Of the caller's session, in which the request was checked.
+    pub fn here(context: CapturedSession, session: Session) -> Captured {
+        Captured {
+            login: identity::session_user(),
+            context: CapturedSession { session: Some(session), ..context },
+        }
+    }
+
+    /// The session user and the role of that session.
+    pub fn asker(&self) -> Requester {
+        Requester { login: self.login, role: self.context.role_taken_on }
+    }
 }
 
 const NAMED: &str = "
@@ -48,12 +73,12 @@ SELECT jsonb_build_object('id', id, 'name', name, 'owner', owner::bigint, 'reque
   FROM acct_export.saved WHERE name = $1 ORDER BY id DESC";
 
 const SAVE: &str = "
-INSERT INTO acct_export.saved (name, owner, owner_name, dataset, format, request, tenant, session)
-VALUES ($1, $2::oid, $3, $4, $5, $6::jsonb, $7, $8::jsonb) ON CONFLICT DO NOTHING RETURNING to_jsonb(id)";
+INSERT INTO acct_export.saved (name, owner, owner_name, dataset, format, request, tenant, session, captured)
+VALUES ($1, $2::oid, $3, $4, $5, $6::jsonb, $7, $8::jsonb, $9::jsonb) ON CONFLICT DO NOTHING RETURNING to_jsonb(id)";
 
 const REPLACE: &str = "
 UPDATE acct_export.saved
-   SET dataset = $2, format = $3, request = $4::jsonb, tenant = $5, session = $6::jsonb, saved_at = clock_timestamp()
+   SET dataset = $2, format = $3, request = $4::jsonb, tenant = $5, session = $6::jsonb, captured = $7::jsonb, saved_at = clock_timestamp()
  WHERE id = $1::bigint";
 
 const COUNT: &str = "SELECT to_jsonb(session) FROM acct_export.saved WHERE owner = $1::oid";
@@ -102,7 +127,7 @@ pub fn save(
     name: Option<&str>,
     asked: &ExportRequest,
     tenant: Option<&str>,
-    session: &Session,
+    captured: &Captured,
     replace: bool,
 ) -> Result<()> {
     let name = given(name)?;
@@ -111,7 +136,8 @@ pub fn save(
     let owner_name = identity::role_name(owner).unwrap_or_default();
     let known = visible(name)?.into_iter().find(|saved| saved.owner == owner);
     let request = json!(asked).to_string();
-    let session = json!(session).to_string();
+    let session = json!(captured.context.session.clone().unwrap_or_default()).to_string();
+    let captured = json!(captured).to_string();
     let taken = || {
         Error::new(Kind::DuplicateObject, format!("saved export {} exists already", shown(name)))
             .hint("Give replace => true to change it, or choose another name.")
@@ -120,19 +146,23 @@ pub fn save(
     match known {
         Some(_) if !replace => return Err(taken()),
         Some(saved) => {
-            let arguments: [Arg<'_>; 6] = [
+            let arguments: [Arg<'_>; 7] = [
                 saved.id.into(),
                 (&asked.dataset).into(),
                 (&asked.format).into(),
                 (&request).into(),
                 tenant.into(),
                 (&session).into(),
+                (&captured).into(),
             ];
-            identity::as_owner(|| sql::run(REPLACE, &arguments))?;
+            identity::as_owner(|| {
+                sql::run(REPLACE, &arguments)?;
+                digests::forget_runs(saved.id)
+            })?;
         }
         None => {
             within_limit(owner)?;
-            let arguments: [Arg<'_>; 8] = [
+            let arguments: [Arg<'_>; 9] = [
                 name.into(),
                 i64::from(owner).into(),
                 (&owner_name).into(),
@@ -141,6 +171,7 @@ pub fn save(
                 (&request).into(),
                 tenant.into(),
                 (&session).into(),
+                (&captured).into(),
             ];
             let saved: Option<i64> = identity::as_owner(|| sql::change(SAVE, &arguments))?;
             // Another session was faster.
@@ -163,21 +194,27 @@ fn within_limit(owner: u32) -> Result<()> {
 pub fn remove(name: Option<&str>) -> Result<()> {
     let saved = find(name)?;
     xact::require_write("drop a saved export")?;
-    let dropped: Option<i64> = identity::as_owner(|| sql::change(DROP, &[saved.id.into()]))?;
-    if dropped.is_none() {
-        return Err(Error::new(Kind::NoDataFound, format!("no saved export {}", shown(&saved.name)))
-            .hint("Another session dropped it."));
+    let gone: Option<i64> = identity::as_owner(|| sql::change(DROP, &[saved.id.into()]))?;
+    if gone.is_none() {
+        return Err(dropped(&saved));
     }
     tell(audit::SAVED_DROPPED, &saved.request.dataset, saved.tenant.as_deref(), json!({ "name": saved.name }))
 }
 
+/// P0002: another session was faster.
+pub(super) fn dropped(saved: &Saved) -> Error {
+    Error::new(Kind::NoDataFound, format!("no saved export {}", shown(&saved.name)))
+        .hint("Another session dropped it.")
+}
+
 /// The request of a run. Digests are made where they can be, for a later run that asks what has changed; `"changes_since": "last"` is since the
 /// last run that has them. Where there is none, all rows are new.
-pub fn request_of_run(saved: &Saved) -> Result<ExportRequest> {
-    let mut asked = saved.request.clone();
+pub fn request_of_run(saved: i64, request: &ExportRequest) -> Result<ExportRequest> {
+    let mut asked = request.clone();
     asked.options.entry("digests").or_insert_with(|| json!("auto"));
     if asked.options.get(SINCE) == Some(&json!(LAST)) {
-        let last = identity::as_owner(|| digests::last_of(saved.id))?;
+        let role = identity::current_user();
+        let last = identity::as_owner(|| digests::last_of(saved, role))?;
         asked.options.insert(SINCE.to_owned(), json!(last.as_deref().unwrap_or(NOTHING)));
     }
     Ok(asked)
@@ -187,14 +224,18 @@ pub fn request_of_run(saved: &Saved) -> Result<ExportRequest> {
 pub fn started(saved: i64, job: &str) -> Result<()> {
     identity::as_owner(|| {
         sql::run(STARTED, &[saved.into(), job.into()])?;
-        sql::run(STARTED_BY, &[saved.into(), job.into()])?;
-        // It has run already where exports run in the session.
-        let digests = "UPDATE acct_export.digest SET saved = $1 WHERE job = $2::uuid";
-        sql::run(digests, &[saved.into(), job.into()]).map(drop)
+        mark(saved, job)
     })
 }
 
-fn tell(event: &'static str, dataset: &str, tenant: Option<&str>, detail: Value) -> Result<()> {
+/// Marks a job as a run of a saved export, also where it has run already, in the session. As the owner.
+pub(super) fn mark(saved: i64, job: &str) -> Result<()> {
+    sql::run(STARTED_BY, &[saved.into(), job.into()])?;
+    let digests = "UPDATE acct_export.digest SET saved = $1 WHERE job = $2::uuid";
+    sql::run(digests, &[saved.into(), job.into()]).map(drop)
+}
+
+pub(super) fn tell(event: &'static str, dataset: &str, tenant: Option<&str>, detail: Value) -> Result<()> {
     let mut event = Event::new(event, By::caller(), detail);
     event.dataset = Some(dataset.to_owned());
     event.tenant = tenant.map(str::to_owned);

@@ -6,7 +6,7 @@
 //! takes the text or the session that withdraws it. (Were the postmaster to fail to fork the worker after the session has
 //! ended, one page would stay until the next start of the server.)
 
-use super::{wait, worker};
+use super::wait;
 use pgrx::pg_sys;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -22,6 +22,8 @@ const WITHDRAWN: u32 = 4;
 struct Header {
     state: AtomicU32,
     length: AtomicU32,
+    /// Of a worker that is asked for a number.
+    answer: AtomicU32,
 }
 
 /// A segment that this process has mapped. It has no `Drop`: at the end of the process the server unmaps first, and
@@ -92,9 +94,13 @@ impl DsmMessage {
         self.0.detach();
     }
 
-    /// Writes the text and starts the worker; the note comes back where no place is free in `max_worker_processes`. Takes no
+    /// Writes the text and starts the worker by `start`, which gets the segment's handle; the note comes back where no place is free in `max_worker_processes`. Takes no
     /// memory and raises nothing, so the end of a transaction may call it. What does not fit is left out.
-    pub fn hand_over<'a>(self, parts: impl Iterator<Item = &'a [u8]>) -> Result<Handed, DsmMessage> {
+    pub fn hand_over<'a>(
+        self,
+        start: fn(u32) -> bool,
+        parts: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<Handed, DsmMessage> {
         let segment = self.0;
         let (mut length, room) = (0, segment.room());
         for part in parts {
@@ -108,7 +114,7 @@ impl DsmMessage {
         segment.header().length.store(length as u32, Ordering::Release);
         // SAFETY: not pinned so far.
         unsafe { pg_sys::dsm_pin_segment(segment.0) };
-        if worker::start_audit_worker(segment.handle()) {
+        if start(segment.handle()) {
             return Ok(Handed(segment));
         }
         segment.unpin();
@@ -136,6 +142,12 @@ impl Handed {
     /// True if there is nothing to wait for: written, or failed and told of in the log.
     pub fn has_ended(&self) -> bool {
         matches!(self.0.header().state.load(Ordering::Acquire), DONE | FAILED)
+    }
+
+    /// The worker's number, if it has ended well.
+    pub fn answer(&self) -> Option<u32> {
+        let header = self.0.header();
+        (header.state.load(Ordering::Acquire) == DONE).then(|| header.answer.load(Ordering::Acquire))
     }
 
     /// Takes back what no worker has taken yet: whether nobody will write it.
@@ -177,6 +189,12 @@ impl Taken {
             let text = std::slice::from_raw_parts(segment.text(), length.min(segment.room())).to_vec();
             Some((Taken(segment), text))
         }
+    }
+
+    /// As `end`, with the number that was asked for; None: it failed.
+    pub fn end_with(self, answer: Option<u32>) {
+        self.0.header().answer.store(answer.unwrap_or(0), Ordering::Release);
+        self.end(answer.is_some());
     }
 
     /// It is written and committed, or nothing is.

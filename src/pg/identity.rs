@@ -95,21 +95,21 @@ fn may_take_on(login: u32, role: u32) -> bool {
 }
 
 /// Puts user id and security context back, also when an error unwinds.
-struct Switched {
+pub(super) struct Switched {
     user: pg_sys::Oid,
     context: i32,
 }
 
 impl Switched {
     /// The present state is the one to restore.
-    fn from_here() -> Self {
+    pub(super) fn from_here() -> Self {
         let mut saved = Switched { user: pg_sys::InvalidOid, context: 0 };
         // SAFETY: fills the pair.
         unsafe { pg_sys::GetUserIdAndSecContext(&mut saved.user, &mut saved.context) };
         saved
     }
 
-    fn to(user: pg_sys::Oid, flags: u32) -> Self {
+    pub(super) fn to(user: pg_sys::Oid, flags: u32) -> Self {
         let saved = Switched::from_here();
         // SAFETY: the pair is set as the server's own SECURITY DEFINER code does (fmgr.c).
         unsafe { pg_sys::SetUserIdAndSecContext(user, saved.context | flags as i32) };
@@ -137,10 +137,10 @@ pub fn as_owner<T>(body: impl FnOnce() -> T) -> T {
 
 /// Puts the session user of a worker back: the server does so only where the process has connected under a name
 /// (assign_session_authorization, variable.c).
-struct Session(pg_sys::Oid);
+pub(super) struct Session(pg_sys::Oid);
 
 impl Session {
-    fn from_here() -> Self {
+    pub(super) fn from_here() -> Self {
         // SAFETY: reads a backend variable.
         Session(unsafe { pg_sys::GetSessionUserId() })
     }
@@ -187,7 +187,7 @@ impl Requester {
     }
 
     /// The session user and `SHOW role` of that session, until the scope is dropped.
-    fn take_on(&self, scope: &Scope) {
+    pub(super) fn take_on(&self, scope: &Scope) {
         let named = |role| role_name(role).unwrap_or_else(|| report::raise(gone()));
         scope.set("session_authorization", &named(self.login), Rights::Superuser);
         if let Some(role) = self.role {

@@ -24,6 +24,8 @@ pub enum Lock {
     Twin(u64),
     /// The process that sends messages.
     Sender,
+    /// The process that starts what schedules have due.
+    Schedules,
     /// The end of the audit chain, for the time of one commit.
     Chain,
     /// Shared: jobs of one tenant had all slots when the holder claimed one of them.
@@ -45,6 +47,7 @@ impl Lock {
             Lock::Claim => (0, 0, 0x434c),
             Lock::Twin(print) => ((print >> 32) as u32, print as u32, 0x5457),
             Lock::Sender => (0, 0, 0x5345),
+            Lock::Schedules => (0, 0, 0x5343),
             Lock::Chain => (0, 0, 0x4348),
             Lock::OneTenant => (0, 0, 0x5454),
             Lock::OneTenantIs(key) => ((key >> 32) as u32, key as u32, 0x5449),

@@ -27,6 +27,7 @@ pub mod query;
 mod removed;
 pub mod report;
 mod row;
+pub mod session;
 pub mod signals;
 pub mod sql;
 pub mod stream;

@@ -60,13 +60,17 @@ pub fn start_sender(database: u32) -> bool {
 /// Starts an audit worker of this database, which takes a note (pg/dsm_message.rs); false: no worker slot is free. This process's latch is set
 /// when it begins and when it ends. As `start_worker`, for commit and abort hooks too.
 pub fn start_audit_worker(note: u32) -> bool {
+    start_with_note("pg_acctexport audit worker", "acct_export_audit_worker_main", note)
+}
+
+/// Starts a process that runs what schedules have due and answers the note with the number, as `start_audit_worker`.
+pub fn start_scheduler(note: u32) -> bool {
+    start_with_note("pg_acctexport scheduler", "acct_export_scheduler_main", note)
+}
+
+fn start_with_note(kind: &str, entry: &str, note: u32) -> bool {
     let argument = u64::from(note) << 32 | u64::from(database());
-    let mut worker = definition(
-        "pg_acctexport audit worker",
-        "acct_export_audit_worker_main",
-        pg_sys::BGW_NEVER_RESTART,
-        argument,
-    );
+    let mut worker = definition(kind, entry, pg_sys::BGW_NEVER_RESTART, argument);
     worker.bgw_notify_pid = pid();
     // SAFETY: the definition is complete and copied by the callee; without a handle to give back it takes no memory.
     unsafe { pg_sys::RegisterDynamicBackgroundWorker(&mut worker, std::ptr::null_mut()) }

@@ -1,5 +1,6 @@
 //! Wall clocks of the server's time zones.
 
+use crate::model::WallClock;
 use pgrx::pg_sys;
 use std::ffi::CString;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -37,6 +38,12 @@ impl Zone {
             }
             utc + (*time).tm_gmtoff * 1_000_000
         }
+    }
+}
+
+impl WallClock for Zone {
+    fn wall_clock(self, utc: i64) -> i64 {
+        Zone::wall_clock(self, utc)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Entry functions of the processes, by the names under which `pg::worker` registers them.
 
-use super::{launcher, outbox_worker, work};
+use super::{launcher, outbox_worker, schedule, work};
 use crate::audit::autonomous;
 use crate::pg::dsm_message::Taken;
 use crate::pg::worker::{begin, Argument};
@@ -32,6 +32,15 @@ pub extern "C-unwind" fn acct_export_audit_worker_main(argument: Argument) {
     let argument = argument.value() as u64;
     let Some((taken, text)) = Taken::from((argument >> 32) as u32) else { return };
     taken.end(begin(argument as u32) && autonomous::write(&text));
+}
+
+/// Entry of a process that runs schedules for a session, which waits for the number of exports that were started. `argument` as above.
+#[no_mangle]
+#[pg_guard]
+pub extern "C-unwind" fn acct_export_scheduler_main(argument: Argument) {
+    let argument = argument.value() as u64;
+    let Some((taken, _)) = Taken::from((argument >> 32) as u32) else { return };
+    taken.end_with(if begin(argument as u32) { schedule::work_once() } else { None });
 }
 
 /// Entry of the launcher.

@@ -1,12 +1,15 @@
 //! With `shared_preload_libraries`: one process that starts a worker in every database from time to time, as the
-//! autovacuum launcher does. The worker recovers lost jobs, purges, and works off what waits; where the extension is not
+//! autovacuum launcher does. The worker starts what schedules have due, recovers lost jobs, purges, and works off what waits; where the extension is not
 //! installed it ends at once.
 
 use crate::pg::{catalog, wait, worker, xact};
 use std::time::Duration;
 
-/// Between two rounds; also the longest that a crashed job waits.
+/// Between two rounds; also the longest that a crashed job waits. Rounds begin with the minutes of the clock, as schedules do.
 const ROUND: Duration = Duration::from_secs(60);
+
+/// After the beginning of a minute, so that no clock says that it has not come yet.
+const AFTER: Duration = Duration::from_millis(50);
 
 /// Between the workers of two databases: a server with many has processes left for those who ask for exports meanwhile.
 const APART: Duration = Duration::from_millis(20);
@@ -32,10 +35,16 @@ pub fn launch() {
             is_reloaded = worker::reload_if_asked();
         }
         if !is_reloaded {
-            wait::pause(ROUND);
+            wait::pause(until_next_round(xact::now()));
             worker::reload_if_asked();
         }
     }
+}
+
+/// The time from a moment, in microseconds of any minute's beginning, to the next round.
+fn until_next_round(now: i64) -> Duration {
+    let passed = now.rem_euclid(ROUND.as_micros() as i64).unsigned_abs();
+    ROUND - Duration::from_micros(passed) + AFTER
 }
 
 /// Starts a worker in each database; those for which there was no process (`max_worker_processes`).
@@ -48,4 +57,16 @@ fn start_workers(databases: Vec<u32>) -> Vec<u32> {
         wait::pause(APART);
     }
     left
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounds_begin_with_minutes() {
+        assert_eq!(until_next_round(0), ROUND + AFTER);
+        assert_eq!(until_next_round(59_000_000), Duration::from_secs(1) + AFTER);
+        assert_eq!(until_next_round(-1_000_000), Duration::from_secs(1) + AFTER);
+    }
 }

@@ -16,6 +16,7 @@ mod object_cleanup;
 mod patience;
 pub mod references;
 mod run;
+pub mod schedule;
 mod selection;
 mod upload;
 
@@ -47,6 +48,8 @@ pub fn work() {
     if let Err(failure) = looked {
         log(&failure, "looking for messages");
     }
+    // Before the queue, which their jobs go into.
+    schedule::start_due();
     let mut failures = 0;
     while failures < TRIES {
         let Some(slot) = take_slot() else { return };

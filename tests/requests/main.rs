@@ -14,5 +14,6 @@ mod filters_unfit;
 mod indexed;
 mod limits;
 mod saved;
+mod schedule;
 mod sorted;
 mod subject;

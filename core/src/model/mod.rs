@@ -1,6 +1,7 @@
 //! The words that all other rooms speak: datasets and their fields, a request for an export, formats and options, periods,
 //! paths into JSON, and the shape of a stored file.
 
+mod cron;
 mod dataset;
 mod file_spec;
 mod format;
@@ -14,6 +15,7 @@ mod request;
 mod shape;
 mod status;
 
+pub use cron::{Cron, WallClock};
 pub use dataset::{Class, Dataset, DeclaredKey, Expansion, Field, NamedBy, Policy, Printed, Treatment, Type};
 pub use file_spec::FileSpec;
 pub use format::Format;

@@ -1,0 +1,232 @@
+//! Starting what schedules have due: by each worker before it looks at the queue, and by `acct_export_run_due`.
+//!
+//! One process at a time does it. Each saved export has a transaction of its own, and its start a subtransaction: whatever becomes of
+//! it, its next moment is set, and the next one follows. In a process without a client nothing of a caller's session can reach the
+//! start, and nothing of the owner's session can reach a caller.
+
+use super::{hold_extension, is_installed, log};
+use crate::error::{Error, Kind, Result};
+use crate::job::create::Created;
+use crate::job::refused;
+use crate::job::schedule::{self, Due};
+use crate::pg::dsm_message::{DsmMessage, Handed};
+use crate::pg::lock::Lock;
+use crate::pg::report::{self, Failure};
+use crate::pg::{guc, identity, wait, worker, xact};
+use crate::settings;
+use crate::start::start_scheduled;
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+/// The longest time that one start may take, foreign code that decides on it included.
+const STARTING: Duration = Duration::from_secs(20);
+
+/// The longest wait for a lock, as `lock_timeout` reads it.
+const LOCKED: &str = "5s";
+
+/// Time until a start is tried again that something passing prevented, in microseconds, unless the schedule comes first.
+const AGAIN: i64 = 5 * 60 * 1_000_000;
+
+/// Starts what is due; how many were started. Nothing while `max_workers` is 0, or another process is at it.
+pub fn start_due() -> u32 {
+    if settings::max_workers() == 0 || !Lock::Schedules.try_acquire() {
+        return 0;
+    }
+    let (mut tried, mut started) = (Vec::new(), 0);
+    loop {
+        let claimed = Cell::new(None);
+        match start_next(&tried, &claimed) {
+            Ok(true) => started += 1,
+            Ok(false) => {}
+            Err(failure) => log(&failure, "starting a scheduled export"),
+        }
+        match claimed.get() {
+            Some(id) => tried.push(id),
+            None => break,
+        }
+    }
+    // It is lost where foreign code called pg_advisory_unlock_all.
+    if Lock::Schedules.is_held() {
+        Lock::Schedules.release();
+    }
+    started
+}
+
+/// Starts the next one, without those that were tried; true if it has a job now. `claimed`: its id.
+fn start_next(tried: &[i64], claimed: &Cell<Option<i64>>) -> std::result::Result<bool, Failure> {
+    let outcome = xact::transaction(xact::Mode::ReadWrite, || {
+        let due = own(|| {
+            hold_extension()?;
+            claimed.set(schedule::claim(tried)?);
+            claimed.get().map_or(Ok(None), schedule::look)
+        })?;
+        due.map_or(Ok(false), |due| start(&due))
+    });
+    wait::arm_timeout(Duration::ZERO);
+    outcome
+}
+
+/// As the extension's owner, without long waits for locks.
+fn own<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
+    identity::as_owner(|| {
+        let scope = guc::Scope::open();
+        scope.set("lock_timeout", LOCKED, guc::Rights::Superuser);
+        body()
+    })
+}
+
+fn start(due: &Due) -> Result<bool> {
+    let next = match due.next() {
+        Ok(next) => next,
+        Err(error) => return disable(due, &Failure::Ours(error)),
+    };
+    wait::arm_timeout(STARTING);
+    let outcome = xact::attempt(|| start_scheduled(due, LOCKED));
+    wait::arm_timeout(Duration::ZERO);
+    match outcome {
+        Ok(Created::New(job)) => own(|| due.started(&job, next)).map(|()| true),
+        // The one before it is still active.
+        Ok(Created::Twin(_)) => own(|| due.put_off(next)).map(|()| false),
+        Err(failure) => match of(failure.sqlstate()) {
+            Obstacle::Twin => own(|| due.put_off(next)).map(|()| false),
+            Obstacle::Lasting => disable(due, &failure),
+            Obstacle::Passing => {
+                not_started(due, &failure);
+                own(|| due.put_off(next.min(xact::now() + AGAIN))).map(|()| false)
+            }
+            Obstacle::Other => {
+                not_started(due, &failure);
+                own(|| due.put_off(next)).map(|()| false)
+            }
+        },
+    }
+}
+
+/// The reasons why a start fails.
+#[derive(Debug, PartialEq, Eq)]
+enum Obstacle {
+    /// The same export is active.
+    Twin,
+    /// Rights, a role, the dataset, a field: the next start would fail as well.
+    Lasting,
+    /// A limit, a lock, a resource, another server.
+    Passing,
+    Other,
+}
+
+fn of(sqlstate: &str) -> Obstacle {
+    let is_of = |classes: &[&str]| classes.iter().any(|class| sqlstate.starts_with(class));
+    match sqlstate {
+        "55006" => Obstacle::Twin,
+        "P0002" => Obstacle::Lasting,
+        "55P03" | "HV00N" => Obstacle::Passing,
+        _ if is_of(&["22", "28", "42"]) => Obstacle::Lasting,
+        _ if is_of(&["08", "40", "53", "57", "58"]) => Obstacle::Passing,
+        _ => Obstacle::Other,
+    }
+}
+
+fn not_started(due: &Due, failure: &Failure) {
+    let (message, sqlstate) = failure.described();
+    report::log(&format!("saved export {} was not started by its schedule: {message} ({sqlstate})", due.id));
+}
+
+/// Disables the schedule. The failed job that tells of it is made if it can be: a role that is gone has no mail server.
+fn disable(due: &Due, failure: &Failure) -> Result<bool> {
+    let (message, sqlstate) = failure.described();
+    let job = xact::attempt(|| own(|| refused::record(due, &message, &sqlstate)));
+    if let Err(failure) = &job {
+        log(failure, "recording a scheduled export that was refused");
+    }
+    own(|| due.disable(&message, &sqlstate, job.as_deref().ok()))?;
+    not_started(due, failure);
+    Ok(false)
+}
+
+/// The life of a process that `acct_export_run_due` has started; None: it could not look.
+pub fn work_once() -> Option<u32> {
+    is_installed().then(start_due)
+}
+
+/// The time of retries where `max_worker_processes` leaves no slot, and the pause between two.
+const NO_PLACE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// The longest time in which nothing is seen of the process.
+const SILENCE: Duration = Duration::from_secs(15);
+
+/// `acct_export_run_due`: starts what is due, in a process of its own; how many were started. What it started stays if the caller's
+/// transaction is rolled back.
+///
+/// Errors: 25006; 53400 where no background worker can be had; 55000 where it ended before its time.
+pub fn run_due() -> Result<i32> {
+    xact::require_write("run schedules")?;
+    let handed = hand_over()?;
+    let mut seen = Instant::now();
+    while !handed.has_ended() {
+        handed.wait(Duration::from_secs(1));
+        let is_cancelled = wait::interrupted().is_err();
+        if Lock::Schedules.is_held_elsewhere() {
+            seen = Instant::now();
+        }
+        if !handed.has_ended() && (is_cancelled || seen.elapsed() >= SILENCE) {
+            let never_began = handed.withdraw();
+            handed.forget();
+            wait::check_interrupts();
+            return Err(if never_began { no_place() } else { ended_early() });
+        }
+    }
+    let answer = handed.answer();
+    handed.forget();
+    answer.map(|started| i32::try_from(started).unwrap_or(i32::MAX)).ok_or_else(ended_early)
+}
+
+fn hand_over() -> Result<Handed> {
+    let mut message = DsmMessage::with_room(1).ok_or_else(no_place)?;
+    let begin = Instant::now();
+    loop {
+        match message.hand_over(worker::start_scheduler, std::iter::empty()) {
+            Ok(handed) => return Ok(handed),
+            Err(unsent) => message = unsent,
+        }
+        if begin.elapsed() >= NO_PLACE || wait::interrupted().is_err() {
+            message.release();
+            wait::check_interrupts();
+            return Err(no_place());
+        }
+        wait::for_latch(PAUSE);
+    }
+}
+
+fn no_place() -> Error {
+    Error::new(Kind::ConfigurationLimitExceeded, "no background worker could be started to run schedules")
+        .hint("Raise max_worker_processes, or call acct_export_run_due() again later.")
+}
+
+fn ended_early() -> Error {
+    Error::new(Kind::NotInPrerequisiteState, "the background worker that runs schedules ended early")
+        .hint("The server's log says why. Call acct_export_run_due() again.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn obstacles_are_told_apart_by_sqlstate() {
+        for (sqlstate, obstacle) in [
+            ("55006", Obstacle::Twin),
+            ("42501", Obstacle::Lasting),
+            ("42704", Obstacle::Lasting),
+            ("22023", Obstacle::Lasting),
+            ("P0002", Obstacle::Lasting),
+            ("53400", Obstacle::Passing),
+            ("57014", Obstacle::Passing),
+            ("55P03", Obstacle::Passing),
+            ("55000", Obstacle::Other),
+            ("XX000", Obstacle::Other),
+        ] {
+            assert_eq!(of(sqlstate), obstacle, "{sqlstate}");
+        }
+    }
+}
