@@ -174,10 +174,10 @@ fn only_exports_of_one_choice_are_compared() {
     differ(&mut client, &format!("{fields}, period => 'last_week'"), "the period");
     differ(&mut app.session(&format!("{}_other", app.login), 0), fields, "the role");
     superuser
-        .batch_execute("SELECT acct_export_set_field('users', 'phone', export_mask => 'last4')")
+        .batch_execute("SELECT acct_export_set_field('users', 'phone', mask => 'last4')")
         .unwrap();
     differ(&mut client, fields, "the fields");
-    superuser.batch_execute("SELECT acct_export_set_field('users', 'phone', export_mask => 'none')").unwrap();
+    superuser.batch_execute("SELECT acct_export_set_field('users', 'phone', mask => 'none')").unwrap();
     let refuse = |client: &mut Client, arguments: &str, sqlstate: &str, named: &str, hint: &str| {
         refused(client, &format!("SELECT acct_export_start({arguments})"), sqlstate, named, hint);
     };
