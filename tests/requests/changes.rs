@@ -173,9 +173,7 @@ fn only_exports_of_one_choice_are_compared() {
     differ(&mut client, &format!("{fields}, include_disabled => true"), "disabled rows");
     differ(&mut client, &format!("{fields}, period => 'last_week'"), "the period");
     differ(&mut app.session(&format!("{}_other", app.login), 0), fields, "the role");
-    superuser
-        .batch_execute("SELECT acct_export_set_field('users', 'phone', mask => 'last4')")
-        .unwrap();
+    superuser.batch_execute("SELECT acct_export_set_field('users', 'phone', mask => 'last4')").unwrap();
     differ(&mut client, fields, "the fields");
     superuser.batch_execute("SELECT acct_export_set_field('users', 'phone', mask => 'none')").unwrap();
     let refuse = |client: &mut Client, arguments: &str, sqlstate: &str, named: &str, hint: &str| {
@@ -257,6 +255,22 @@ fn a_saved_export_tells_what_changed_since_its_last_run() {
     let since = format!("SELECT acct_export_job('{third}')#>>'{{request,options,changes_since}}'");
     assert_eq!(text(&mut client, &since), Some(second));
     assert_eq!(text(&mut superuser, kept).as_deref(), Some("1"));
+
+    // A schedule goes on where the last run was, and one that was replaced begins anew.
+    client.batch_execute("SELECT acct_export_schedule('weekly', '0 3 * * 1')").unwrap();
+    superuser.batch_execute("UPDATE acct_export.saved SET next_run_at = now() - interval '1 hour'").unwrap();
+    assert_eq!(text(&mut superuser, "SELECT acct_export_run_due()::text").as_deref(), Some("1"));
+    let scheduled = text(&mut client, "SELECT last_job::text FROM acct_export_saved").unwrap();
+    assert_eq!(wait_for_job(&mut client, &scheduled).get::<_, &str>("status"), "completed");
+    let since = format!("SELECT acct_export_job('{scheduled}')#>>'{{request,options,changes_since}}'");
+    assert_eq!((text(&mut client, &since), file(&mut client, &scheduled)), (Some(third), Vec::new()));
+    client
+        .batch_execute(
+            r#"SELECT acct_export_save('weekly', 'users', 'ndjson', fields => '{id,status}', options => '{"changes_since": "last"}', replace => true)"#,
+        )
+        .unwrap();
+    let (_, anew) = run(&mut client);
+    assert!(anew.len() >= 4 && anew.iter().all(|change| change == "added"), "{anew:?}");
 }
 
 /// Digests are of no use to who has a value to try, and are the same for no two tenants.
