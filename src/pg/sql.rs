@@ -146,8 +146,9 @@ fn execute<T>(
     each: impl Fn(Row) -> Result<T>,
 ) -> Result<(u64, Vec<T>)> {
     if access == Access::Write && guard::level() != guard::Level::Off {
-        return Err(Error::denied("the extension writes nothing while rows of an export are read")
-            .hint("Take its functions out of the views, policies and functions that run while rows are read."));
+        return Err(Error::denied("the extension writes nothing while rows of an export are read").hint(
+            "Take its functions out of the views, policies and functions that run while rows are read.",
+        ));
     }
     // Whoever runs it: names and operators are the server's own.
     let scope = super::guc::Scope::open();

@@ -71,7 +71,7 @@ fn an_own_function_that_the_session_ran_before() {
             RETURN true; END $spy$",
     );
     let mut thief = stage.thief();
-    let jobs = "SELECT count(*)::text FROM acct_export_job";
+    let jobs = "SELECT count(*)::text FROM acct_export_jobs";
     thief.batch_execute("BEGIN; SET own.armed = 'yes'; SELECT own.spy()").unwrap();
     assert_eq!(column(&mut thief, jobs), ["1"]);
     for read in ["SELECT acct_export_csv('v')", "SELECT sample FROM acct_export_preview('v')"] {
