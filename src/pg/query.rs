@@ -79,8 +79,13 @@ unsafe extern "C-unwind" fn startup(
 unsafe fn tuple_attribute(row: pg_sys::TupleDesc, index: usize) -> *const pg_sys::FormData_pg_attribute {
     #[cfg(not(feature = "pg18"))]
     return (*row).attrs.as_ptr().add(index);
+    // TupleDescAttr of the server's access/tupdesc.h: the full attributes follow the compact ones.
     #[cfg(feature = "pg18")]
-    return pg_sys::TupleDescAttr(row, index as i32);
+    return std::ptr::addr_of!((*row).compact_attrs)
+        .cast::<pg_sys::CompactAttribute>()
+        .add((*row).natts as usize)
+        .cast::<pg_sys::FormData_pg_attribute>()
+        .add(index);
 }
 
 /// # Safety

@@ -26,16 +26,20 @@ fn tables_of_an_inheritance_tree_share_their_secrets() {
         .batch_execute(&format!(
             "CREATE TABLE app.par (id int PRIMARY KEY, title text, note text{parents}, password_hash text);
              CREATE TABLE app.chi (note text GENERATED ALWAYS AS (password_hash) STORED) INHERITS (app.par);
+             CREATE TABLE app.same (id int PRIMARY KEY, title text, loud text GENERATED ALWAYS AS (upper(title)) STORED);
+             CREATE TABLE app.same_below () INHERITS (app.same);
              CREATE TABLE app.pp (id int PRIMARY KEY, note text, other text) PARTITION BY RANGE (id);
              CREATE TABLE app.pp1 PARTITION OF app.pp DEFAULT;
              SELECT acct_export_secret_column('app.pp', 'note', 'above');
              SELECT acct_export_secret_column('app.pp1', 'other', 'below');
              SELECT acct_export_register('par', 'app.par', 'id');
+             SELECT acct_export_register('same', 'app.same', 'id');
              SELECT acct_export_register('pp', 'app.pp', 'id');
              SELECT acct_export_register('pp1', 'app.pp1', 'id')"
         ))
         .unwrap();
     assert_eq!(barred(&mut superuser, "par"), ["note", "password_hash"]);
+    assert_eq!(barred(&mut superuser, "same"), Vec::<String>::new());
     assert_eq!(barred(&mut superuser, "pp"), ["note", "other"]);
     assert_eq!(barred(&mut superuser, "pp1"), ["note", "other"]);
 }

@@ -55,7 +55,7 @@ fn files_of_another_directory_are_enough() {
              SELECT acct_export_register('person', 'person', 'id')",
         )
         .unwrap();
-    assert_eq!(exported(&mut client, "'person', 'csv'"), b"Id,Email\r\n1,a@a.example\r\n");
+    assert_eq!(exported(&mut client, "'person', 'csv'"), b"id,email\r\n1,a@a.example\r\n");
     let sessions = "SELECT pid::text FROM pg_stat_activity WHERE pid = pg_backend_pid() OR backend_type LIKE 'pg_acctexport%'";
     for pid in column(&mut client, sessions) {
         let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();

@@ -8,7 +8,7 @@ use support::lineage::{barred, Base, CANARY};
 
 /// Failures of these shapes, in one list: a table is read as a whole.
 #[track_caller]
-fn every(shapes: &[&str], mut wrong: impl FnMut(usize, &str) -> Option<String>) {
+pub(crate) fn every(shapes: &[&str], mut wrong: impl FnMut(usize, &str) -> Option<String>) {
     let found: Vec<String> = shapes
         .iter()
         .enumerate()
@@ -18,7 +18,13 @@ fn every(shapes: &[&str], mut wrong: impl FnMut(usize, &str) -> Option<String>) 
 }
 
 /// Field `x` of this view, and `y` of one that reads it under other names, are barred, `id` and `k` are not.
-fn judge(base: &Base, client: &mut Client, name: &str, shape: &str, secret: bool) -> Option<String> {
+pub(crate) fn judge(
+    base: &Base,
+    client: &mut Client,
+    name: &str,
+    shape: &str,
+    secret: bool,
+) -> Option<String> {
     match base.register(client, name, &query(shape)) {
         // A join or a condition by a secret bars all fields, the key among them.
         Err(refused) if secret && refused.contains("cannot be the key") => return None,

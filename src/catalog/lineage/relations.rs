@@ -21,7 +21,8 @@ pub struct Relation {
     pub columns: Vec<Column>,
     /// Expressions of generated columns, by name (pg_node_tree).
     pub generated: HashMap<String, String>,
-    /// Columns that were declared secret in a table above or below in an inheritance tree, or are generated in one below.
+    /// Columns that were declared secret in a table above or below in an inheritance tree, or are generated in one below by an
+    /// expression that is not this table's.
     pub elsewhere: Vec<String>,
     /// Options of columns in foreign tables, of partitions as well, by name: they may say another name.
     pub options: HashMap<String, String>,
@@ -107,10 +108,14 @@ const RELATIONS: &str = concat!(
                  FROM (SELECT d.column_name::name AS name FROM acct_export.declared_column d
                         WHERE d.kind = 'secret_column' AND d.relation IN (SELECT oid FROM below UNION ALL SELECT oid FROM above)
                        UNION ALL
-                       SELECT a.attname FROM below JOIN pg_attribute a ON a.attrelid = below.oid
+                       SELECT a.attname
+                         FROM below JOIN pg_attribute a ON a.attrelid = below.oid
+                         JOIN pg_attrdef e ON e.adrelid = a.attrelid AND e.adnum = a.attnum
                         WHERE a.attgenerated <> '' AND NOT a.attisdropped
-                          AND NOT EXISTS (SELECT FROM pg_attribute p WHERE p.attrelid = c.oid AND p.attname = a.attname
-                                             AND p.attgenerated <> '')) f), '[]') ELSE '[]' END,
+                          AND NOT EXISTS (
+                              SELECT FROM pg_attribute p JOIN pg_attrdef g ON g.adrelid = p.attrelid AND g.adnum = p.attnum
+                               WHERE p.attrelid = c.oid AND p.attname = a.attname AND p.attgenerated <> ''
+                                 AND pg_get_expr(g.adbin, g.adrelid) = pg_get_expr(e.adbin, e.adrelid))) f), '[]') ELSE '[]' END,
            'options', CASE WHEN c.relkind = 'f' OR c.relhassubclass THEN coalesce((
                WITH RECURSIVE below(oid) AS (
                    SELECT c.oid

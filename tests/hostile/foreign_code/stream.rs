@@ -67,7 +67,7 @@ fn an_own_function_that_the_session_ran_before() {
     view(&mut stage);
     stage.define(
         "plpgsql AS $spy$ DECLARE job uuid; BEGIN
-            IF current_setting('own.armed', true) = 'yes' THEN job := acct_export_start('users', 'csv', options => '{\"if_active\": \"return\"}'); END IF;
+            IF current_setting('own.armed', true) = 'yes' THEN job := public.acct_export_start('users', 'csv', options => '{\"if_active\": \"return\"}'); END IF;
             RETURN true; END $spy$",
     );
     let mut thief = stage.thief();

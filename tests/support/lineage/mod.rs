@@ -1,5 +1,6 @@
 //! A database of secrets and plain columns, and views over it that are registered and exported.
 
+pub mod newer_shapes;
 pub mod shapes;
 
 use postgres::Client;
