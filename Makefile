@@ -74,7 +74,7 @@ test: setup-tests build $(if $(T),,test-units) ## unit tests, then integration t
 	tree=$$(scripts/server-tree); ACCTEXPORT_SERVER_TREE=$$tree cargo test --profile $(PROFILE) $(TESTS)
 
 test-all:       ## integration tests on PostgreSQL 15 to 18 (VERSIONS='17 18': these only; THEMES='jobs store')
-	@for version in $(or $(VERSIONS),15 16 17 18); do $(MAKE) --no-print-directory setup-tests PG=$$version; done
+	@for version in $(or $(VERSIONS),15 16 17 18); do env -u PG_CONFIG $(MAKE) --no-print-directory setup-tests PG=$$version; done
 	@scripts/test-all $(THEMES)
 
 lint: setup     ## rustfmt, clippy, rustdoc, shellcheck, imports, names in SQL, licences; with and without network code
