@@ -150,6 +150,7 @@ impl Pieces {
             matched: None,
             rows: self.rows,
             removed: &removed,
+            changes: None,
         };
         let mut info = info::of(&occasion, &[part], &[]);
         info.entries.extend(self.notes.drain(..).map(|(name, note)| (name, note.into())));

@@ -1,27 +1,30 @@
 //! A job that a schedule could not start: a record of the failure, which is reported as the failure of any job.
 
 use super::schedule::Due;
-use super::{record, status};
+use super::{create, record, status};
 use crate::audit;
 use crate::error::{Error, Kind, Result};
 use crate::model::JobStatus;
 use crate::pg::sql::{self, Arg};
+use crate::pg::worker;
 use serde_json::json;
 
 /// It takes what it can from the saved export: the dataset may be gone.
 const INSERT: &str = "
 INSERT INTO acct_export.job (dataset, format, status, request, context, fingerprint, requested_by, requested_role, actor, tenant,
-                             requested_login, titles, tenant_key, session, rows_print, login, finished_at, error, error_code)
+                             requested_login, titles, tenant_key, session, rows_print, login, finished_at, error, error_code,
+                             made_in, saved)
 SELECT s.dataset, s.format, 'failed', s.request, s.captured -> 'context', $2, s.owner, $3, s.captured #>> '{context,actor}', s.tenant,
        (s.captured ->> 'login')::oid, ARRAY[coalesce((SELECT d.title FROM acct_export.dataset AS d WHERE d.dataset = s.dataset), s.dataset)],
-       $4, s.session, $5, s.captured #>> '{context,login}', clock_timestamp(), $6, $7
+       $4, s.session, $5, s.captured #>> '{context,login}', clock_timestamp(), $6, $7,
+       $8, s.id
   FROM acct_export.saved AS s WHERE s.id = $1::bigint
 RETURNING to_jsonb(id)";
 
 /// Records that a due saved export was refused; the id of the failed job. Mails and webhooks go out as for any failure. As the owner.
 pub fn record(due: &Due, message: &str, sqlstate: &str) -> Result<String> {
     let context = &due.captured.context;
-    let asker = json!({ "role": due.owner, "actor": context.actor, "session": due.session.print() });
+    let asker = create::asker(due.owner, context, &due.session);
     let fingerprint = due.request.fingerprint(&asker);
     let rows_print = due.request.rows_print(&due.session.reader(due.owner));
     let job: Option<String> = sql::change(
@@ -34,6 +37,7 @@ pub fn record(due: &Due, message: &str, sqlstate: &str) -> Result<String> {
             Arg::Bytes(&rows_print),
             message.into(),
             sqlstate.into(),
+            (&worker::here()).into(),
         ],
     )?;
     let job =

@@ -126,9 +126,12 @@ fn gone(
     write(Some(Change::Removed), &cells)
 }
 
+/// Gives one chunk after the other.
+type Chunks = Box<dyn FnMut() -> Result<Option<Vec<u8>>>>;
+
 /// The rows of an earlier export.
 struct Earlier {
-    records: Records<Box<dyn FnMut() -> Result<Option<Vec<u8>>>>>,
+    records: Records<Chunks>,
     order: KeyOrder,
 }
 

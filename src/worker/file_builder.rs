@@ -4,22 +4,18 @@ use super::changes::Changes as Digesting;
 use super::export::Task;
 use super::info;
 use super::references::{self, Lists};
-use super::selection::selection;
-use crate::changes::{Change, COLUMN};
+use super::written::{parts, Read, Written};
+use crate::changes::Change;
 use crate::encode::{encoder, Cell, Column, Compression, Encoder, Format, Options, Setup, Tally};
 use crate::error::{Error, Kind, Result};
 use crate::job::digests::Digests;
-use crate::job::manifest::Changes;
 use crate::job::output::{File, Reason};
-use crate::job::stored_file::FilePart;
 use crate::job::Stage;
 use crate::layout::Layout;
-use crate::model::{Shape, ShapeColumn};
 use crate::pg::identity::{self, Reader};
 use crate::pg::report::Failure;
 use crate::pg::{progress, query, wait, xact};
 use crate::pseudonym_key;
-use crate::redact::scrub::Removed;
 use crate::request::slug;
 use crate::settings;
 use crate::source::changes as choice;
@@ -28,8 +24,7 @@ use crate::source::moment::Moment;
 use crate::source::references::Occasion;
 use crate::source::row_limit::RowLimit;
 use crate::spool::{Packing, Spool};
-use crate::value::{memory, Kind as ValueKind};
-use std::collections::BTreeMap;
+use crate::value::memory;
 use std::io::Write;
 use std::ops::ControlFlow;
 
@@ -71,22 +66,6 @@ impl Columns {
     fn written(&self) -> Vec<Column> {
         self.change.iter().chain(self.layout.columns()).cloned().collect()
     }
-}
-
-/// The rows of a dataset that were written.
-struct Written {
-    rows: u64,
-    removed: BTreeMap<String, Removed>,
-    changes: Option<Changes>,
-}
-
-/// A dataset whose rows are in the file.
-struct Read<'a> {
-    part: &'a DatasetExport,
-    layout: Layout,
-    rows: u64,
-    removed: BTreeMap<String, Removed>,
-    changes: Option<Changes>,
 }
 
 /// The outcome, if it is not an error of the whole job.
@@ -157,8 +136,7 @@ impl FileBuilder<'_> {
             }
         }
         spool.write_all(&buffer)?;
-        let told: Vec<info::Part<'_>> =
-            read.iter().map(|read| info::Part::of(read.part, read.rows, &read.removed)).collect();
+        let told: Vec<info::Part<'_>> = read.iter().map(Read::told).collect();
         let occasion = info::Occasion {
             job: Some(self.task.job),
             role: self.task.role,
@@ -334,43 +312,4 @@ pub fn survivable<T>(attempt: std::result::Result<T, Failure>) -> Result<std::re
         Err(failure) if failure.is_cancel() => Err(failure.into_error()),
         outcome => Ok(outcome),
     }
-}
-
-/// The parts of the file, after a check that all rows that were read are in it. The tallies count from the file's beginning.
-fn parts(read: &[Read<'_>], tallies: &[Tally]) -> Result<Vec<FilePart>> {
-    let mut before = Tally::default();
-    let mut parts = Vec::with_capacity(read.len());
-    for (Read { part, layout, rows, removed, changes }, tally) in read.iter().zip(tallies) {
-        let written = tally.rows - before.rows;
-        if written != *rows {
-            return Err(Error::new(Kind::Internal, format!("{rows} rows were read and {written} written")));
-        }
-        let (plan, dataset) = (&part.plan, &part.loaded.dataset);
-        let attnum = |column: &Column| dataset.field(&column.name).map_or(0, |field| field.attnum);
-        parts.push(FilePart {
-            dataset: dataset.name.clone(),
-            source: dataset.source,
-            fields: plan.columns.iter().map(|column| column.name.clone()).collect(),
-            attnums: plan.columns.iter().map(attnum).collect(),
-            masks: plan.masks(),
-            rows: written,
-            redacted: removed.iter().map(|(field, removed)| (field.clone(), removed.all())).collect(),
-            shape: shape(layout, plan.key, tally.sheets - before.sheets, changes.is_some()),
-            selection: selection(part, layout, removed, changes.as_ref()),
-            member: None,
-        });
-        before = *tally;
-    }
-    Ok(parts)
-}
-
-/// The columns of a file. `is_of_changes`: the change stands before the others.
-fn shape(layout: &Layout, key: Option<usize>, sheets: u32, is_of_changes: bool) -> Shape {
-    let mut shape = layout.shape(key, sheets);
-    if is_of_changes {
-        let change = ShapeColumn { field: COLUMN.to_owned(), kind: ValueKind::Text, path: None, of: None };
-        shape.columns.insert(0, change);
-        shape.key = shape.key.map(|key| key + 1);
-    }
-    shape
 }

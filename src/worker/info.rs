@@ -3,6 +3,7 @@
 use crate::encode::{Info, InfoValue, Properties};
 use crate::import::info::LABEL_OF;
 use crate::job::captured_session::CapturedSession;
+use crate::job::manifest::Changes;
 use crate::model::ExportRequest;
 use crate::pg::identity;
 use crate::redact::scrub::Removed;
@@ -34,6 +35,8 @@ pub struct Part<'a> {
     pub rows: u64,
     /// By the fields that something was taken out of.
     pub removed: &'a BTreeMap<String, Removed>,
+    /// Of a file of changes.
+    pub changes: Option<&'a Changes>,
 }
 
 impl<'a> Part<'a> {
@@ -46,6 +49,7 @@ impl<'a> Part<'a> {
             matched: export.matched.as_ref(),
             rows,
             removed,
+            changes: None,
         }
     }
 }
@@ -99,6 +103,10 @@ impl Told {
         let (asked, bounds) = (&part.asked, &part.context.bounds);
         self.add("Dataset", Some(asked.dataset.clone()));
         self.entries.push(("Rows".to_owned(), InfoValue::Count(part.rows)));
+        if let Some(Changes { since, added, changed, removed }) = part.changes {
+            self.add("Changes since", Some(since.clone()));
+            self.add("Changes", Some(format!("{added} added, {changed} changed, {removed} removed")));
+        }
         self.add(
             "Rows of",
             part.matched.map(|(dataset, field)| format!("the exported {dataset}, by {field}")),

@@ -19,6 +19,7 @@ mod run;
 pub mod schedule;
 mod selection;
 mod upload;
+mod written;
 
 pub mod launcher;
 pub mod outbox_worker;

@@ -71,6 +71,15 @@ fn every_format_tells_what_changed() {
     assert_eq!(cells[0], "change|id|email");
     assert_eq!(cells[2], format!("removed|{first}|"));
     assert_eq!(cells.len(), 6);
+    let info = book.rows("Export info");
+    let told = |name: &str| {
+        let row = info.iter().find(|row| row[0].to_string() == name).unwrap_or_else(|| panic!("{name}"));
+        row[1].to_string()
+    };
+    assert_eq!(
+        (told("Changes since"), told("Changes")),
+        (before.clone(), "2 added, 1 changed, 2 removed".to_owned())
+    );
 
     // Nothing has changed since.
     let rows = exported(&mut client, &format!("'users', 'csv', fields => '{{id,email}}', {}", since(&job)));
