@@ -226,7 +226,7 @@ pub fn encoders(data: &[u8]) {
 const ROW: usize = 32;
 
 pub fn encoded(format: Format, data: &[u8]) -> Result<Vec<u8>> {
-    let setup = Setup { title: "Users".into(), time_zone: "UTC".into(), references: Vec::new() };
+    let setup = Setup { title: "Users".into(), time_zone: "UTC".into(), ..Setup::default() };
     let mut encoder = encode::encoder(format, &Options::default(), &columns(), setup)?;
     let mut out = Vec::new();
     encoder.begin(&mut out)?;
