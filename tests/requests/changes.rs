@@ -73,13 +73,10 @@ fn every_format_tells_what_changed() {
     assert_eq!(cells.len(), 6);
     let info = book.rows("Export info");
     let told = |name: &str| {
-        let row = info.iter().find(|row| row[0].to_string() == name).unwrap_or_else(|| panic!("{name}"));
+        let row = info.iter().find(|row| row[0] == name).unwrap_or_else(|| panic!("{name}"));
         row[1].to_string()
     };
-    assert_eq!(
-        (told("Changes since"), told("Changes")),
-        (before.clone(), "2 added, 1 changed, 2 removed".to_owned())
-    );
+    assert_eq!([told("Changes since"), told("Changes")], [before.as_str(), "2 added, 1 changed, 2 removed"]);
 
     // Nothing has changed since.
     let rows = exported(&mut client, &format!("'users', 'csv', fields => '{{id,email}}', {}", since(&job)));
@@ -163,9 +160,8 @@ fn only_exports_of_one_choice_are_compared() {
         .batch_execute(&format!(
             "CREATE TABLE app.odd (id int PRIMARY KEY, change text); GRANT SELECT ON app.odd TO {login};
              SELECT acct_export_register('odd', 'app.odd', 'id');
-             CREATE ROLE {other} LOGIN IN ROLE {login}",
-            login = app.login,
-            other = format!("{}_other", app.login)
+             CREATE ROLE {login}_other LOGIN IN ROLE {login}",
+            login = app.login
         ))
         .unwrap();
     let mut client = app.session(&app.login, 0);
