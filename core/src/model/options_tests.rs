@@ -81,7 +81,7 @@ fn changes_need_rows_by_key() {
         let parse = |options: Value| Options::parse(format, &options);
         assert_eq!(parse(json!({"changes_since": "x"})).unwrap().order, Some(Order::Key));
         assert_eq!(parse(json!({"digests": "auto"})).unwrap().digests, Digests::Auto);
-        for order in ["none", "name desc"] {
+        for order in [json!("none"), json!(["name desc"])] {
             assert_eq!(parse(json!({"digests": "auto", "order": order})).unwrap().digests, Digests::Off);
             for wants in
                 [json!({"digests": true, "order": order}), json!({"changes_since": "x", "order": order})]
