@@ -73,6 +73,7 @@ pub fn check(part: &DatasetExport, options: &Options) -> Result<()> {
         .hint("Add it to fields. A key that is masked, or that is unique only within each of several tenants, cannot be compared."));
     }
     let Some(job) = &options.changes_since else { return Ok(()) };
+    column(&part.plan.columns)?;
     if !part.plan.companions.is_empty() {
         return Err(Error::invalid("option \"changes_since\" is about one dataset, without companions")
             .hint("Leave include out, and export the companions by themselves."));

@@ -240,8 +240,9 @@ fn an_upload_is_given_up_when_the_store_is_back() {
     superuser
         .batch_execute(&format!(
             "INSERT INTO acct_export.object (job, file, attempt, server, server_name, requested_by, mapping, bucket, key, uri, status,
-                                             doomed_at, next_try_at)
-             SELECT gen_random_uuid(), 1, 1, s.oid, s.srvname, 10, m.oid, '{name}', 'left/behind.csv', 's3://', 'doomed', now(), now()
+                                             doomed_at, next_try_at, made_in)
+             SELECT gen_random_uuid(), 1, 1, s.oid, s.srvname, 10, m.oid, '{name}', 'left/behind.csv', 's3://', 'doomed', now(), now(),
+                    acct_export.here()
                FROM pg_foreign_server s JOIN pg_user_mapping m ON m.umserver = s.oid WHERE s.srvname = 'exports'",
             name = bucket.s3.bucket
         ))
