@@ -118,11 +118,17 @@ pub fn given(
     }
 }
 
+/// True for nothing but separators of lists: all elements are blank, which is no list, as in [`as_list`].
+fn is_blank_list(text: &str) -> bool {
+    text.chars().all(|letter| letter.is_whitespace() || matches!(letter, ',' | ';' | '|' | '/'))
+}
+
 /// True if the database's value differs. `held` of None is NULL or empty.
 pub fn differs(held: Option<&Value>, given: &Value) -> bool {
     match (held, given) {
         (None, Value::Text(text)) => !is_null(text),
-        (None, Value::Texts(readings) | Value::List(readings)) => !readings.iter().any(|text| is_null(text)),
+        (None, Value::Texts(readings)) => !readings.iter().any(|text| is_null(text)),
+        (None, Value::List(readings)) => !readings.iter().any(|text| is_null(text) || is_blank_list(text)),
         (None, _) => true,
         // A workbook that was saved as CSV has the ends of long texts cut off.
         (Some(Value::Text(held)), Value::Text(given)) if given.ends_with('…') && held.len() > given.len() => {

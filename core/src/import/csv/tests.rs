@@ -613,6 +613,14 @@ fn with_cells(all: &[Values], each: &mut dyn FnMut(&[Cell<'_>])) {
     }
 }
 
+/// A list of blank elements is no list, whatever separates them.
+#[test]
+fn a_list_of_blank_elements_says_nothing() {
+    for (text, wanted) in [(" ;  ", false), (" /  / ", false), ("|", false), ("a; ", true)] {
+        assert_eq!(differs(None, &Value::List(vec![text.to_owned()])), wanted, "{text:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
