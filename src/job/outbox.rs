@@ -44,7 +44,8 @@ SELECT j.id, $3, $4::oid, $5, j.requested_by, j.session, j.made_in, CASE $3 WHEN
   FROM acct_export.job j, told t WHERE j.id = $1::uuid";
 
 /// Makes the messages about a change of status, if it is one that is told; whether there is one to send. A server that cannot be
-/// used is the message's failure, never the job's. Nothing is told of jobs that a copy of the database has of its original. As the owner.
+/// used is the message's failure, never the job's. A copy of the database makes none
+/// about jobs of its original. As the owner.
 pub fn fill(job: &str, status: JobStatus) -> Result<bool> {
     if !notify::is_told(status) {
         return Ok(false);

@@ -153,7 +153,7 @@ impl Due {
         sql::run(MOVE, &[self.id.into(), next.into(), None.into()]).map(drop)
     }
 
-    /// It is not started any more. `job`: the failed one that tells of it. As the owner.
+    /// Disables the schedule. `job`: the failed job that reports the reason. As the owner.
     pub fn disable(&self, reason: &str, sqlstate: &str, job: Option<&str>) -> Result<()> {
         sql::run(DISABLE, &[self.id.into(), reason.into(), job.into()])?;
         let context = &self.captured.context;

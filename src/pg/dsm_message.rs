@@ -94,8 +94,8 @@ impl DsmMessage {
         self.0.detach();
     }
 
-    /// Writes the text and starts the worker by `start`, which gets the segment's handle; the note comes back where no place is free in `max_worker_processes`. Takes no
-    /// memory and raises nothing, so the end of a transaction may call it. What does not fit is left out.
+    /// Writes the text and starts the worker by `start`, which gets the segment's handle; the note comes back where no place is free in
+    /// `max_worker_processes`. Takes no memory and raises nothing, so the end of a transaction may call it. What does not fit is left out.
     pub fn hand_over<'a>(
         self,
         start: fn(u32) -> bool,

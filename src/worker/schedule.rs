@@ -131,7 +131,7 @@ fn not_started(due: &Due, failure: &Failure) {
     report::log(&format!("saved export {} was not started by its schedule: {message} ({sqlstate})", due.id));
 }
 
-/// Disables the schedule. The failed job that tells of it is made if it can be: a role that is gone has no mail server.
+/// Disables the schedule and makes a failed job that reports it. That job may fail in its turn: a role that is gone has no mail server.
 fn disable(due: &Due, failure: &Failure) -> Result<bool> {
     let (message, sqlstate) = failure.described();
     let job = xact::attempt(|| own(|| refused::record(due, &message, &sqlstate)));

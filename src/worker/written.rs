@@ -1,4 +1,4 @@
-//! The rows that are in a file, and the parts that its row tells of.
+//! The datasets whose rows were written to a file, and their parts in the file's row of acct_export.file.
 
 use super::info;
 use super::selection::selection;

@@ -72,7 +72,7 @@ fn constraints_that_are_not_enforced_prove_nothing() {
     assert_eq!(exported(&mut client, "'people', 'csv', fields => '{id}'"), b"id\r\n1\r\n");
 }
 
-/// Who may maintain a table may not read it, and is answered as if there were no such dataset.
+/// The right to maintain a table is no right to read it: the answer is that there is no such dataset.
 #[test]
 fn the_right_to_maintain_is_not_the_right_to_read() {
     let Some((db, mut client)) = from(17) else { return };

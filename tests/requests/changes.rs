@@ -1,4 +1,4 @@
-//! What changed since an earlier export: compared with what plain SQL finds, in every format, for keys of several types.
+//! Changes since an earlier export, in every format and for keys of several types, compared with plain SQL.
 
 use postgres::Client;
 use serde_json::{json, Value};

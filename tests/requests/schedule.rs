@@ -218,7 +218,7 @@ fn others_neither_see_nor_schedule_it() {
     let mut member = app.session(&member, 0);
     member.batch_execute("SELECT acct_export_schedule('all', '@daily', 'UTC')").unwrap();
     assert_eq!(text(&mut client, "SELECT cron FROM acct_export_saved").as_deref(), Some("@daily"));
-    // Who may run what is due: superusers, and roles that a DBA grants it.
+    // Superusers run what is due, and roles that a DBA grants it to.
     let runner = unique("runner");
     let mut superuser = app.superuser();
     superuser.batch_execute(&format!("CREATE ROLE {runner} LOGIN")).unwrap();

@@ -1,4 +1,4 @@
-//! What changed between two exports: a digest of each row with its key, kept in the order of the key, and the merge that compares them.
+//! The changes between two exports: a digest of each row with its key, kept in the order of the key, and the merge that compares them.
 //!
 //! No value is in a digest: it is an HMAC under a secret of the tenant, so that nobody without it can try values. The key itself is kept as
 //! text, to name rows that are gone. Memory does not grow with the number of rows.

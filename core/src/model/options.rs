@@ -55,7 +55,7 @@ pub enum IfActive {
 pub enum Digests {
     #[default]
     Off,
-    /// Where the request allows it: its file has the key, and rows come by it.
+    /// Only if the file has the key and rows come by it.
     Auto,
     On,
 }
