@@ -3,10 +3,10 @@
 //! They go with the files of the job. Those of a saved export stay until a later run of it has its own, so that a monthly export finds those
 //! of last month.
 
+use super::chunks;
 use crate::error::{Error, Kind, Result};
 use crate::pg::sql::{self, Arg};
-use crate::pg::wait;
-use crate::spool::{self, Spooled};
+use crate::spool::Spooled;
 use serde_json::Value;
 
 /// Digests that were made, ready to be stored.
@@ -34,14 +34,10 @@ pub fn store(job: &str, digests: &mut Digests) -> Result<()> {
     let selection = digests.selection.to_string();
     sql::run(INSERT, &[job.into(), (digests.rows as i64).into(), (&selection).into()])?;
     digests.spooled.rewind()?;
-    let mut buffer = Vec::new();
-    let mut number = 0i64;
-    while let Some(frame) = digests.spooled.next(&mut buffer)? {
-        number += 1;
-        let unpacked = frame.is_packed().then_some(frame.content as i64);
-        sql::run(CHUNK, &[job.into(), number.into(), Arg::Int(unpacked), Arg::Bytes(&buffer)])?;
-        wait::check_interrupts();
-    }
+    chunks::each(&mut digests.spooled, &mut |chunk| {
+        let arguments = [job.into(), chunk.number.into(), Arg::Int(chunk.unpacked), Arg::Bytes(chunk.data)];
+        sql::run(CHUNK, &arguments).map(drop)
+    })?;
     sql::run(REPLACED, &[job.into()])?;
     Ok(())
 }
@@ -59,11 +55,7 @@ SELECT int4send(coalesce(unpacked, 0)) || data FROM acct_export.digest_chunk WHE
 pub fn read(job: &str, number: i64) -> Result<Option<Vec<u8>>> {
     let Some(stored) = sql::bytes(STORED, &[job.into(), number.into()])? else { return Ok(None) };
     let broken = || Error::new(Kind::DataCorrupted, "the digests of an export are damaged");
-    let (content, data) = stored.split_first_chunk::<4>().ok_or_else(broken)?;
-    match u32::from_be_bytes(*content) {
-        0 => Ok(Some(data.to_vec())),
-        content => spool::unpacked(data, content as usize).ok_or_else(broken).map(Some),
-    }
+    chunks::content(&stored).ok_or_else(broken).map(Some)
 }
 
 const LAST: &str = "

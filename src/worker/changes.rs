@@ -26,6 +26,8 @@ pub struct Changes {
     /// The place of the key among the columns that are read, and the kind of its values.
     key: (usize, ColumnKind),
     columns: usize,
+    /// The key of the present row.
+    text: Vec<u8>,
     spool: Spool,
     buffer: Vec<u8>,
     rows: u64,
@@ -55,6 +57,7 @@ impl Changes {
             digester: Digester::new(&pseudonym_key::of(part.context.tenant.key())?)?,
             key: (key, plan.columns[key].kind),
             columns: plan.columns.len(),
+            text: Vec::new(),
             spool: Spool::create(&settings::spool_directory()?, Packing::Lz4)?,
             buffer: Vec::new(),
             rows: 0,
@@ -64,9 +67,10 @@ impl Changes {
 
     /// Takes the next row, as it leaves, and hands on what is to be written of it and of rows that were before it.
     pub fn row(&mut self, cells: &[Cell<'_>], write: &mut WriteRow<'_>) -> Result<()> {
-        let mut key = Vec::new();
-        text::plain(&cells[self.key.0], &mut key)?;
-        let key = std::str::from_utf8(&key).map_err(|_| Error::new(Kind::Internal, "a key is not UTF-8"))?;
+        memory::reuse(&mut self.text);
+        text::plain(&cells[self.key.0], &mut self.text)?;
+        let key =
+            std::str::from_utf8(&self.text).map_err(|_| Error::new(Kind::Internal, "a key is not UTF-8"))?;
         let digest = self.digester.of(cells)?;
         changes::append(key, &digest, &mut self.buffer)?;
         self.rows += 1;
