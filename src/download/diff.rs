@@ -65,7 +65,7 @@ struct Name {
 /// the key, and for times of two time zones without offsets.
 pub fn compare(job_a: Option<&str>, job_b: Option<&str>) -> Result<Both> {
     let files = [file::find(job_a, Some(1), WAY)?, file::find(job_b, Some(1), WAY)?];
-    files.iter().try_for_each(no_archive)?;
+    files.iter().try_for_each(holds_all_rows)?;
     let pair = [about(&files[0])?, about(&files[1])?];
     same_selection(&pair)?;
     let [(shape, key), (other, other_key)] = [held(&pair[0])?, held(&pair[1])?];
@@ -103,7 +103,8 @@ fn about(file: &File) -> Result<About> {
     Ok(About { job, shape: file.stored.parts.first().map(|part| part.shape.clone()) })
 }
 
-fn no_archive(file: &File) -> Result<()> {
+/// 22023 for a file of changes, and for an archive.
+fn holds_all_rows(file: &File) -> Result<()> {
     if file.stored.parts.first().is_some_and(|part| part.selection.changes.is_some()) {
         return Err(Error::invalid(format!(
             "export job {} has changes only, which cannot be compared",

@@ -60,7 +60,7 @@ pub fn read(job: &str, number: i64) -> Result<Option<Vec<u8>>> {
 
 const LAST: &str = "
 SELECT to_jsonb(d.job) FROM acct_export.digest d JOIN acct_export.job j ON j.id = d.job
- WHERE d.saved = $1 AND d.selection->'the role' = to_jsonb($2) ORDER BY j.finished_at DESC LIMIT 1";
+ WHERE d.saved = $1 AND j.requested_by = $2::oid ORDER BY j.finished_at DESC LIMIT 1";
 
 /// The last run of a saved export by a role that has digests. As the owner.
 pub fn last_of(saved: i64, role: u32) -> Result<Option<String>> {
