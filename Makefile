@@ -21,7 +21,7 @@ export CARGO_PGRX_DISABLE_GC_SECTIONS_WORKAROUND := 1
 comma := ,
 # What talks to other servers; empty: none of it is built.
 EXTRAS    ?= s3,smtp,webhook
-FEATURES  := --no-default-features --features pg$(PG)$(if $(EXTRAS),$(comma)$(EXTRAS))
+FEATURES  = --no-default-features --features pg$(PG)$(if $(EXTRAS),$(comma)$(EXTRAS))
 # Tests wait more than they compute.
 export RUST_TEST_THREADS ?= 4
 # T=jobs: the tests of tests/jobs; T=cancel: the suite tests/jobs/cancel.rs. They depend on no version of the server.
@@ -60,6 +60,8 @@ install: setup  ## install a release build into the PostgreSQL of PG_CONFIG (as 
 install-tree: build ## a server with the extension, in a directory of its own; prints the way to its programs
 	@scripts/server-tree
 
+# The demo talks to no other server, and to build what does takes a third of the time.
+demo: EXTRAS  := $(if $(filter command line environment,$(origin EXTRAS)),$(EXTRAS))
 demo: build     ## load the demo data, export it in every format into demo-output/; its server stays
 	@scripts/with-server --keep scripts/demo
 

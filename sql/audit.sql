@@ -18,10 +18,10 @@ CREATE TABLE acct_export.audit (
     application_name text
 );
 COMMENT ON TABLE acct_export.audit IS 'who exported what; read it through acct_export_audit';
-COMMENT ON COLUMN acct_export.audit.seq IS 'place in the chain, given when the event''s transaction commits';
+COMMENT ON COLUMN acct_export.audit.seq IS 'place in the chain; NULL: not sealed yet';
 COMMENT ON COLUMN acct_export.audit.login IS 'session user, whatever role it had taken on';
 COMMENT ON COLUMN acct_export.audit.client_addr IS 'address of the session''s client; NULL: a local socket';
-COMMENT ON COLUMN acct_export.audit.hash IS 'SHA-256 over the hash of the event before and this event''s columns';
+COMMENT ON COLUMN acct_export.audit.hash IS 'SHA-256 over the hash of the event before and this event''s columns; of an event that is not sealed yet, over these alone';
 SELECT pg_catalog.pg_extension_config_dump('acct_export.audit', '');
 SELECT pg_catalog.pg_extension_config_dump('acct_export.audit_id_seq', '');
 
@@ -40,8 +40,8 @@ CREATE TABLE acct_export.audit_anchor (
 COMMENT ON TABLE acct_export.audit_anchor IS 'the last event that acct_export_audit_remove removed: the chain begins behind it';
 SELECT pg_catalog.pg_extension_config_dump('acct_export.audit_anchor', '');
 
--- An event gets its place just before its transaction commits (src/audit/hash_chain.rs).
-CREATE INDEX audit_unsealed ON acct_export.audit (id) WHERE hash IS NULL;
+-- Events that wait for their place in the chain (src/audit/hash_chain.rs).
+CREATE INDEX audit_unsealed ON acct_export.audit (id) WHERE seq IS NULL;
 
 CREATE FUNCTION acct_export.audit_hash(before bytea, seq bigint, event acct_export.audit) RETURNS bytea
 LANGUAGE sql IMMUTABLE
@@ -65,7 +65,7 @@ BEGIN
         RAISE EXCEPTION 'only the extension writes to the audit trail' USING ERRCODE = 'insufficient_privilege',
             HINT = 'Events come from the acct_export_* functions.';
     END IF;
-    IF TG_OP = 'UPDATE' AND TG_TABLE_NAME = 'audit' AND OLD.hash IS NULL AND NEW.hash IS NOT NULL
+    IF TG_OP = 'UPDATE' AND TG_TABLE_NAME = 'audit' AND OLD.seq IS NULL AND NEW.seq IS NOT NULL
        AND (to_jsonb(OLD) - '{seq,hash}'::text[]) = (to_jsonb(NEW) - '{seq,hash}'::text[]) THEN
         RETURN NEW;
     END IF;
@@ -94,7 +94,8 @@ CREATE TRIGGER keep_all BEFORE TRUNCATE OR INSERT ON acct_export.audit_anchor
 COMMENT ON TRIGGER keep_all ON acct_export.audit_anchor IS 'the trail is append-only';
 
 CREATE VIEW @extschema@.acct_export_audit AS
-    SELECT id, at, event, job_id, actor, role, tenant, dataset, detail, hash, login, client_addr, application_name
+    SELECT id, at, event, job_id, actor, role, tenant, dataset, detail, CASE WHEN seq IS NOT NULL THEN hash END AS hash, login,
+           client_addr, application_name
       FROM acct_export.audit;
 COMMENT ON VIEW @extschema@.acct_export_audit IS 'audit trail of all exports; GRANT SELECT on it to the role of your auditors';
 REVOKE ALL ON @extschema@.acct_export_audit FROM PUBLIC;
@@ -130,11 +131,15 @@ BEGIN ATOMIC
                         WHERE e.event = 'user.bulk_export.audit_removed' AND e.detail->>'last_seq' = a.seq::text
                           AND e.detail->>'last_hash' = encode(a.hash, 'hex'))
     UNION ALL
-    -- It came in beside the chain: an event is sealed in its own transaction.
+    -- It has a place that was never sealed.
     SELECT NULL, e.id, e.hash
       FROM acct_export.audit e
-     WHERE e.at < transaction_timestamp()
-       AND NOT EXISTS (SELECT FROM acct_export.audit_seal s WHERE s.seq = e.seq AND s.hash = e.hash)
+     WHERE e.seq IS NOT NULL AND NOT EXISTS (SELECT FROM acct_export.audit_seal s WHERE s.seq = e.seq AND s.hash = e.hash)
+    UNION ALL
+    -- It waits for its place, and was changed or put in by others than the extension.
+    SELECT NULL, e.id, e.hash
+      FROM acct_export.audit e
+     WHERE e.seq IS NULL AND e.hash IS DISTINCT FROM acct_export.audit_hash('\x', 0, e)
      ORDER BY 1, 2
      LIMIT 1;
 END;

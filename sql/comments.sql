@@ -122,7 +122,7 @@ COMMENT ON COLUMN @extschema@.acct_export_audit.role IS 'role that acted';
 COMMENT ON COLUMN @extschema@.acct_export_audit.tenant IS 'tenant that was set';
 COMMENT ON COLUMN @extschema@.acct_export_audit.dataset IS 'dataset, where there is one';
 COMMENT ON COLUMN @extschema@.acct_export_audit.detail IS 'what matters of the event';
-COMMENT ON COLUMN @extschema@.acct_export_audit.hash IS 'hash of the event and of the one before it';
+COMMENT ON COLUMN @extschema@.acct_export_audit.hash IS 'hash of the event and of the one before it; NULL: not sealed yet';
 COMMENT ON COLUMN @extschema@.acct_export_audit.login IS 'session user; of events about a job that a worker makes, that of the session that asked for the job';
 COMMENT ON COLUMN @extschema@.acct_export_audit.client_addr IS 'address of that session''s client; NULL: a local socket';
 COMMENT ON COLUMN @extschema@.acct_export_audit.application_name IS 'application_name of that session';

@@ -979,6 +979,10 @@ COMMENT ON FUNCTION acct_export.scan_columns(text) IS 'behind acct_export_scan';
 ALTER TABLE acct_export.audit ADD COLUMN login text, ADD COLUMN client_addr inet, ADD COLUMN application_name text;
 COMMENT ON COLUMN acct_export.audit.login IS 'session user, whatever role it had taken on';
 COMMENT ON COLUMN acct_export.audit.client_addr IS 'address of the session''s client; NULL: a local socket';
+COMMENT ON COLUMN acct_export.audit.seq IS 'place in the chain; NULL: not sealed yet';
+COMMENT ON COLUMN acct_export.audit.hash IS 'SHA-256 over the hash of the event before and this event''s columns; of an event that is not sealed yet, over these alone';
+DROP INDEX acct_export.audit_unsealed;
+CREATE INDEX audit_unsealed ON acct_export.audit (id) WHERE seq IS NULL;
 CREATE OR REPLACE FUNCTION acct_export.audit_hash(before bytea, seq bigint, event acct_export.audit) RETURNS bytea
 LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
@@ -990,8 +994,27 @@ BEGIN ATOMIC
                 ELSE jsonb_build_array(event.login, event.client_addr, event.application_name) END)::text, 'UTF8'));
 END;
 
+CREATE OR REPLACE FUNCTION acct_export.audit_keep() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN -- by the extension, which acts as the owner, and by superusers, who restore a dump
+        IF pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = TG_RELID), 'USAGE') THEN
+            RETURN NULL;
+        END IF;
+        RAISE EXCEPTION 'only the extension writes to the audit trail' USING ERRCODE = 'insufficient_privilege',
+            HINT = 'Events come from the acct_export_* functions.';
+    END IF;
+    IF TG_OP = 'UPDATE' AND TG_TABLE_NAME = 'audit' AND OLD.seq IS NULL AND NEW.seq IS NOT NULL
+       AND (to_jsonb(OLD) - '{seq,hash}'::text[]) = (to_jsonb(NEW) - '{seq,hash}'::text[]) THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'the audit trail is append-only' USING ERRCODE = 'insufficient_privilege',
+        HINT = 'A superuser can remove old events deliberately with acct_export_audit_remove(before, reason).';
+END
+$$;
 CREATE OR REPLACE VIEW @extschema@.acct_export_audit AS
-    SELECT id, at, event, job_id, actor, role, tenant, dataset, detail, hash, login, client_addr, application_name
+    SELECT id, at, event, job_id, actor, role, tenant, dataset, detail, CASE WHEN seq IS NOT NULL THEN hash END AS hash, login,
+           client_addr, application_name
       FROM acct_export.audit;
 
 CREATE OR REPLACE FUNCTION acct_export.audit_broken(OUT place bigint, OUT id bigint, OUT hash bytea) RETURNS SETOF record
@@ -1020,11 +1043,15 @@ BEGIN ATOMIC
                         WHERE e.event = 'user.bulk_export.audit_removed' AND e.detail->>'last_seq' = a.seq::text
                           AND e.detail->>'last_hash' = encode(a.hash, 'hex'))
     UNION ALL
-    -- It came in beside the chain: an event is sealed in its own transaction.
+    -- It has a place that was never sealed.
     SELECT NULL, e.id, e.hash
       FROM acct_export.audit e
-     WHERE e.at < transaction_timestamp()
-       AND NOT EXISTS (SELECT FROM acct_export.audit_seal s WHERE s.seq = e.seq AND s.hash = e.hash)
+     WHERE e.seq IS NOT NULL AND NOT EXISTS (SELECT FROM acct_export.audit_seal s WHERE s.seq = e.seq AND s.hash = e.hash)
+    UNION ALL
+    -- It waits for its place, and was changed or put in by others than the extension.
+    SELECT NULL, e.id, e.hash
+      FROM acct_export.audit e
+     WHERE e.seq IS NULL AND e.hash IS DISTINCT FROM acct_export.audit_hash('\x', 0, e)
      ORDER BY 1, 2
      LIMIT 1;
 END;
@@ -1135,6 +1162,7 @@ COMMENT ON COLUMN @extschema@.acct_export_jobs.rows_total IS 'number of rows; wh
 COMMENT ON COLUMN @extschema@.acct_export_audit.login IS 'session user; of events about a job that a worker makes, that of the session that asked for the job';
 COMMENT ON COLUMN @extschema@.acct_export_audit.client_addr IS 'address of that session''s client; NULL: a local socket';
 COMMENT ON COLUMN @extschema@.acct_export_audit.application_name IS 'application_name of that session';
+COMMENT ON COLUMN @extschema@.acct_export_audit.hash IS 'hash of the event and of the one before it; NULL: not sealed yet';
 
 -- DDL is followed from here on.
 CREATE FUNCTION acct_export.keep_names() RETURNS void

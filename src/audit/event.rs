@@ -113,13 +113,17 @@ pub(super) struct Row {
     application_name: Option<String>,
 }
 
+/// With the hash of its own columns, until it has a place in the chain.
 const INSERT: &str = "
-INSERT INTO acct_export.audit (event, at, job_id, actor, role, tenant, dataset, detail, login, client_addr, application_name)
-VALUES ($1, timestamptz '2000-01-01 00:00:00+00' + $2 * interval '1 microsecond', $3::uuid, $4, $5, $6, $7, $8::jsonb,
-        $9, $10::inet, $11)";
+INSERT INTO acct_export.audit (event, at, job_id, actor, role, tenant, dataset, detail, login, client_addr, application_name, hash)
+SELECT (n.event).event, (n.event).at, (n.event).job_id, (n.event).actor, (n.event).role, (n.event).tenant, (n.event).dataset,
+       (n.event).detail, (n.event).login, (n.event).client_addr, (n.event).application_name,
+       acct_export.audit_hash('\\x', 0, n.event)
+  FROM (SELECT ROW(0, NULL, timestamptz '2000-01-01 00:00:00+00' + $2 * interval '1 microsecond', $1, $3::uuid, $4, $5, $6, $7,
+                   $8::jsonb, NULL, $9, $10::inet, $11)::acct_export.audit AS event OFFSET 0) n";
 
 impl Row {
-    /// As the owner; `seal::at_commit` has to follow.
+    /// As the owner; `hash_chain::at_commit` has to follow.
     pub(super) fn insert(&self) -> Result<()> {
         sql::run(
             INSERT,

@@ -4,7 +4,7 @@
 //! is refused or because bytes have left the server already, an audit worker writes it: a worker with a transaction of its own.
 //!
 //! ```text
-//! event ──► record ──► seal (just before the commit)
+//! event ──► record ──► seal (just before this commit, or in one that follows)
 //!             ▲
 //! denied ──► audit worker (a worker; the refused caller waits for it)
 //!             ▲
@@ -20,7 +20,7 @@ mod record;
 pub mod removal;
 
 pub use event::{told as event_detail, By, Event};
-pub use hash_chain::at_commit as chain_at_commit;
+pub use hash_chain::{at_commit as chain_at_commit, seal_waiting};
 pub use record::{catalog_change, left, record_plain};
 
 pub const EXPORTED: &str = "user.bulk_export";

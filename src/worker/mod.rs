@@ -27,6 +27,7 @@ pub mod outbox_worker;
 pub use run::in_session;
 use run::Turn;
 
+use crate::audit;
 use crate::error::{Error, Kind, Result};
 use crate::job::{purge, queue, turn, wake};
 use crate::pg::lock::Lock;
@@ -41,6 +42,26 @@ pub fn work() {
         return;
     }
     exit::on_termination(ending::give_back);
+    seal();
+    work_off();
+    if is_installed() {
+        seal();
+    }
+}
+
+/// Seals the events that commits have left to others.
+fn seal() {
+    loop {
+        match as_owner(xact::Mode::ReadWrite, audit::seal_waiting) {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(failure) => return log(&failure, "sealing the audit trail"),
+        }
+    }
+}
+
+/// Messages, schedules and jobs, until none waits.
+fn work_off() {
     // Also where no slot is free.
     let looked = as_owner(xact::Mode::ReadWrite, || {
         wake::sender_if_needed();

@@ -7,4 +7,5 @@ mod denied_worker;
 mod removal;
 mod report;
 mod rolled_back;
+mod sealing;
 mod trail;

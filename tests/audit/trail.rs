@@ -9,6 +9,7 @@ use std::thread;
 use postgres::{Client, Row};
 use serde_json::Value;
 use support::common::{error_of, shared, unique, wait_for_job, Cluster, ClusterOptions, TwoTenants};
+use support::told::wait_until_sealed;
 use support::jobs::{assert_tidy, events, start, text, wait_until_held, wait_until_idle, Hold, Phase};
 
 const ROWS: u32 = 20;
@@ -49,6 +50,7 @@ fn an_export_is_told_with_all_that_matters() {
     other.query("SELECT * FROM acct_export_chunks($1::text::uuid)", &[&job]).unwrap();
     other.query_one("SELECT acct_export_large_object($1::text::uuid)", &[&job]).unwrap();
     other.query_one("SELECT acct_export_delete($1::text::uuid)", &[&job]).unwrap();
+    wait_until_sealed(&mut superuser);
     let rows = trail(&mut superuser, &job);
     let prefix = "user.bulk_export";
     let expected = [".requested", "", ".downloaded", ".downloaded", ".downloaded", ".deleted"];

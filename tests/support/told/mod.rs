@@ -42,6 +42,17 @@ pub fn wait_for(superuser: &mut Client, kind: &str, count: usize) -> Vec<Row> {
     rows
 }
 
+/// Events that have no place in the chain yet.
+pub fn unsealed(superuser: &mut Client) -> i64 {
+    superuser.query_one("SELECT count(*) FROM acct_export_audit WHERE hash IS NULL", &[]).unwrap().get(0)
+}
+
+/// Waits until another event or a worker has sealed what commits have left.
+#[track_caller]
+pub fn wait_until_sealed(superuser: &mut Client) {
+    wait_until(crate::jobs::LIMIT, "all events are sealed", || unsealed(superuser) == 0);
+}
+
 /// The chain is whole.
 #[track_caller]
 pub fn assert_whole(superuser: &mut Client) {
