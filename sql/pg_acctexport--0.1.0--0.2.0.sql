@@ -36,7 +36,7 @@ UPDATE acct_export.dataset AS d
                                 WHERE c.oid = d.source::oid), d.source::text);
 ALTER TABLE acct_export.dataset ALTER COLUMN source_name SET NOT NULL;
 COMMENT ON COLUMN acct_export.dataset.source_name IS 'last known name of the source, quoted with its schema';
-COMMENT ON COLUMN acct_export.dataset.key IS 'name of a field, as those of the tenant, created, updated and status columns are';
+COMMENT ON COLUMN acct_export.dataset.key IS 'name of a field, as those of the tenant, created, updated and status columns are; of a key of several columns an array of names, as text';
 
 CREATE TABLE acct_export.companion (
     dataset   text NOT NULL REFERENCES acct_export.dataset ON DELETE CASCADE,
@@ -45,7 +45,9 @@ CREATE TABLE acct_export.companion (
     PRIMARY KEY (dataset, companion)
 );
 COMMENT ON TABLE acct_export.companion IS 'companions whose rows belong to those of the dataset (acct_export_set_companion)';
-COMMENT ON COLUMN acct_export.companion.match IS 'field of the companion that holds the key of the dataset';
+COMMENT ON COLUMN acct_export.companion.match IS 'field of the companion that holds the key of the dataset; of a key of several columns an array of names, as text';
+-- A column that is called like an array.
+UPDATE acct_export.dataset SET key = ARRAY[key]::text WHERE key LIKE '{%}';
 SELECT pg_extension_config_dump('acct_export.companion', '');
 
 ALTER TABLE acct_export.field ADD COLUMN attnum smallint CHECK (attnum >= 0::smallint), ADD COLUMN relation_oid oid,

@@ -46,7 +46,7 @@ CREATE TABLE acct_export.dataset (
 COMMENT ON TABLE acct_export.dataset IS 'relations that may be exported, by the name that requesters use (acct_export_register), and their policies (acct_export_set_policy)';
 COMMENT ON COLUMN acct_export.dataset.tenant_setting IS 'setting that carries the tenant of this dataset; NULL: the one that acct_export.tenant_setting names';
 COMMENT ON COLUMN acct_export.dataset.source_name IS 'last known name of the source, quoted with its schema';
-COMMENT ON COLUMN acct_export.dataset.key IS 'name of a field, as those of the tenant, created, updated and status columns are';
+COMMENT ON COLUMN acct_export.dataset.key IS 'name of a field, as those of the tenant, created, updated and status columns are; of a key of several columns an array of names, as text';
 COMMENT ON COLUMN acct_export.dataset.authorize IS 'schema.function(jsonb) that must say true to each request, or NULL';
 
 CREATE TABLE acct_export.companion (
@@ -56,7 +56,7 @@ CREATE TABLE acct_export.companion (
     PRIMARY KEY (dataset, companion)
 );
 COMMENT ON TABLE acct_export.companion IS 'companions whose rows belong to those of the dataset (acct_export_set_companion)';
-COMMENT ON COLUMN acct_export.companion.match IS 'field of the companion that holds the key of the dataset';
+COMMENT ON COLUMN acct_export.companion.match IS 'field of the companion that holds the key of the dataset; of a key of several columns an array of names, as text';
 
 CREATE TABLE acct_export.field (
     dataset      text NOT NULL REFERENCES acct_export.dataset ON DELETE CASCADE,

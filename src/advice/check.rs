@@ -107,7 +107,7 @@ impl Subject<'_> {
     fn columns(&self) -> Result<Check> {
         let dataset = &self.loaded.dataset;
         Ok(match broken::columns(self.loaded)? {
-            None => passed("key", format!("rows are identified by \"{}\"", dataset.key)),
+            None => passed("key", format!("rows are identified by \"{}\"", dataset.key_names())),
             Some(reason) => failed("key", reason, Some(self.alter("key => '…'"))),
         })
     }
@@ -189,8 +189,8 @@ impl Subject<'_> {
             found.push(failed("select", detail, Some(format!("GRANT USAGE ON SCHEMA {schema} TO {role};"))));
         }
         // Of a request that cannot be made the key stands for the rest.
-        let uses =
-            self.plan().map_or_else(|_| vec![dataset.column(&dataset.key).to_owned()], |plan| plan.uses);
+        let key = || dataset.key.iter().map(|field| dataset.column(field).to_owned()).collect();
+        let uses = self.plan().map_or_else(|_| key(), |plan| plan.uses);
         if let Some(columns) = rights::unreadable(dataset.source, self.role, &json!(uses))? {
             let relation = catalog::relation_name(dataset.source).unwrap_or_default();
             found.push(failed(
@@ -288,8 +288,8 @@ impl Subject<'_> {
                 rights::may_ask(&companion.dataset, self.role)?;
                 match self.loaded.dataset.matches.get(name) {
                     None => Ok(()),
-                    Some(field) => {
-                        crate::catalog::companion::can_match(&self.loaded.dataset, &companion.dataset, field)
+                    Some(fields) => {
+                        crate::catalog::companion::can_match(&self.loaded.dataset, &companion.dataset, fields)
                     }
                 }
             });

@@ -35,7 +35,8 @@ type Missing<'a> = (String, Vec<&'a str>);
 #[derive(Debug, Default)]
 struct Wanted<'a> {
     tenant: Option<&'a str>,
-    key: Option<&'a str>,
+    /// The columns of the key; none: they are not all of this table.
+    key: Vec<&'a str>,
     /// Selected on by a period or `since`.
     dates: Vec<&'a str>,
 }
@@ -43,7 +44,7 @@ struct Wanted<'a> {
 pub fn missing(loaded: &Loaded) -> Result<Vec<Advice>> {
     let dataset = &loaded.dataset;
     let dates = [&dataset.created_column, &dataset.updated_column].into_iter().flatten();
-    let columns = dataset.tenant_column.iter().chain([&dataset.key]).chain(dates);
+    let columns = dataset.tenant_column.iter().chain(&dataset.key).chain(dates);
     // True if each row of the source is one row of a table: a column of it tells which table.
     let Some(origin) = columns.into_iter().find_map(|field| loaded.lineage.origin(dataset.column(field)))
     else {
@@ -70,15 +71,21 @@ impl<'a> Wanted<'a> {
         let dates = [&dataset.created_column, &dataset.updated_column].into_iter().flatten();
         let mut dates: Vec<&str> = dates.filter_map(below).collect();
         dates.dedup();
-        Wanted { tenant: dataset.tenant_column.as_ref().and_then(below), key: below(&dataset.key), dates }
+        let key: Option<Vec<&str>> = dataset.key.iter().map(below).collect();
+        let tenant = dataset.tenant_column.as_ref().and_then(below);
+        Wanted { tenant, key: key.unwrap_or_default(), dates }
     }
 
-    /// True if an index gives rows by this column: all of them, or a tenant's.
-    fn is_served(&self, column: &str, indexes: &[Index]) -> bool {
-        indexes.iter().filter(|index| index.method == "btree").any(|index| match index.columns.as_slice() {
-            [Some(first), ..] if first == column => true,
-            [Some(first), Some(second), ..] => Some(first.as_str()) == self.tenant && second == column,
-            _ => false,
+    /// True if an index gives rows in the order of these columns: all of them, or a tenant's.
+    fn is_served(&self, columns: &[&str], indexes: &[Index]) -> bool {
+        let within: Vec<&str> = columns.iter().copied().filter(|column| Some(*column) != self.tenant).collect();
+        let begins = |index: &[Option<String>], with: &[&str]| {
+            index.len() >= with.len() && index.iter().zip(with).all(|(own, column)| own.as_deref() == Some(column))
+        };
+        indexes.iter().filter(|index| index.method == "btree").any(|index| {
+            let is_of_tenant = |first: &Option<String>| self.tenant.is_some() && first.as_deref() == self.tenant;
+            begins(&index.columns, columns)
+                || index.columns.split_first().is_some_and(|(first, rest)| is_of_tenant(first) && begins(rest, &within))
         })
     }
 
@@ -91,32 +98,34 @@ impl<'a> Wanted<'a> {
     /// An index for each column without one; one serves tenant and key.
     fn missing(&self, indexes: &[Index]) -> Vec<Missing<'a>> {
         let mut found = Vec::new();
-        let key = self.key.filter(|key| !self.is_served(key, indexes));
-        match (self.tenant.filter(|tenant| !self.finds_tenant(tenant, indexes)), key) {
-            (Some(tenant), Some(key)) if tenant != key => {
+        let is_unserved = !self.key.is_empty() && !self.is_served(&self.key, indexes);
+        let key = self.key.join(", ");
+        match (self.tenant.filter(|tenant| !self.finds_tenant(tenant, indexes)), is_unserved) {
+            (Some(tenant), true) if !self.key.contains(&tenant) => {
                 let what = format!("the tenant column \"{tenant}\" and the key \"{key}\"");
-                found.push((what, self.by(key)));
+                found.push((what, self.by(&self.key)));
             }
             (Some(tenant), _) => {
                 let what = format!("the tenant column \"{tenant}\"");
-                found.push((what, self.by(self.key.unwrap_or(tenant))));
+                found.push((what, self.by(&self.key)));
             }
-            (None, Some(key)) => {
+            (None, true) => {
                 let what = format!("the key \"{key}\", which orders exports");
-                found.push((what, self.by(key)));
+                found.push((what, self.by(&self.key)));
             }
-            (None, None) => {}
+            (None, false) => {}
         }
-        for date in self.dates.iter().filter(|date| !self.is_served(date, indexes)) {
+        for date in self.dates.iter().filter(|date| !self.is_served(&[date], indexes)) {
             let what = format!("column \"{date}\", which a period selects on");
-            found.push((what, self.by(date)));
+            found.push((what, self.by(&[date])));
         }
         found
     }
 
-    /// The column within a tenant.
-    fn by(&self, column: &'a str) -> Vec<&'a str> {
-        self.tenant.into_iter().filter(|tenant| *tenant != column).chain([column]).collect()
+    /// The columns within a tenant.
+    fn by(&self, columns: &[&'a str]) -> Vec<&'a str> {
+        let within = columns.iter().copied().filter(|column| Some(*column) != self.tenant);
+        self.tenant.into_iter().chain(within).collect()
     }
 }
 
@@ -132,7 +141,9 @@ fn advice(table: &str, what: &str, columns: &[&str]) -> Advice {
 mod tests {
     use super::*;
 
-    const WANTED: Wanted<'_> = Wanted { tenant: Some("tenant"), key: Some("id"), dates: Vec::new() };
+    fn wanted() -> Wanted<'static> {
+        Wanted { tenant: Some("tenant"), key: vec!["id"], dates: Vec::new() }
+    }
 
     /// `method: column column`; `-` stands for an expression.
     fn indexes(texts: &[&str]) -> Vec<Index> {
@@ -158,24 +169,35 @@ mod tests {
             &["btree: - tenant", "btree: - id"],
             &["brin: tenant id"],
         ] {
-            assert_eq!(hints(&WANTED, lacking), both, "{lacking:?}");
+            assert_eq!(hints(&wanted(), lacking), both, "{lacking:?}");
         }
-        assert!(hints(&WANTED, &["btree: tenant id"]).is_empty());
-        assert!(hints(&WANTED, &["btree: tenant other", "btree: id other"]).is_empty());
-        assert!(hints(&WANTED, &["hash: tenant", "btree: id"]).is_empty());
-        assert_eq!(hints(&WANTED, &["btree: tenant other id"]), both);
+        assert!(hints(&wanted(), &["btree: tenant id"]).is_empty());
+        assert!(hints(&wanted(), &["btree: tenant other", "btree: id other"]).is_empty());
+        assert!(hints(&wanted(), &["hash: tenant", "btree: id"]).is_empty());
+        assert_eq!(hints(&wanted(), &["btree: tenant other id"]), both);
     }
 
     #[test]
     fn a_period_is_served_within_the_tenant_or_without() {
-        let wanted = Wanted { dates: vec!["made", "changed"], ..WANTED };
+        let wanted = Wanted { dates: vec!["made", "changed"], ..wanted() };
         assert_eq!(hints(&wanted, &["btree: tenant id", "btree: made"]), ["tenant, changed"]);
         assert!(hints(&wanted, &["btree: tenant made", "btree: tenant changed", "btree: id"]).is_empty());
     }
 
     #[test]
+    fn an_index_has_the_columns_of_a_key_in_its_order() {
+        let pair = Wanted { key: vec!["team", "member"], ..wanted() };
+        assert!(hints(&pair, &["btree: tenant team member"]).is_empty());
+        assert_eq!(hints(&pair, &["btree: tenant member team"]), ["tenant, team, member"]);
+        assert_eq!(hints(&pair, &["btree: tenant team"]), ["tenant, team, member"]);
+        let within = Wanted { key: vec!["tenant", "member"], ..wanted() };
+        assert!(hints(&within, &["btree: tenant member"]).is_empty());
+        assert_eq!(hints(&within, &[]), ["tenant, member"]);
+    }
+
+    #[test]
     fn without_a_tenant_nothing_leads_the_column() {
-        let wanted = Wanted { tenant: None, ..WANTED };
+        let wanted = Wanted { tenant: None, ..wanted() };
         assert_eq!(hints(&wanted, &["btree: - id", "btree: tenant id"]), ["id"]);
         assert!(hints(&wanted, &["btree: id"]).is_empty());
         assert!(hints(&Wanted::default(), &[]).is_empty());

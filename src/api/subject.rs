@@ -8,7 +8,8 @@ use crate::error::{Error, Result};
 use crate::model::{Class, ExportRequest};
 use crate::pg::report::{Report, Reported};
 use crate::pg::{identity, query};
-use crate::request::subject;
+use crate::request::subject::{self, Further};
+use crate::value::key_text;
 use pgrx::datum::Uuid;
 use pgrx::prelude::*;
 
@@ -18,19 +19,35 @@ fn ask(dataset: &str, key: &str, format: Format, reason: Option<&str>) -> Result
         load::check_exists(dataset)?;
         let loaded = load::load_named(dataset)?;
         rights::may_ask(&loaded.dataset, identity::current_user())?;
-        if loaded.dataset.field(&loaded.dataset.key).is_some_and(|key| key.ty.class == Class::Array) {
+        let mut fields = loaded.dataset.key.iter().filter_map(|name| loaded.dataset.field(name));
+        if fields.any(|field| field.ty.class == Class::Array) {
             return Err(Error::invalid(format!(
                 "the key of dataset \"{dataset}\" is an array, which does not name one row"
             ))
             .hint("Ask for the rows with acct_export_start and a filter."));
         }
-        let asked = subject::request(&loaded.dataset, key, format, reason);
+        let columns = loaded.dataset.key.len();
+        let values = key_text::values(key, columns).ok_or_else(|| {
+            Error::invalid(format!("key cannot be read as the {columns} values of a key")).hint(format!(
+                "The key is fields {} of the dataset: write their values as an array, like '{{one,two}}'.",
+                loaded.dataset.key_names()
+            ))
+        })?;
+        let mut known: Vec<String> = vec![dataset.to_owned()];
+        known.extend(subject::matched(&loaded.dataset).cloned());
+        let mut further: Vec<Further> = Vec::new();
+        for companion in subject::matched(&loaded.dataset) {
+            let found = subject::further(&load::load_named(companion)?.dataset, &known);
+            known.extend(found.iter().map(|further| further.name.clone()));
+            further.extend(found);
+        }
+        let asked = subject::request(&loaded.dataset, &values, &further, format, reason);
         let reading = Reading::of(&asked, format, Manner::AtOnce)?;
         let found = reading.read(|| query::count(&reading.plan.sql, &reading.plan.params, Some(1)))?;
         if found == 0 {
             // The same answer whether there is no such person or one of another tenant.
             return Err(Error::invalid(format!("no row of dataset \"{dataset}\" has this key"))
-                .hint(format!("The key is field \"{}\" of the dataset.", loaded.dataset.key)));
+                .hint(format!("The key is field \"{}\" of the dataset.", loaded.dataset.key_names())));
         }
         Ok(asked)
     })?;
@@ -38,7 +55,7 @@ fn ask(dataset: &str, key: &str, format: Format, reason: Option<&str>) -> Result
 }
 
 /// Asks for the export of one person: the row of this key, disabled or not, and the rows of every companion with a match, all fields that
-/// may leave, as one ZIP archive with its manifest. The job's id.
+/// may leave, and those of their companions with a match, as one ZIP archive with its manifest. The job's id.
 ///
 /// Errors: 22023 where there is no such row that the caller may read, and those of `acct_export_start`.
 #[pg_extern(volatile, parallel_unsafe)]

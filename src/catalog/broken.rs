@@ -31,12 +31,9 @@ pub fn columns(loaded: &Loaded) -> Result<Option<String>> {
     let dataset = &loaded.dataset;
     let has_disabled = !dataset.disabled_values.is_empty();
     let status = dataset.status_column.as_ref().filter(|_| has_disabled);
-    let named = [
-        Some((&dataset.key, "key")),
-        dataset.tenant_column.as_ref().map(|name| (name, "tenant_column")),
-        status.map(|name| (name, "status_column")),
-    ];
-    for (name, what) in named.into_iter().flatten() {
+    let key = dataset.key.iter().map(|name| (name, "key"));
+    let tenant = dataset.tenant_column.iter().map(|name| (name, "tenant_column"));
+    for (name, what) in key.chain(tenant).chain(status.map(|name| (name, "status_column"))) {
         let field = dataset.field(name).filter(|field| field.ty.oid != 0);
         let Some(field) = field else {
             return Ok(Some(format!("the source has no column \"{name}\" any more, which is the {what}")));

@@ -8,6 +8,7 @@ use crate::audit;
 use crate::error::{Error, Result};
 use crate::filter;
 use crate::pg::{identity, sql};
+use crate::value::key_text;
 use serde_json::json;
 
 const ADD: &str = "
@@ -35,43 +36,63 @@ pub fn set(dataset: Option<&str>, companion: Option<&str>, matched: Option<&str>
         return Err(Error::invalid(format!("companion \"{companion}\" is not a registered dataset"))
             .hint("Register the companions first."));
     }
-    if let Some(field) = matched {
+    let fields = matched.map(key_text::names);
+    if let Some(fields) = &fields {
         // Before anything is said of its fields.
         if owner_of_dataset(companion).is_err() && !rights::caller_may_know(companion)? {
             return Err(Error::denied(format!("permission denied for dataset \"{companion}\""))
                 .hint("The match is for those who may export the companion, or own its source."));
         }
-        can_match(&load::load(dataset)?.dataset, &load::load(companion)?.dataset, field)?;
+        can_match(&load::load(dataset)?.dataset, &load::load(companion)?.dataset, fields)?;
     }
     may_write()?;
     registration::hold(dataset)?;
     identity::as_owner(|| {
         sql::run(ADD, &[dataset.into(), companion.into()])?;
         sql::run(FORGET, &[dataset.into(), companion.into()])?;
-        match matched {
+        match &fields {
             None => Ok(0),
-            Some(field) => sql::run(MATCH, &[dataset.into(), companion.into(), field.into()]),
+            Some(fields) => {
+                sql::run(MATCH, &[dataset.into(), companion.into(), (&key_text::of_names(fields)).into()])
+            }
         }
     })?;
     let detail = json!({ "companion": companion, "match": matched });
     audit::catalog_change(audit::COMPANION_SET, dataset, detail)
 }
 
-/// True if rows of a companion can be found by the keys of a dataset in one of its fields.
+/// Checks that rows of a companion can be found by the keys of a dataset in some of its fields.
 pub fn can_match(
     dataset: &crate::model::Dataset,
     companion: &crate::model::Dataset,
-    field: &str,
+    fields: &[String],
 ) -> Result<()> {
-    let field = filter::comparable(companion, field)?;
-    // The set of accounts reveals their keys.
-    let key = filter::comparable(dataset, &dataset.key)?;
-    if field.ty.base == key.ty.base {
-        return Ok(());
+    const HINT: &str = "match names the field that holds the other dataset's key; of a key of several columns all of them, in its order.";
+    if fields.len() != dataset.key.len() {
+        return Err(Error::invalid(format!(
+            "match names {} of dataset \"{}\" for the {} of the key of dataset \"{}\"",
+            counted(fields.len()),
+            companion.name,
+            counted(dataset.key.len()),
+            dataset.name
+        ))
+        .hint(HINT));
     }
-    Err(Error::invalid(format!(
-        "field \"{}\" of dataset \"{}\" is of type {} and cannot match the key of dataset \"{}\", which is of type {}",
-        field.name, companion.name, field.ty.name, dataset.name, key.ty.name
-    ))
-    .hint("match names the field that holds the other dataset's key."))
+    for (field, key) in fields.iter().zip(&dataset.key) {
+        let field = filter::comparable(companion, field)?;
+        // The set of accounts reveals their keys.
+        let key = filter::comparable(dataset, key)?;
+        if field.ty.base != key.ty.base {
+            return Err(Error::invalid(format!(
+                "field \"{}\" of dataset \"{}\" is of type {} and cannot match the key of dataset \"{}\", which is of type {}",
+                field.name, companion.name, field.ty.name, dataset.name, key.ty.name
+            ))
+            .hint(HINT));
+        }
+    }
+    Ok(())
+}
+
+fn counted(fields: usize) -> String {
+    format!("{fields} field{}", if fields == 1 { "" } else { "s" })
 }

@@ -11,6 +11,7 @@ use super::{load, policy, reference, registration};
 use crate::error::{Error, Kind, Result};
 use crate::model::label::{folded, Labels};
 use crate::pg::{catalog, identity, sql};
+use crate::value::key_text;
 use serde::Deserialize;
 use std::fmt::Write;
 
@@ -118,7 +119,7 @@ fn registration(script: &mut Script, kept: &registration::Registered) -> Result<
     let mut call = script.call("register");
     call.argument("dataset", literal(dataset));
     call.argument("source", format!("{}::pg_catalog.regclass", literal(&source)));
-    call.argument("key", literal(&stated.key));
+    call.argument("key", literal(&key_text::of_names(&stated.key)));
     let texts = [
         ("tenant_column", &stated.tenant_column),
         ("created_column", &stated.created_column),

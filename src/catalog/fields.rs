@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::model::label::Labels;
 use crate::model::personal;
 use crate::pg::{identity, sql, types};
+use crate::value::key_text;
 use serde::Deserialize;
 
 /// A column of a source.
@@ -58,7 +59,7 @@ pub fn of(stated: &Stated, columns: &[Column], lineage: &Lineage) -> Vec<NewFiel
     columns.iter().map(|column| new_field(column, &stated.key, lineage)).collect()
 }
 
-fn new_field(column: &Column, key: &str, lineage: &Lineage) -> NewField {
+fn new_field(column: &Column, key: &[String], lineage: &Lineage) -> NewField {
     let eligible = lineage.bars(&column.name).is_none();
     let label = column
         .comment
@@ -96,7 +97,7 @@ pub fn save(
                 .filter(|change| change.kind == bound::Kind::Renamed)
                 .map(|change| [change.before.as_str(), change.field.as_str()])
                 .collect();
-            sql::run(MATCHED, &[dataset.into(), (&document(&renamed)?).into()])?;
+            follow_matches(dataset, &renamed)?;
             changes
         }
         Extent::Named => {
@@ -153,11 +154,31 @@ fn document(rows: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string(rows).map_err(|_| Error::invalid("the name of a column cannot be kept"))
 }
 
-/// Fields that hold the keys of other datasets, which this one is a companion of.
+/// Names anew the fields that hold the keys of other datasets, which this one is a companion of.
+fn follow_matches(companion: &str, renamed: &[[&str; 2]]) -> Result<()> {
+    if renamed.is_empty() {
+        return Ok(());
+    }
+    let matched: Vec<(String, String)> = sql::documents(MATCHED, &[companion.into()])?;
+    let now = |field: String| {
+        let found = renamed.iter().find(|[before, _]| *before == field);
+        found.map_or(field, |[_, now]| (*now).to_owned())
+    };
+    let matched = matched.into_iter().map(|(dataset, fields)| {
+        let fields: Vec<String> = key_text::names(&fields).into_iter().map(now).collect();
+        serde_json::json!({ "dataset": dataset, "match": key_text::of_names(&fields) })
+    });
+    let matched = document(&matched.collect::<Vec<_>>())?;
+    sql::run(FOLLOW_MATCHES, &[companion.into(), (&matched).into()]).map(drop)
+}
+
 const MATCHED: &str = "
-UPDATE acct_export.companion c SET match = r.renamed ->> 1
-  FROM jsonb_array_elements($2::jsonb) AS r(renamed)
- WHERE c.companion = $1 AND c.match = r.renamed ->> 0";
+SELECT jsonb_build_array(dataset, match) FROM acct_export.companion WHERE companion = $1 AND match IS NOT NULL";
+
+const FOLLOW_MATCHES: &str = "
+UPDATE acct_export.companion c SET match = n.match
+  FROM jsonb_to_recordset($2::jsonb) AS n(dataset text, match text)
+ WHERE c.companion = $1 AND c.dataset = n.dataset";
 
 const ADD: &str = "
 INSERT INTO acct_export.field (dataset, field, label, position, is_default, eligible, on_anonymise)

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::model::{Dataset, DeclaredKey, Expansion, Field, Policy, Treatment};
 use crate::pg::{identity, sql, types};
 use crate::secret::Names;
+use crate::value::key_text;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -148,7 +149,7 @@ pub fn load_named(name: &str) -> Result<Loaded> {
         name: row.dataset,
         title: row.title,
         source: row.source,
-        key: row.key,
+        key: key_text::names(&row.key),
         tenant_column: row.tenant_column,
         tenant_setting: row.tenant_setting,
         tenant_collation,
@@ -159,7 +160,7 @@ pub fn load_named(name: &str) -> Result<Loaded> {
         required_roles: row.required_roles,
         authorize: row.authorize,
         companions: row.companions,
-        matches: row.matches,
+        matches: row.matches.into_iter().map(|(companion, fields)| (companion, key_text::names(&fields))).collect(),
         policy: row.policy,
         fields,
     };

@@ -64,7 +64,15 @@ pub fn set(
     // Before anything is said of its fields.
     owner_of_dataset(ref_dataset)?;
     let other = load::load(ref_dataset)?.dataset;
-    let to = find(&other.fields, ref_dataset, ref_field.unwrap_or(&other.key))?;
+    let key = match other.key.as_slice() {
+        [key] => Some(key.as_str()),
+        _ => None,
+    };
+    let to = ref_field.or(key).ok_or_else(|| {
+        Error::invalid(format!("dataset \"{ref_dataset}\" has a key of several columns"))
+            .hint("Name the field that is referred to: ref_field => '…'.")
+    })?;
+    let to = find(&other.fields, ref_dataset, to)?;
     let element = from.ty.element.as_deref().unwrap_or(&from.ty);
     for (field, ty) in [(from, element), (to, &to.ty)] {
         holds_names(field, ty)?;

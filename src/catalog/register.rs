@@ -16,6 +16,7 @@ use crate::model::Class;
 use crate::pg::{catalog, identity, sql, types};
 use crate::pseudonym_key;
 use crate::settings;
+use crate::value::key_text;
 use serde_json::{json, Value};
 
 const INSERT: &str = "
@@ -182,7 +183,7 @@ fn by_fields(stated: &mut Stated, kept: Option<&Registered>) {
             column.clone_from(&kept.field);
         }
     };
-    field(&mut stated.key);
+    stated.key.iter_mut().for_each(field);
     let named = [
         &mut stated.tenant_column,
         &mut stated.created_column,
@@ -213,11 +214,14 @@ fn check(stated: &mut Stated) -> Result<Checked> {
     lineage.check(&dataset)?;
     let columns = fields::columns(source)?;
     let column = |name: &str, what: &str| find(&columns, name, what, &relation);
-    stated.key = one_column(std::mem::take(&mut stated.key), &columns)?;
-    let key = stated.key.as_str();
-    column(key, "key")?;
-    if let Some(reason) = lineage.bars(key) {
-        return Err(Error::denied(format!("column \"{key}\" cannot be the key: {reason}")));
+    stated.key = key_columns(std::mem::take(&mut stated.key), &columns)?;
+    let key: Vec<&str> = stated.key.iter().map(String::as_str).collect();
+    for name in &key {
+        column(name, "key")?;
+        if let Some(reason) = lineage.bars(name) {
+            return Err(Error::denied(format!("column \"{name}\" cannot be the key: {reason}"))
+                .hint("Name columns that may be exported."));
+        }
     }
     if let Some(name) = &stated.tenant_column {
         key::check_tenant_type(name, &types::describe(column(name, "tenant_column")?.type_oid))?;
@@ -267,27 +271,27 @@ fn check(stated: &mut Stated) -> Result<Checked> {
             )?;
         }
     }
-    if !key::is_proven(&lineage, &[key], stated.tenant_column.as_deref())? {
-        key::look_for_twins(source, &lineage, &[key], stated.tenant_column.as_deref())?;
+    if !key::is_proven(&lineage, &key, stated.tenant_column.as_deref())? {
+        key::look_for_twins(source, &lineage, &key, stated.tenant_column.as_deref())?;
     }
     shown_text(stated.title.as_deref(), "title")?;
     Ok(Checked { relation, columns, lineage })
 }
 
-/// The one column that a key names, also as an array literal.
-fn one_column(key: String, columns: &[Column]) -> Result<String> {
-    let is_list =
-        key.starts_with('{') && key.ends_with('}') && !columns.iter().any(|column| column.name == key);
-    if !is_list {
+/// The columns that a key names: one, or several as an array literal. 22023 for an array that cannot be read or names a column twice.
+fn key_columns(key: Vec<String>, columns: &[Column]) -> Result<Vec<String>> {
+    let [text] = key.as_slice() else { return Ok(key) };
+    if !key_text::is_array(text) || columns.iter().any(|column| column.name == *text) {
         return Ok(key);
     }
-    let names: Option<Vec<Option<String>>> =
-        identity::as_owner(|| sql::document("SELECT to_jsonb($1::text[])", &[(&key).into()]))?;
-    match names.unwrap_or_default().as_slice() {
-        [Some(name)] => Ok(name.clone()),
-        [] | [None] => Err(null("key")),
-        _ => Err(Error::new(Kind::FeatureNotSupported, "keys of several columns are not supported")
-            .hint("Register a view with one column that identifies its rows, or name a unique column.")),
+    let names = key_text::elements(text).ok_or_else(|| {
+        Error::invalid("key cannot be read as an array of columns")
+            .hint("Name one column, or several: key => '{workspace_id,user_id}'.")
+    })?;
+    match names.iter().enumerate().find(|(place, name)| names[..*place].contains(name)) {
+        Some((_, twice)) => Err(Error::invalid(format!("key names column \"{twice}\" twice"))
+            .hint("Name each column once.")),
+        None => Ok(names),
     }
 }
 

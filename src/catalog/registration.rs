@@ -7,6 +7,7 @@
 use super::args::{elements, required};
 use crate::error::{Error, Kind, Result};
 use crate::pg::{identity, sql, xact};
+use crate::value::key_text;
 use serde::{Deserialize, Serialize};
 
 /// Arguments as SQL gives them; None is NULL.
@@ -33,7 +34,9 @@ pub struct Given {
 pub struct Stated {
     pub dataset: String,
     pub source: u32,
-    pub key: String,
+    /// Its columns.
+    #[serde(with = "key_text::as_text")]
+    pub key: Vec<String>,
     pub tenant_column: Option<String>,
     pub created_column: Option<String>,
     pub updated_column: Option<String>,
@@ -114,7 +117,7 @@ impl Stated {
         let empty = Stated {
             dataset: dataset.to_owned(),
             source,
-            key: required(given.key.as_deref(), "key")?.to_owned(),
+            key: vec![required(given.key.as_deref(), "key")?.to_owned()],
             tenant_column: None,
             created_column: None,
             updated_column: None,
@@ -139,7 +142,7 @@ impl Stated {
         Ok(Stated {
             dataset: self.dataset,
             source: given.source.unwrap_or(self.source),
-            key: text(&given.key, None).unwrap_or(self.key),
+            key: given.key.clone().map_or(self.key, |key| vec![key]),
             tenant_column: text(&given.tenant_column, self.tenant_column),
             created_column: text(&given.created_column, self.created_column),
             updated_column: text(&given.updated_column, self.updated_column),
@@ -161,7 +164,7 @@ impl Stated {
     /// True if a column is the key or one that rows are selected by.
     pub(super) fn names(&self, column: &str) -> bool {
         let named = [&self.tenant_column, &self.created_column, &self.updated_column, &self.status_column];
-        self.key == column || named.into_iter().flatten().any(|name| name == column)
+        self.key.iter().any(|key| key == column) || named.into_iter().flatten().any(|name| name == column)
     }
 }
 
@@ -176,7 +179,7 @@ impl Registered {
         let stated = self.stated.clone();
         Stated {
             source,
-            key: column(&stated.key),
+            key: stated.key.iter().map(column).collect(),
             tenant_column: stated.tenant_column.as_ref().map(column),
             created_column: stated.created_column.as_ref().map(column),
             updated_column: stated.updated_column.as_ref().map(column),

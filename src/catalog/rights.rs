@@ -55,7 +55,8 @@ pub fn may_ask(dataset: &Dataset, role: u32) -> Result<()> {
     if identity::may_select_any(role, dataset.source) {
         return Ok(());
     }
-    select_on(&dataset.name, dataset.source, role, &json!([dataset.column(&dataset.key)]))?;
+    let key: Vec<&str> = dataset.key.iter().map(|field| dataset.column(field)).collect();
+    select_on(&dataset.name, dataset.source, role, &json!(key))?;
     Err(Error::denied(format!("permission denied for the source of dataset \"{}\"", dataset.name)))
 }
 

@@ -11,7 +11,7 @@ use crate::job::output::ARCHIVE_TYPE;
 use crate::model::{FileSpec, Shape};
 use crate::pg::zone::Zone;
 use crate::pg::{identity, report};
-use crate::value::storable;
+use crate::value::{key_text, storable};
 use std::collections::HashMap;
 
 /// The name of this access in the audit trail.
@@ -48,7 +48,7 @@ pub struct Both {
 struct Side {
     rows: Box<dyn Rows>,
     kinds: Vec<Kind>,
-    key: usize,
+    key: Vec<usize>,
 }
 
 /// A column of either file.
@@ -68,8 +68,11 @@ pub fn compare(job_a: Option<&str>, job_b: Option<&str>) -> Result<Both> {
     files.iter().try_for_each(holds_all_rows)?;
     let pair = [about(&files[0])?, about(&files[1])?];
     same_selection(&pair)?;
-    let [(shape, key), (other, other_key)] = [held(&pair[0])?, held(&pair[1])?];
-    if shape.columns[key].field != other.columns[other_key].field {
+    let [shape, other] = [held(&pair[0])?, held(&pair[1])?];
+    let key = |shape: &'_ Shape| -> Vec<String> {
+        shape.key.iter().map(|place| shape.columns[*place].field.clone()).collect()
+    };
+    if key(shape) != key(other) {
         return Err(Error::invalid("exports by different keys cannot be compared")
             .hint("The dataset was registered with another key meanwhile: export again."));
     }
@@ -87,8 +90,8 @@ pub fn compare(job_a: Option<&str>, job_b: Option<&str>) -> Result<Both> {
     files.iter().try_for_each(|file| file.tell(WAY))?;
     let [first, second] = files;
     let sides = vec![
-        Side::new(second, formats[1], &specs[1].options, (other, other_key))?,
-        Side::new(first, formats[0], &specs[0].options, (shape, key))?,
+        Side::new(second, formats[1], &specs[1].options, other)?,
+        Side::new(first, formats[0], &specs[0].options, shape)?,
     ];
     Ok(Both { sides, normal, names: names(shape, other)?, row: Row::new(), place: 0 })
 }
@@ -164,10 +167,9 @@ fn fields(about: &About) -> Vec<(String, bool)> {
     fields
 }
 
-/// The file's columns and the place of the key.
-fn held(about: &About) -> Result<(&Shape, usize)> {
-    let shape = about.shape.as_ref();
-    shape.and_then(|shape| Some((shape, shape.key?))).ok_or_else(|| {
+/// The file's columns, the key among them.
+fn held(about: &About) -> Result<&Shape> {
+    about.shape.as_ref().filter(|shape| !shape.key.is_empty()).ok_or_else(|| {
         Error::invalid(format!(
             "an export of dataset \"{}\" does not hold the key as it is",
             about.job.dataset
@@ -224,11 +226,11 @@ fn names(first: &Shape, second: &Shape) -> Result<Vec<Name>> {
 }
 
 impl Side {
-    fn new(file: File, format: Format, options: &Options, (shape, key): (&Shape, usize)) -> Result<Side> {
+    fn new(file: File, format: Format, options: &Options, shape: &Shape) -> Result<Side> {
         Ok(Side {
             rows: decode::rows(format, options, shape, Content::new(file))?,
             kinds: shape.columns.iter().map(|column| column.kind).collect(),
-            key,
+            key: shape.key.clone(),
         })
     }
 }
@@ -245,7 +247,9 @@ impl Both {
             for (value, kind) in self.row.iter_mut().zip(&side.kinds) {
                 self.normal.apply(*kind, value)?;
             }
-            let key = self.row.get(side.key).cloned().flatten();
+            let values: Option<Vec<&str>> =
+                side.key.iter().map(|place| self.row.get(*place)?.as_deref()).collect();
+            let key = values.map(|values| key_text::joined(&values).into_owned());
             let later = self.sides.len() == 1;
             let mut cells = Vec::new();
             for name in &self.names {

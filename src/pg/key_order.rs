@@ -2,12 +2,45 @@
 //! server sorts rows.
 
 use crate::error::{Error, Kind, Result};
+use crate::value::key_text;
 use pgrx::pg_sys;
 use std::cmp::Ordering;
 use std::ffi::CString;
 
-/// Compares keys of one column, until the transaction ends.
+/// Compares keys, until the transaction ends.
 pub struct KeyOrder {
+    columns: Vec<ColumnOrder>,
+}
+
+impl KeyOrder {
+    /// Of a key of these columns. XX000 where the type of one has no order, which no key lacks.
+    pub fn of(relation: u32, columns: &[i16]) -> Result<KeyOrder> {
+        let columns = columns.iter().map(|column| ColumnOrder::of(relation, *column));
+        Ok(KeyOrder { columns: columns.collect::<Result<_>>()? })
+    }
+
+    /// The order of two keys, as exports write them.
+    pub fn compare(&mut self, one: &str, other: &str) -> Result<Ordering> {
+        if let [column] = self.columns.as_mut_slice() {
+            return column.compare(one, other);
+        }
+        let count = self.columns.len();
+        let values = |key| {
+            key_text::values(key, count).ok_or_else(|| Error::new(Kind::Internal, "a key of other columns"))
+        };
+        let (one, other) = (values(one)?, values(other)?);
+        for (column, (one, other)) in self.columns.iter_mut().zip(one.iter().zip(&other)) {
+            match column.compare(one, other)? {
+                Ordering::Equal => {}
+                order => return Ok(order),
+            }
+        }
+        Ok(Ordering::Equal)
+    }
+}
+
+/// Compares values of one column.
+struct ColumnOrder {
     /// Numbers are compared here.
     is_integer: bool,
     input: pg_sys::FmgrInfo,
@@ -18,9 +51,8 @@ pub struct KeyOrder {
     memory: pg_sys::MemoryContext,
 }
 
-impl KeyOrder {
-    /// Of a column. XX000 where its type has no order, which no key lacks.
-    pub fn of(relation: u32, column: i16) -> Result<KeyOrder> {
+impl ColumnOrder {
+    fn of(relation: u32, column: i16) -> Result<ColumnOrder> {
         let (mut type_oid, mut typmod, mut collation) = (pg_sys::InvalidOid, 0, pg_sys::InvalidOid);
         // SAFETY: look-ups in the server's caches; the function infos and the context are of the transaction's own context, which outlives
         // this within a worker's read.
@@ -45,7 +77,7 @@ impl KeyOrder {
             };
             let (mut function, mut io_param) = (pg_sys::InvalidOid, pg_sys::InvalidOid);
             pg_sys::getTypeInputInfo(base, &mut function, &mut io_param);
-            Ok(KeyOrder {
+            Ok(ColumnOrder {
                 is_integer: matches!(base, pg_sys::INT2OID | pg_sys::INT4OID | pg_sys::INT8OID),
                 input: info(function),
                 io_param,
@@ -62,8 +94,7 @@ impl KeyOrder {
         }
     }
 
-    /// The order of two keys, as exports write them.
-    pub fn compare(&mut self, one: &str, other: &str) -> Result<Ordering> {
+    fn compare(&mut self, one: &str, other: &str) -> Result<Ordering> {
         if self.is_integer {
             if let (Ok(one), Ok(other)) = (one.parse::<i64>(), other.parse::<i64>()) {
                 return Ok(one.cmp(&other));

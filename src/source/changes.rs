@@ -8,7 +8,7 @@ use crate::error::{Error, Kind, Result};
 use crate::job::{commands, digests};
 use crate::model::Digests;
 use crate::pg::{catalog, identity};
-use crate::value::shown;
+use crate::value::{key_text, shown};
 use serde_json::{json, Value};
 
 /// The parts of a choice, by the words of messages.
@@ -19,7 +19,7 @@ fn selection(part: &DatasetExport, role: u32) -> Vec<(&'static str, Value)> {
         plan.columns.iter().map(|column| json!([column.name, masks.get(&column.name)])).collect();
     vec![
         ("the dataset", json!(dataset.name)),
-        ("the key", json!([dataset.key, key_type(part)])),
+        ("the key", json!([key_text::of_names(&dataset.key), key_types(part)])),
         ("the role", json!(role)),
         ("the tenant", json!([part.context.tenant.key(), asked.all_tenants])),
         ("the fields", json!(fields)),
@@ -32,9 +32,10 @@ fn selection(part: &DatasetExport, role: u32) -> Vec<(&'static str, Value)> {
     ]
 }
 
-fn key_type(part: &DatasetExport) -> u32 {
+fn key_types(part: &DatasetExport) -> Vec<u32> {
     let dataset = &part.loaded.dataset;
-    dataset.field(&dataset.key).map_or(0, |field| catalog::column_type(dataset.source, field.attnum))
+    let fields = dataset.key.iter().filter_map(|name| dataset.field(name));
+    fields.map(|field| catalog::column_type(dataset.source, field.attnum)).collect()
 }
 
 /// The choice of an export, as it is kept with its digests.
@@ -68,7 +69,7 @@ pub fn check(part: &DatasetExport, options: &Options) -> Result<()> {
     if !part.plan.is_by_exported_key() {
         return Err(Error::invalid(format!(
             "option \"{wanted}\" needs the key \"{}\" among the fields, as it is",
-            part.loaded.dataset.key
+            part.loaded.dataset.key_names()
         ))
         .hint("Add it to fields. A key that is masked, or that is unique only within each of several tenants, cannot be compared."));
     }

@@ -15,6 +15,7 @@ use crate::pg::params;
 use crate::pg::report::Failure;
 use crate::request::{companions, required};
 use crate::tenant;
+use crate::value::key_text;
 use std::collections::BTreeMap;
 
 /// A dataset and what is read of it.
@@ -61,7 +62,10 @@ impl Planner<'_> {
     }
 
     fn riding(&self, main: &DatasetExport, name: &str) -> Result<DatasetExport> {
-        let dataset = &main.loaded.dataset;
+        let wanted = companions::companion(&main.asked, name)?;
+        let between = wanted.of.as_deref().map(|of| self.riding(main, of)).transpose()?;
+        let owner = between.as_ref().unwrap_or(main);
+        let dataset = &owner.loaded.dataset;
         if !dataset.companions.iter().any(|companion| companion == name) {
             return Err(Error::invalid(format!(
                 "dataset \"{name}\" is not a companion of dataset \"{}\" any more",
@@ -69,9 +73,15 @@ impl Planner<'_> {
             ))
             .hint("Ask for it with an export of its own."));
         }
-        let wanted = companions::companion(&main.asked, name)?;
         let matched = wanted.matched.as_ref().or(dataset.matches.get(name));
-        let key_match = matched.map(|field| KeyMatch { dataset, plan: &main.plan, field });
+        let key_match = matched.map(|fields| KeyMatch { dataset, plan: &owner.plan, fields });
+        if between.is_some() && key_match.is_none() {
+            return Err(Error::invalid(format!(
+                "no field of dataset \"{name}\" is known to hold the key of \"{}\"",
+                dataset.name
+            ))
+            .hint("Name it with \"match\", or with acct_export_set_companion."));
+        }
         // Fields and labels that the options name are those of the dataset that is exported.
         let order = match self.options.order.as_ref().unwrap_or(&self.order) {
             Order::By(_) => Order::Key,
@@ -135,7 +145,7 @@ impl Planner<'_> {
             .undone(|| identity::as_requester(self.reader, || params::bind(&plan.params).map(|_| ())))
             .map_err(Failure::into_error)?;
         rights::authorize(dataset, &asked, self.reader)?;
-        let matched = key_match.map(|rows| (rows.dataset.name.clone(), rows.field.to_owned()));
+        let matched = key_match.map(|rows| (rows.dataset.name.clone(), key_text::of_names(rows.fields)));
         Ok(DatasetExport { loaded, asked, context, plan, matched })
     }
 }

@@ -1,7 +1,7 @@
 //! The order of an export's rows, and the headers that come with it in a request.
 
 use super::where_clause::own_column;
-use crate::catalog::key;
+use crate::catalog::key::is_proven;
 use crate::catalog::load::Loaded;
 use crate::encode::Order;
 use crate::error::{Error, Result};
@@ -75,17 +75,21 @@ fn direction(key: &SortKey) -> &'static str {
 /// are read, a key that is unique within a tenant is one together with the tenant.
 fn key_columns<'d>(loaded: &'d Loaded, asked: &ExportRequest) -> Result<Vec<(&'d Field, bool)>> {
     let dataset = &loaded.dataset;
-    let field = own_column(dataset, &dataset.key)?;
-    if let Some(reason) = &field.barred {
-        return Err(Error::denied(format!(
-            "dataset \"{}\" cannot be exported in the order of its key \"{}\": {reason}",
-            dataset.name, field.name
-        ))
-        .hint("Register the dataset with another key."));
+    let mut columns = Vec::with_capacity(dataset.key.len() + 1);
+    for name in &dataset.key {
+        let field = own_column(dataset, name)?;
+        if let Some(reason) = &field.barred {
+            return Err(Error::denied(format!(
+                "dataset \"{}\" cannot be exported in the order of its key \"{}\": {reason}",
+                dataset.name, field.name
+            ))
+            .hint("Register the dataset with another key."));
+        }
+        columns.push((field, false));
     }
-    let mut columns = vec![(field, false)];
+    let key: Vec<&str> = columns.iter().map(|(field, _)| field.column.as_str()).collect();
     if let (Some(tenant), true) = (&dataset.tenant_column, asked.all_tenants) {
-        if *tenant != dataset.key && !key::is_proven(&loaded.lineage, &[&field.column], None)? {
+        if !dataset.is_key(tenant) && !is_proven(&loaded.lineage, &key, None)? {
             columns.push((own_column(dataset, tenant)?, true));
         }
     }

@@ -18,7 +18,7 @@ use crate::pg::unique::{KeyCheck, KeyColumn};
 use crate::pg::{catalog, tuple};
 use crate::redact::redactor::{FieldRule, Named, Redactor};
 use crate::redact::scrub::Removed;
-use crate::request::{labels, select_fields};
+use crate::request::{companions, labels, select_fields};
 use crate::secret::Names;
 use crate::tenant;
 use crate::value::quote_ident;
@@ -37,8 +37,8 @@ pub struct Plan {
     pub columns: Vec<Column>,
     /// The columns that are written.
     pub outputs: Vec<FieldOutput>,
-    /// The place of the dataset's key among these columns; None: it is not there, or not as it is.
-    pub key: Option<usize>,
+    /// The places of the dataset's key among these columns; none: not all of it is there, or not as it is.
+    pub key: Vec<usize>,
     /// In the order of the key: dataset and columns of the key, by which each row is another.
     ordered: Option<(String, Vec<KeyColumn>)>,
     rules: Vec<FieldRule>,
@@ -99,8 +99,8 @@ impl Plan {
 
     /// True if rows come in the order of the key alone, which is exported as it is: they can be told apart by it.
     pub fn is_by_exported_key(&self) -> bool {
-        let is_alone = self.ordered.as_ref().is_some_and(|(_, key)| key.len() == 1);
-        is_alone && self.key.is_some()
+        let is_alone = self.ordered.as_ref().is_some_and(|(_, key)| key.len() == self.key.len());
+        is_alone && !self.key.is_empty()
     }
 
     pub fn names(&self) -> &Names {
@@ -137,7 +137,9 @@ pub fn build(
 ) -> Result<Plan> {
     let dataset = &loaded.dataset;
     let include = still_included(dataset, asked, context);
+    let (include, further) = apart(include, asked)?;
     let mut selection = select_fields(dataset, asked.fields.as_deref(), include.as_deref(), asked.anonymise)?;
+    selection.companions.extend(further);
     labels::apply(dataset, &mut selection.fields, &form.labels)?;
     if !context.included.is_empty() {
         selection.companions.clone_from(&context.included);
@@ -146,7 +148,7 @@ pub fn build(
     let (mut columns, mut outputs) = (Vec::new(), Vec::new());
     let mut rules = Vec::new();
     let (mut values, mut read_columns) = (Vec::new(), Vec::new());
-    let mut key = None;
+    let mut kept = BTreeMap::new();
     let mut narrowing = WhereClause::default();
     if let Some(key_match) = key_match {
         key_match.narrow(dataset, &mut narrowing)?;
@@ -168,8 +170,8 @@ pub fn build(
         }
         list.push(output(field));
         narrowing.uses.push(field.column.clone());
-        if field.name == dataset.key && selected.treatment == Treatment::Keep {
-            key = Some(columns.len());
+        if selected.treatment == Treatment::Keep {
+            kept.insert(field.name.as_str(), columns.len());
         }
         values.push(field.named_by.as_ref());
         read_columns.push(field.column.as_str());
@@ -237,8 +239,9 @@ pub fn build(
     }
     let list = list.join(", ");
     let select = |conditions: &[String]| select_list(&list, conditions);
-    let keys_sql =
-        select_list(&format!("s.{}", quote_ident(dataset.column(&dataset.key))), &narrowing.conditions);
+    let key_list = dataset.key.iter().map(|field| format!("s.{}", quote_ident(dataset.column(field))));
+    let keys_sql = select_list(&key_list.collect::<Vec<_>>().join(", "), &narrowing.conditions);
+    let key: Option<Vec<usize>> = dataset.key.iter().map(|field| kept.get(field.as_str()).copied()).collect();
     let mut unordered_sql = select_list(&visible, &narrowing.conditions);
     let mut sql = select(&narrowing.conditions);
     let mut average_sql = match &dataset.tenant_column {
@@ -265,7 +268,7 @@ pub fn build(
         params: narrowing.params,
         columns,
         outputs,
-        key,
+        key: key.unwrap_or_default(),
         ordered,
         rules,
         named,
@@ -280,6 +283,18 @@ pub fn build(
         labels: form.labels.clone(),
         period_field,
     })
+}
+
+/// The names in include, and apart from them those of companions of companions, which the dataset does not know.
+fn apart(
+    include: Option<Vec<Option<String>>>,
+    asked: &ExportRequest,
+) -> Result<(Option<Vec<Option<String>>>, Vec<String>)> {
+    let further = companions::further(asked)?;
+    let is_further = |name: &Option<String>| name.as_ref().is_some_and(|name| further.contains_key(name));
+    let (mut others, own): (Vec<_>, Vec<_>) = include.unwrap_or_default().into_iter().partition(is_further);
+    others.dedup();
+    Ok((Some(own), others.into_iter().flatten().collect()))
 }
 
 /// A field in the select list, under its own name where its column was renamed.
@@ -358,7 +373,7 @@ fn column(dataset: &Dataset, field: &Field, treatment: Treatment) -> Column {
         name: field.name.clone(),
         label: field.label.clone(),
         kind,
-        identifier: field.name == dataset.key || personal::is_identifier(&field.name),
+        identifier: dataset.is_key(&field.name) || personal::is_identifier(&field.name),
         // A treated value is a text of ours, or a part of one.
         free_text: treatment != Treatment::Keep || field.ty.is_free_text(),
         json_path: field.json_path.clone(),

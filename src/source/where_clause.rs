@@ -54,18 +54,26 @@ impl WhereClause {
 pub struct KeyMatch<'a> {
     pub dataset: &'a Dataset,
     pub plan: &'a Plan,
-    /// The companion's field that holds the other dataset's key.
-    pub field: &'a str,
+    /// The companion's fields that hold the other dataset's key, in its order.
+    pub fields: &'a [String],
 }
 
 impl KeyMatch<'_> {
     /// The other plan's parameters come first, so that their numbers hold.
     pub fn narrow(&self, dataset: &Dataset, narrowing: &mut WhereClause) -> Result<()> {
-        companion::can_match(self.dataset, dataset, self.field)?;
-        let field = filter::comparable(dataset, self.field)?;
+        companion::can_match(self.dataset, dataset, self.fields)?;
         narrowing.params.clone_from(&self.plan.params);
-        narrowing.conditions.push(format!("s.{} IN ({})", quote_ident(&field.column), self.plan.keys_sql));
-        narrowing.uses.push(field.column.clone());
+        let mut columns = Vec::with_capacity(self.fields.len());
+        for field in self.fields {
+            let field = filter::comparable(dataset, field)?;
+            columns.push(format!("s.{}", quote_ident(&field.column)));
+            narrowing.uses.push(field.column.clone());
+        }
+        let row = match columns.as_slice() {
+            [column] => column.clone(),
+            columns => format!("({})", columns.join(", ")),
+        };
+        narrowing.conditions.push(format!("{row} IN ({})", self.plan.keys_sql));
         Ok(())
     }
 }

@@ -13,7 +13,8 @@ use crate::settings;
 use crate::source::changes as choice;
 use crate::source::dataset_export::DatasetExport;
 use crate::spool::{Packing, Spool};
-use crate::value::{memory, text};
+use crate::value::{key_text, memory, text};
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::io::Write;
 
@@ -23,10 +24,10 @@ const BATCH: usize = 64 * 1024;
 /// Digests under way.
 pub struct Changes {
     digester: Digester,
-    /// The place of the key among the columns that are read, and the kind of its values.
-    key: (usize, ColumnKind),
+    /// The places of the key among the columns that are read, and the kinds of its values.
+    key: Vec<(usize, ColumnKind)>,
     columns: usize,
-    /// The key of the present row.
+    /// The key of the present row, and the values of one of several columns.
     text: Vec<u8>,
     spool: Spool,
     buffer: Vec<u8>,
@@ -44,7 +45,9 @@ impl Changes {
         if !choice::are_digests_made(part, options) {
             return Ok(None);
         }
-        let key = plan.key.ok_or_else(|| Error::new(Kind::Internal, "digests without a key"))?;
+        if plan.key.is_empty() {
+            return Err(Error::new(Kind::Internal, "digests without a key"));
+        }
         let earlier = match &options.changes_since {
             None => None,
             Some(job) => {
@@ -55,7 +58,7 @@ impl Changes {
         };
         Ok(Some(Changes {
             digester: Digester::new(&pseudonym_key::of(part.context.tenant.key())?)?,
-            key: (key, plan.columns[key].kind),
+            key: plan.key.iter().map(|place| (*place, plan.columns[*place].kind)).collect(),
             columns: plan.columns.len(),
             text: Vec::new(),
             spool: Spool::create(&settings::spool_directory()?, Packing::Lz4)?,
@@ -67,10 +70,8 @@ impl Changes {
 
     /// Takes the next row, as it leaves, and hands on what is to be written of it and of rows that were before it.
     pub fn row(&mut self, cells: &[Cell<'_>], write: &mut WriteRow<'_>) -> Result<()> {
-        memory::reuse(&mut self.text);
-        text::plain(&cells[self.key.0], &mut self.text)?;
-        let key =
-            std::str::from_utf8(&self.text).map_err(|_| Error::new(Kind::Internal, "a key is not UTF-8"))?;
+        let key = key_of(&self.key, cells, &mut self.text)?;
+        let key = key.as_ref();
         let digest = self.digester.of(cells)?;
         changes::append(key, &digest, &mut self.buffer)?;
         self.rows += 1;
@@ -79,11 +80,11 @@ impl Changes {
             memory::reuse(&mut self.buffer);
         }
         let Some((merge, told)) = &mut self.earlier else { return write(None, cells) };
-        let (place, columns) = (self.key, self.columns);
+        let (places, columns) = (&self.key, self.columns);
         let removed = &mut told.removed;
         let change = merge.row(key, &digest, &mut |key| {
             *removed += 1;
-            gone(key, place, columns, write)
+            gone(key, places, columns, write)
         })?;
         match change {
             Some(change) => {
@@ -98,10 +99,10 @@ impl Changes {
     /// Hands on the earlier rows that stood behind the last one.
     pub fn rest(&mut self, write: &mut WriteRow<'_>) -> Result<()> {
         let Some((merge, told)) = &mut self.earlier else { return Ok(()) };
-        let (place, columns) = (self.key, self.columns);
+        let (places, columns) = (&self.key, self.columns);
         merge.rest(&mut |key| {
             told.removed += 1;
-            gone(key, place, columns, write)
+            gone(key, places, columns, write)
         })
     }
 
@@ -114,19 +115,35 @@ impl Changes {
     }
 }
 
+/// The text of a row's key, which may be kept in `text`.
+fn key_of<'t>(key: &[(usize, ColumnKind)], cells: &[Cell<'_>], text: &'t mut Vec<u8>) -> Result<Cow<'t, str>> {
+    memory::reuse(text);
+    let mut ends = Vec::with_capacity(key.len());
+    for (place, _) in key {
+        text::plain(&cells[*place], text)?;
+        ends.push(text.len());
+    }
+    let whole = std::str::from_utf8(text).map_err(|_| Error::new(Kind::Internal, "a key is not UTF-8"))?;
+    if key.len() == 1 {
+        return Ok(Cow::Borrowed(whole));
+    }
+    let mut from = 0;
+    let values: Vec<&str> = ends.iter().map(|end| &whole[std::mem::replace(&mut from, *end)..*end]).collect();
+    Ok(key_text::joined(&values))
+}
+
 /// Writes a row that is no more: its key.
-fn gone(
-    key: &str,
-    (place, kind): (usize, ColumnKind),
-    columns: usize,
-    write: &mut WriteRow<'_>,
-) -> Result<()> {
+fn gone(key: &str, places: &[(usize, ColumnKind)], columns: usize, write: &mut WriteRow<'_>) -> Result<()> {
+    let values = key_text::values(key, places.len())
+        .ok_or_else(|| Error::new(Kind::Internal, "a key of other columns"))?;
     let mut cells = vec![Cell::Null; columns];
-    cells[place] = match kind {
-        ColumnKind::Int => key.parse().map_or(Cell::Text(key), Cell::Int),
-        ColumnKind::Numeric => Cell::Numeric(key),
-        _ => Cell::Text(key),
-    };
+    for ((place, kind), value) in places.iter().zip(&values) {
+        cells[*place] = match kind {
+            ColumnKind::Int => value.parse().map_or(Cell::Text(value), Cell::Int),
+            ColumnKind::Numeric => Cell::Numeric(value),
+            _ => Cell::Text(value),
+        };
+    }
     write(Some(Change::Removed), &cells)
 }
 
@@ -142,9 +159,9 @@ struct Earlier {
 impl Earlier {
     fn of(job: &str, part: &DatasetExport) -> Result<Earlier> {
         let dataset = &part.loaded.dataset;
-        let field = dataset
-            .field(&dataset.key)
-            .ok_or_else(|| Error::new(Kind::Internal, "a dataset without its key"))?;
+        let columns: Option<Vec<i16>> =
+            dataset.key.iter().map(|name| dataset.field(name).map(|field| field.attnum)).collect();
+        let columns = columns.ok_or_else(|| Error::new(Kind::Internal, "a dataset without its key"))?;
         let (job, mut number) = (job.to_owned(), 0);
         let next = move || {
             if job == NOTHING {
@@ -155,7 +172,7 @@ impl Earlier {
         };
         Ok(Earlier {
             records: Records::new(Box::new(next)),
-            order: KeyOrder::of(dataset.source, field.attnum)?,
+            order: KeyOrder::of(dataset.source, &columns)?,
         })
     }
 }

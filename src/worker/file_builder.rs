@@ -183,8 +183,10 @@ impl FileBuilder<'_> {
         }
         let change = choice::column(columns.layout.columns())?;
         columns.change = Some(change);
-        let key = columns.layout.shape(part.plan.key, 0).key;
-        Ok(key.map(|key| vec![0, key + 1]).unwrap_or_default())
+        let key = columns.layout.shape(&part.plan.key, 0).key;
+        // Without a key no row is known to be gone.
+        let places = key.iter().map(|place| place + 1);
+        Ok(if key.is_empty() { Vec::new() } else { std::iter::once(0).chain(places).collect() })
     }
 
     /// Reads one dataset; the number of rows, and what was taken out of the fields' values. None: it was left at the first row that needs approval. So nothing is counted

@@ -10,6 +10,7 @@ use crate::redact::scrub::Removed;
 use crate::source::dataset_export::DatasetExport;
 use crate::source::moment::Moment;
 use crate::source::plan::Plan;
+use crate::value::key_text;
 use std::collections::BTreeMap;
 
 /// The request that a file answers.
@@ -109,7 +110,7 @@ impl Told {
         }
         self.add(
             "Rows of",
-            part.matched.map(|(dataset, field)| format!("the exported {dataset}, by {field}")),
+            part.matched.map(|(dataset, fields)| format!("the exported {dataset}, by {}", key_text::names(fields).join(", "))),
         );
         let fields: Vec<&str> = part.plan.columns.iter().map(|column| column.name.as_str()).collect();
         self.add("Fields", Some(fields.join(", ")));

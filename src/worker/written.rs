@@ -55,7 +55,7 @@ pub fn parts(read: &[Read<'_>], tallies: &[Tally]) -> Result<Vec<FilePart>> {
             masks: plan.masks(),
             rows: written,
             redacted: removed.iter().map(|(field, removed)| (field.clone(), removed.all())).collect(),
-            shape: shape(layout, plan.key, tally.sheets - before.sheets, changes.is_some()),
+            shape: shape(layout, &plan.key, tally.sheets - before.sheets, changes.is_some()),
             selection: selection(part, layout, removed, changes.as_ref()),
             member: None,
         });
@@ -65,12 +65,12 @@ pub fn parts(read: &[Read<'_>], tallies: &[Tally]) -> Result<Vec<FilePart>> {
 }
 
 /// The columns of a file. `is_of_changes`: the change stands before the others.
-fn shape(layout: &Layout, key: Option<usize>, sheets: u32, is_of_changes: bool) -> Shape {
+fn shape(layout: &Layout, key: &[usize], sheets: u32, is_of_changes: bool) -> Shape {
     let mut shape = layout.shape(key, sheets);
     if is_of_changes {
         let change = ShapeColumn { field: COLUMN.to_owned(), kind: ValueKind::Text, path: None, of: None };
         shape.columns.insert(0, change);
-        shape.key = shape.key.map(|key| key + 1);
+        shape.key.iter_mut().for_each(|place| *place += 1);
     }
     shape
 }

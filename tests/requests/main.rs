@@ -15,5 +15,6 @@ mod indexed;
 mod limits;
 mod saved;
 mod schedule;
+mod several_keys;
 mod sorted;
 mod subject;

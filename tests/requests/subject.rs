@@ -169,3 +169,71 @@ fn nobody_is_told_of_persons_of_others() {
     let key = text(&mut client, "SELECT md5('2')::uuid::text").unwrap();
     refused(&mut client, &format!("SELECT acct_export_subject('users', '{key}')"), "42501", "logins", "");
 }
+
+/// What belongs to a person's rows: subscriptions, and the invoices of these.
+#[test]
+fn rows_of_a_persons_rows() {
+    let (db, mut client) = reader(1);
+    let mut superuser = shared().connect(&db, "postgres");
+    superuser
+        .batch_execute(
+            "CREATE TABLE subscriptions (id int PRIMARY KEY, tenant_id int, user_id uuid, plan text);
+             CREATE TABLE invoices (id int PRIMARY KEY, tenant_id int, subscription int, amount numeric, api_token text);
+             CREATE TABLE lines (id int PRIMARY KEY, tenant_id int, invoice int);
+             INSERT INTO subscriptions SELECT substring(email FROM '[0-9]+')::int * 10 + s, tenant_id, id, 'p' || s
+               FROM users, generate_series(1, 2) AS s;
+             INSERT INTO invoices SELECT s.id * 10 + i, tenant_id, s.id, i, 'C4N4RY' FROM subscriptions AS s, generate_series(1, 3) AS i;
+             INSERT INTO lines SELECT id, tenant_id, id FROM invoices;
+             SELECT acct_export_register(d, d::regclass, 'id', tenant_column => 'tenant_id') FROM unnest('{lines,invoices,subscriptions}'::text[]) d;
+             SELECT acct_export_set_companion('invoices', 'lines', 'invoice');
+             SELECT acct_export_set_companion('subscriptions', 'invoices', 'subscription');
+             SELECT acct_export_set_companion('subscriptions', 'users');
+             SELECT acct_export_set_companion('users', 'subscriptions', 'user_id')",
+        )
+        .unwrap();
+    for table in ["subscriptions", "invoices", "lines"] {
+        superuser
+            .batch_execute(&format!(
+                "ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
+                 CREATE POLICY tenant ON {table} USING (tenant_id = nullif(current_setting('app.tenant_id', true), '')::int);
+                 GRANT SELECT ON {table} TO PUBLIC"
+            ))
+            .unwrap();
+    }
+    let key = text(&mut client, "SELECT md5('2')::uuid::text").unwrap();
+    for format in ["json", "ndjson"] {
+        let files = archive(&mut client, &format!("'users', '{key}', '{format}'"));
+        assert_eq!(
+            files.keys().collect::<Vec<_>>(),
+            ["info", "invitations", "invoices", "logins", "subscriptions", "users"]
+        );
+        let all: String = files.values().cloned().collect();
+        assert!(!all.contains("C4N4RY"), "a secret is in the archive");
+        if format == "json" {
+            let rows = |name: &str| serde_json::from_str::<Vec<Value>>(&files[name]).unwrap();
+            let ids = |rows: Vec<Value>| rows.iter().map(|row| row["id"].as_i64().unwrap()).collect::<Vec<_>>();
+            assert_eq!(ids(rows("subscriptions")), [21, 22]);
+            assert_eq!(ids(rows("invoices")), [211, 212, 213, 221, 222, 223]);
+            let info: Value = serde_json::from_str(&files["info"]).unwrap();
+            assert!(info.to_string().contains("\"subscriptions\""), "{info:#}");
+        }
+    }
+
+    // The same by a request, of all persons; what is no companion of a companion is refused by name.
+    let ask = |of: &str, include: &str| {
+        format!(
+            "'users', 'csv', include => '{include}', options => '{{\"companions\": {{\"invoices\": {{\"of\": \"{of}\"}}}}}}'"
+        )
+    };
+    let job = support::asking::completed(&mut client, &ask("subscriptions", "{subscriptions,invoices}"));
+    let rows = text(&mut client, &format!("SELECT count(*)::text FROM jsonb_array_elements(acct_export_manifest('{job}')->'files') AS f WHERE f->>'rows' = '24'"));
+    assert_eq!(rows.as_deref(), Some("1"), "four enabled persons of tenant 1 with six invoices each");
+    for (of, include, message) in [
+        ("subscriptions", "{invoices}", "\"subscriptions\", which is no companion"),
+        ("invoices", "{subscriptions,invoices}", "\"invoices\", which is no companion"),
+        ("logins", "{logins,invoices}", "not a companion of dataset \"logins\""),
+    ] {
+        let sql = format!("SELECT acct_export_start({})", ask(of, include));
+        refused(&mut client, &sql, "22023", message, "");
+    }
+}

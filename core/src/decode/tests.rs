@@ -53,7 +53,7 @@ fn file(format: Format, options: &Options, columns: &[Column], rows: &[Vec<Cell<
 }
 
 fn decoded(format: Format, options: &Options, columns: &[Column], bytes: Vec<u8>) -> Vec<Row> {
-    let shape = Shape::new(columns, Some(0), 1);
+    let shape = Shape::new(columns, vec![0], 1);
     let mut decoder = rows(format, options, &shape, Cursor::new(bytes)).unwrap();
     let (mut all, mut row) = (Vec::new(), Row::new());
     while decoder.next(&mut row).unwrap() {
@@ -160,7 +160,7 @@ fn many_rows_of_odd_texts() {
 #[test]
 fn what_is_no_such_file_is_refused() {
     let columns = fixture::columns();
-    let shape = Shape::new(&columns, Some(0), 1);
+    let shape = Shape::new(&columns, vec![0], 1);
     let options = Options::default();
     for (format, bytes) in [
         (Format::Xlsx, &b"PK"[..]),
@@ -192,7 +192,7 @@ fn errors_of_the_source_pass() {
             Ok(1_000)
         }
     }
-    let shape = Shape::new(&fixture::columns(), Some(0), 1);
+    let shape = Shape::new(&fixture::columns(), vec![0], 1);
     for (format, options) in ways() {
         let outcome = rows(format, &options, &shape, Failing).and_then(|mut rows| rows.next(&mut Row::new()));
         assert_eq!(outcome.unwrap_err().kind, Kind::QueryCanceled, "{format:?}");

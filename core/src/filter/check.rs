@@ -79,7 +79,7 @@ fn leaf<'d>(
         _ => subject.test()?,
     };
     // A key is compared as it is, whatever a SCIM string says of attributes in general (RFC 7643, section 3.1).
-    let is_key = named.path.is_empty() && named.field.name == dataset.key;
+    let is_key = named.path.is_empty() && dataset.is_key(&named.field.name);
     Ok(Resolved {
         name: name.to_owned(),
         ci: condition.ci && !is_key,

@@ -57,7 +57,7 @@ fn elements() {
 #[test]
 fn the_key_is_compared_exactly() {
     let mut dataset = fixture::dataset();
-    dataset.key = "login".into();
+    dataset.key = vec!["login".into()];
     for (name, ci) in [("login", false), ("email", true), ("attributes.login", true)] {
         let filter = parse(&json!({ name: { "eq": "x", "ci": true } })).unwrap();
         let Node::Leaf(leaf) = check(&filter, &dataset, &fixture::is_secret).unwrap() else {

@@ -113,7 +113,7 @@ pub fn dataset() -> Dataset {
         name: "users".into(),
         title: "Users".into(),
         source: 16_384,
-        key: "id".into(),
+        key: vec!["id".into()],
         tenant_column: None,
         tenant_setting: None,
         tenant_collation: None,

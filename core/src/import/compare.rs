@@ -16,7 +16,7 @@ use crate::encode::xlsx::shown::{shown, Shown};
 use crate::encode::xlsx::text::{clean, Counts};
 use crate::error::Result;
 use crate::model::{Class, Type};
-use crate::value::{Cell, Grid, Kind, Lists, TextForm};
+use crate::value::{key_text, Cell, Grid, Kind, Lists, TextForm};
 
 /// The share of a number that programs may lose when they save it: Excel keeps 15 digits.
 const PRECISION: f64 = 1e-14;
@@ -221,8 +221,14 @@ pub fn is_later(held: &Value, given: &Value) -> bool {
     }
 }
 
-/// The text by which rows are found.
-pub fn key(value: Value) -> String {
+/// The text by which a row is found, of a key of so many values, which come first; None: one of them is empty.
+pub fn row_key(values: &[Option<Value>], width: usize) -> Option<String> {
+    let key: Option<Vec<String>> = values.get(..width)?.iter().map(|value| value.clone().map(key)).collect();
+    let key = key?;
+    Some(key_text::joined(&key.iter().map(String::as_str).collect::<Vec<_>>()).into_owned())
+}
+
+fn key(value: Value) -> String {
     match value {
         Value::Bool(value) => value.to_string(),
         Value::Number(number) | Value::Moment(number) => number_text(number),

@@ -54,12 +54,12 @@ pub fn matched(header: &Header, fields: &[Field], labels: &BTreeMap<String, Stri
 }
 
 /// The places of the sheets that hold rows: those that are named as an export names them; if there are none, those that have the
-/// key among columns of which most are known. `others` are names of sheets that hold something else.
+/// whole key among columns of which most are known. `others` are names of sheets that hold something else.
 pub fn data_sheets(
     sheets: &[(String, Header)],
     title: &str,
     fields: &[Field],
-    key: &str,
+    key: &[String],
     others: &[String],
     labels: &BTreeMap<String, String>,
 ) -> Vec<usize> {
@@ -73,8 +73,10 @@ pub fn data_sheets(
     let alike = |index: &usize| {
         let matches = matched(&sheets[*index].1, fields, labels);
         let known = matches.iter().filter(|found| matches!(found, Match::Field(_))).count();
-        let has_key =
-            matches.iter().any(|found| matches!(found, Match::Field(index) if fields[*index].name == key));
+        let has = |name: &String| {
+            matches.iter().any(|found| matches!(found, Match::Field(index) if fields[*index].name == *name))
+        };
+        let has_key = key.iter().all(has);
         has_key && known * 2 >= matches.len()
     };
     open.into_iter().filter(alike).collect()

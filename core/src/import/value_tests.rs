@@ -185,7 +185,7 @@ fn sheets_of_rows() {
     let of = |sheets: &[(&str, &[&str])], others: &[&str]| {
         let sheets: Vec<_> = sheets.iter().map(|(name, texts)| ((*name).to_owned(), header(texts))).collect();
         let others: Vec<String> = others.iter().map(|name| (*name).to_owned()).collect();
-        data_sheets(&sheets, "Users", &fields, "id", &others, &Default::default())
+        data_sheets(&sheets, "Users", &fields, &["id".to_owned()], &others, &Default::default())
     };
     let (rows, listed): (&[&str], &[&str]) = (&["Name", "Identifier"], &["Identifier"]);
     assert_eq!(of(&[("Users", rows), ("Teams", listed), ("users (2)", &[])], &[]), [0, 2]);

@@ -127,10 +127,11 @@ impl Layout {
         &self.columns
     }
 
-    /// The description that reading the file back needs. `key`: the place of the key among the columns that are read;
+    /// The description that reading the file back needs. `key`: the places of the key among the columns that are read;
     /// `sheets`: as in [`Shape`].
-    pub fn shape(&self, key: Option<usize>, sheets: u32) -> Shape {
-        let mut shape = Shape::new(&self.columns, key.and_then(|key| self.sources[key].whole), sheets);
+    pub fn shape(&self, key: &[usize], sheets: u32) -> Shape {
+        let key: Option<Vec<usize>> = key.iter().map(|key| self.sources[*key].whole).collect();
+        let mut shape = Shape::new(&self.columns, key.unwrap_or_default(), sheets);
         for (column, of) in shape.columns.iter_mut().zip(&self.of) {
             column.of.clone_from(of);
         }

@@ -16,8 +16,8 @@ pub struct Dataset {
     pub title: String,
     /// Oid of the source relation.
     pub source: u32,
-    /// Field that orders and identifies the rows. This and the following four are names of fields, not of columns.
-    pub key: String,
+    /// The fields that order and identify the rows, one or more. These and the following four are names of fields, not of columns.
+    pub key: Vec<String>,
     pub tenant_column: Option<String>,
     /// Setting that carries the tenant of this dataset; None: the one that `acct_export.tenant_setting` names.
     pub tenant_setting: Option<String>,
@@ -31,8 +31,8 @@ pub struct Dataset {
     /// `schema.function(jsonb)`, as regprocedure prints it with nothing in the search path.
     pub authorize: Option<String>,
     pub companions: Vec<String>,
-    /// Fields of companions that hold the dataset's key, by the companions' names.
-    pub matches: BTreeMap<String, String>,
+    /// Fields of companions that hold the dataset's key, in its order, by the companions' names.
+    pub matches: BTreeMap<String, Vec<String>>,
     pub policy: Policy,
     pub fields: Vec<Field>,
 }
@@ -40,6 +40,16 @@ pub struct Dataset {
 impl Dataset {
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// True if a field is the key or a part of it.
+    pub fn is_key(&self, field: &str) -> bool {
+        self.key.iter().any(|key| key == field)
+    }
+
+    /// The fields of the key, as a message names them.
+    pub fn key_names(&self) -> String {
+        self.key.join(", ")
     }
 
     /// The fields by position, then by name: the order of an export that names none.

@@ -4,6 +4,7 @@
 //! selection of its own, never the main one's: a filter is about the fields of one dataset.
 
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 use crate::error::{Error, Kind, Result};
 use crate::model::ExportRequest;
@@ -15,7 +16,7 @@ const OPTION: &str = "companions";
 /// Options about the files of a job together; a companion as such has none of them.
 const OF_THE_JOB: [&str; 6] = [OPTION, "one_workbook", "archive", "if_active", "manifest", "labels"];
 
-const KNOWN: [&str; 10] = [
+const KNOWN: [&str; 11] = [
     "filter",
     "fields",
     "include",
@@ -26,14 +27,17 @@ const KNOWN: [&str; 10] = [
     "period_field",
     "since",
     "match",
+    "of",
 ];
 
 /// One companion's request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Companion {
     pub asked: ExportRequest,
-    /// Its field that holds the main dataset's key: only rows of what the main selection holds.
-    pub matched: Option<String>,
+    /// Its fields that hold the main dataset's key: only rows of what the main selection holds.
+    pub matched: Option<Vec<String>>,
+    /// Another companion, whose companion it is: only rows of what that one's selection holds.
+    pub of: Option<String>,
 }
 
 /// More companions than these have no selections of their own: each is resolved before anything else is looked at.
@@ -54,13 +58,33 @@ pub fn described(asked: &ExportRequest) -> Result<Vec<String>> {
 
 /// Refuses a selection for what is not included (22023): a misspelt name would export all rows.
 pub fn check(asked: &ExportRequest, included: &[String]) -> Result<()> {
-    match described(asked)?.into_iter().find(|name| !included.contains(name)) {
-        None => Ok(()),
-        Some(name) => {
-            Err(Error::invalid(format!("option \"{OPTION}\" names {}, which include does not", shown(&name)))
-                .hint(format!("Companions in include: {}.", listed(included.iter().map(String::as_str)))))
+    if let Some(name) = described(asked)?.into_iter().find(|name| !included.contains(name)) {
+        return Err(Error::invalid(format!("option \"{OPTION}\" names {}, which include does not", shown(&name)))
+            .hint(format!("Companions in include: {}.", listed(included.iter().map(String::as_str)))));
+    }
+    let further = further(asked)?;
+    for (name, of) in &further {
+        if !included.contains(of) || further.contains_key(of) {
+            return Err(Error::invalid(format!(
+                "companion {} is said to be one of {}, which is no companion of the dataset in include",
+                shown(name),
+                shown(of)
+            ))
+            .hint("\"of\" names a companion of the exported dataset, which is in include as well."));
         }
     }
+    Ok(())
+}
+
+/// The companions of companions, with those that they are companions of.
+pub fn further(asked: &ExportRequest) -> Result<BTreeMap<String, String>> {
+    let mut found = BTreeMap::new();
+    for name in described(asked)? {
+        if let Some(of) = companion(asked, &name)?.of {
+            found.insert(name, of);
+        }
+    }
+    Ok(found)
 }
 
 /// The request of the companion of this name. 22023 for a selection that has an unknown key or a value of another kind.
@@ -82,6 +106,7 @@ pub fn companion(asked: &ExportRequest, name: &str) -> Result<Companion> {
             ..ExportRequest::default()
         },
         matched: None,
+        of: None,
     };
     let selection = match selections(asked)?.and_then(|all| all.get(name)) {
         None => return Ok(companion),
@@ -101,6 +126,9 @@ pub fn companion(asked: &ExportRequest, name: &str) -> Result<Companion> {
                     value => Some(value.as_bool().ok_or_else(|| at("true or false"))?),
                 }
             }
+            "match" => {
+                companion.matched = match_fields(value).ok_or_else(|| at("a string or an array of strings"))?;
+            }
             _ => {
                 let place = match key.as_str() {
                     "period" => &mut chosen.period,
@@ -108,7 +136,7 @@ pub fn companion(asked: &ExportRequest, name: &str) -> Result<Companion> {
                     "end_date" => &mut chosen.end_date,
                     "period_field" => &mut chosen.period_field,
                     "since" => &mut chosen.since,
-                    "match" => &mut companion.matched,
+                    "of" => &mut companion.of,
                     _ => return Err(unknown(name, key)),
                 };
                 *place = match value {
@@ -119,6 +147,17 @@ pub fn companion(asked: &ExportRequest, name: &str) -> Result<Companion> {
         }
     }
     Ok(companion)
+}
+
+/// One field, or as many as the key has.
+fn match_fields(value: &Value) -> Option<Option<Vec<String>>> {
+    match value {
+        Value::String(field) => Some(Some(vec![field.clone()])),
+        value => match texts(value)? {
+            None => Some(None),
+            Some(fields) => fields.into_iter().collect::<Option<_>>().map(Some),
+        },
+    }
 }
 
 /// The dates of a companion's request: requests of each alone, by its key.
@@ -204,7 +243,7 @@ mod tests {
             "period": "last_month", "start_date": "2025-01-01", "end_date": "2025-02-01", "period_field": "at",
             "since": "2025-01-01", "match": "user_id" } } }));
         let found = companion(&main, "events").unwrap();
-        assert_eq!(found.matched.as_deref(), Some("user_id"));
+        assert_eq!(found.matched, Some(vec!["user_id".to_owned()]));
         let asked = found.asked;
         assert_eq!(asked.filter, Some(json!({ "to": "active" })));
         assert_eq!(asked.fields, Some(vec![Some("at".into()), None]));

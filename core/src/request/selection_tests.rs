@@ -16,7 +16,7 @@ fn dataset() -> Dataset {
         name: "users".into(),
         title: "Users".into(),
         source: 1,
-        key: "id".into(),
+        key: vec!["id".into()],
         tenant_column: None,
         tenant_setting: None,
         tenant_collation: None,

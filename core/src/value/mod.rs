@@ -8,6 +8,7 @@ pub mod escape;
 mod form;
 pub mod json_string;
 pub mod json_value;
+pub mod key_text;
 pub mod list;
 mod listing;
 pub mod members;

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 pub struct Columns<'a> {
     dataset: &'a Dataset,
-    /// The fields that are compared, by their places in the dataset; the key is the first.
+    /// The fields that are compared, by their places in the dataset; those of the key are the first.
     compared: Vec<usize>,
     /// Of each sheet: columns with a header, and the place in `compared` of those that are compared.
     sheets: HashMap<usize, HashMap<u32, Option<usize>>>,
@@ -19,13 +19,16 @@ pub struct Columns<'a> {
 
 /// 22023 where rows cannot be told apart by what exports show of the key.
 pub fn key_can_be_read(dataset: &Dataset) -> Result<()> {
-    match dataset.field(&dataset.key) {
-        Some(key) if key.barred.is_none() && key.mask == Treatment::Keep => Ok(()),
-        _ => Err(Error::invalid(format!(
-            "rows of dataset \"{}\" cannot be told apart: its key is masked or cannot be exported",
-            dataset.name
-        ))),
+    let is_readable = |name: &String| {
+        dataset.field(name).is_some_and(|key| key.barred.is_none() && key.mask == Treatment::Keep)
+    };
+    if dataset.key.iter().all(is_readable) {
+        return Ok(());
     }
+    Err(Error::invalid(format!(
+        "rows of dataset \"{}\" cannot be told apart: its key is masked or cannot be exported",
+        dataset.name
+    )))
 }
 
 impl<'a> Columns<'a> {
@@ -37,9 +40,10 @@ impl<'a> Columns<'a> {
         info: &Info,
         problems: &mut Problems,
     ) -> Columns<'a> {
-        let key = dataset.fields.iter().position(|field| field.name == dataset.key).unwrap_or_default();
+        let place = |name: &String| dataset.fields.iter().position(|field| field.name == *name);
+        let key = dataset.key.iter().filter_map(place).collect();
         let mut columns =
-            Columns { dataset, compared: vec![key], sheets: HashMap::new(), headers: HashMap::new() };
+            Columns { dataset, compared: key, sheets: HashMap::new(), headers: HashMap::new() };
         for sheet in data {
             columns.take(*sheet, &sheets[*sheet].1, info, problems);
         }
@@ -80,7 +84,7 @@ impl<'a> Columns<'a> {
                 true => field.is_default && field.barred.is_none(),
                 false => info.fields.contains(&field.name),
             };
-            let is_key = field.name == self.dataset.key;
+            let is_key = self.dataset.is_key(&field.name);
             if (was_exported || is_key) && !is_there(index) {
                 // Behind the columns that are there.
                 let place = Some((16_384 + index, field.label.as_str()));
@@ -105,6 +109,11 @@ impl<'a> Columns<'a> {
     pub fn fields(&self) -> impl Iterator<Item = &'a Field> + '_ {
         let fields: &'a [Field] = &self.dataset.fields;
         self.compared.iter().filter_map(|index| fields.get(*index))
+    }
+
+    /// The number of fields of the key, which come first.
+    pub fn key_width(&self) -> usize {
+        self.dataset.key.len()
     }
 
     /// True if a sheet has the column of a place.

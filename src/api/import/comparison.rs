@@ -22,8 +22,8 @@ use crate::value::TextForm;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 
-/// The key's place among the columns.
-pub const KEY: usize = 0;
+/// The place of the key's first field among the columns.
+const KEY: usize = 0;
 
 /// A row whose key was read, and its values; None: empty, or wrong in itself.
 pub struct Known {
@@ -139,7 +139,7 @@ impl<'a> Comparison<'a> {
             if count.is_multiple_of(1024) {
                 wait::interrupted()?;
             }
-            let has_key = row.cells.get(KEY).is_some_and(Option::is_some);
+            let empty = (KEY..columns.key_width()).find(|place| row.cells.get(*place).is_none_or(Option::is_none));
             let mut read_cell = |(place, (given, rule)): (usize, (Option<Given>, &Rule))| {
                 let mut wrong = |problem: String| {
                     let column = Some(columns.shown(row.sheet, place));
@@ -148,7 +148,7 @@ impl<'a> Comparison<'a> {
                 let given = given?;
                 match form.given(&given, place, rule, clock) {
                     Ok(value) => value,
-                    Err(problem) if place == KEY => {
+                    Err(problem) if place < columns.key_width() => {
                         wrong(problem);
                         None
                     }
@@ -158,15 +158,15 @@ impl<'a> Comparison<'a> {
             let values: Vec<Option<Value>> =
                 row.cells.into_iter().zip(&self.rules).enumerate().map(&mut read_cell).collect();
             let place = Some(columns.shown(row.sheet, KEY));
-            let Some(key) = values.first().cloned().flatten() else {
-                // The whole column is missing; this was reported once.
-                if !has_key && columns.has(row.sheet, KEY) {
+            let Some(key) = compare::row_key(&values, columns.key_width()) else {
+                // Where the whole column is missing, this was reported once.
+                if let Some(empty) = empty.filter(|empty| columns.has(row.sheet, *empty)) {
+                    let place = Some(columns.shown(row.sheet, empty));
                     problems.add(Some(row.sheet), Some(row.row), place, "is empty: the row cannot be found");
                 }
                 self.tell_unfit((row.sheet, row.row), &values, problems);
                 continue;
             };
-            let key = compare::key(key);
             let first = by_key.get(&key).and_then(|index| known.get(*index)).map(|row| (row.sheet, row.row));
             let first = first.or_else(|| match self.earlier.is_empty() {
                 true => None,

@@ -54,6 +54,7 @@ impl Differences<'_> {
         let updated = dataset.updated_column.as_deref();
         let updated = self.columns.fields().position(|field| Some(field.name.as_str()) == updated);
         let row_limit = RowLimit::of(dataset, false);
+        let key_width = self.columns.key_width();
         let narrowed = narrowed(self.reading, self.asked, by_key);
         let (plan, mut redactor) = (narrowed.as_ref().unwrap_or(&self.reading.plan), self.reading.redactor());
         let (mut scratch, mut count, mut admitted) = (Vec::new(), 0_u64, true);
@@ -71,22 +72,22 @@ impl Differences<'_> {
                     let mut held = Vec::with_capacity(cells.len());
                     for (cell, rule) in cells.iter().zip(self.rules) {
                         held.push(self.form.held(cell, rule, self.clock, &mut scratch)?);
-                        if held.len() == 1 {
+                        if held.len() == key_width {
                             // Most rows of a large dataset are none of the file's.
-                            let key = held.first().cloned().flatten().map(compare::key);
+                            let key = compare::row_key(&held, key_width);
                             if !key.is_some_and(|key| by_key.contains_key(&key)) {
                                 return Ok(());
                             }
                         }
                     }
-                    let key = held.first().cloned().flatten().map(compare::key);
+                    let key = compare::row_key(&held, key_width);
                     let Some(index) = key.and_then(|key| by_key.get(&key)).copied() else { return Ok(()) };
                     let Some(row) = known.get_mut(index) else { return Ok(()) };
                     *matches += 1;
                     admitted = row_limit.check(*matches)?;
                     row.is_in_database = true;
                     self.forget_empty_ends(row, &held);
-                    for (place, (value, held)) in row.values.iter_mut().zip(&held).enumerate().skip(1) {
+                    for (place, (value, held)) in row.values.iter_mut().zip(&held).enumerate().skip(key_width) {
                         // An empty cell changes nothing.
                         let Some(given) = &*value else {
                             let is_there = self.is_csv() && self.columns.has(row.sheet, place);

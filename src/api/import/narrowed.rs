@@ -6,8 +6,10 @@ use crate::model::Class;
 use crate::model::ExportRequest;
 use crate::source::order_by::Form;
 use crate::source::plan::{self, Plan};
-use serde_json::json;
-use std::collections::HashMap;
+use crate::value::key_text;
+use serde_json::{json, Map};
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
 
 /// Keys that are looked up one by one; for more the whole dataset is read.
 const FEW: usize = 1_000;
@@ -15,25 +17,37 @@ const FEW: usize = 1_000;
 const SHORT: usize = 256 * 1024;
 
 /// The query held to the file's keys, so that an index serves; None: there are too many, or the server may compare them
-/// otherwise than as these texts.
+/// otherwise than as these texts. Of a key of several columns each is held to its values: other rows may come, too.
 pub fn narrowed(reading: &Reading, asked: &ExportRequest, by_key: &HashMap<String, usize>) -> Option<Plan> {
-    let key = reading.loaded.dataset.field(&reading.loaded.dataset.key)?;
-    // A text with line breaks was tidied; one that looks like a document equals nothing in a filter.
-    let is_plain = |text: &String| {
-        let begins = text.trim_start_matches(|letter: char| letter.is_whitespace() || letter == '\u{feff}');
-        !text.contains('\n') && !text.ends_with('…') && !begins.starts_with(['{', '[', '"'])
-    };
+    let dataset = &reading.loaded.dataset;
     let bytes: usize = by_key.keys().map(String::len).sum();
-    let is_few = by_key.len() <= FEW && bytes <= SHORT;
-    if !is_few
-        || !matches!(key.ty.class, Class::Text | Class::Int | Class::Uuid)
-        || !by_key.keys().all(is_plain)
-    {
+    if by_key.len() > FEW || bytes > SHORT {
         return None;
     }
-    let keys: Vec<&String> = by_key.keys().collect();
-    let asked =
-        ExportRequest { filter: Some(json!({ (key.name.as_str()): { "in": keys } })), ..asked.clone() };
+    let mut columns: Vec<BTreeSet<Cow<'_, str>>> = vec![BTreeSet::new(); dataset.key.len()];
+    for key in by_key.keys() {
+        for (column, value) in columns.iter_mut().zip(key_text::values(key, dataset.key.len())?) {
+            column.insert(value);
+        }
+    }
+    let mut filter = Map::new();
+    for (name, values) in dataset.key.iter().zip(columns) {
+        let is_exact = matches!(dataset.field(name)?.ty.class, Class::Text | Class::Int | Class::Uuid);
+        if is_exact && values.iter().all(|value| is_plain(value)) {
+            filter.insert(name.clone(), json!({ "in": values }));
+        }
+    }
+    if filter.is_empty() {
+        return None;
+    }
+    let asked = ExportRequest { filter: Some(filter.into()), ..asked.clone() };
     // All is read where the filter language cannot express the condition.
     plan::build(&reading.loaded, &asked, &reading.context, &Form::in_order(Order::None), None).ok()
+}
+
+/// True of a text that a filter compares as it stands in the file: one with line breaks was tidied, and one that looks like a document
+/// equals nothing in a filter.
+fn is_plain(text: &str) -> bool {
+    let begins = text.trim_start_matches(|letter: char| letter.is_whitespace() || letter == '\u{feff}');
+    !text.contains('\n') && !text.ends_with('…') && !begins.starts_with(['{', '[', '"'])
 }
