@@ -57,7 +57,7 @@ fn dataset() -> Dataset {
         name: "users".into(),
         title: "Users".into(),
         source: 16_384,
-        key: "id".into(),
+        key: vec!["id".into()],
         tenant_column: None,
         tenant_setting: None,
         tenant_collation: None,
@@ -132,7 +132,7 @@ pub fn workbook(data: &[u8]) {
             let _ = workbook.cells(&sheet, &mut |_| Ok(true));
         }
     }
-    let shape = Shape::new(&columns(), Some(0), 1);
+    let shape = Shape::new(&columns(), vec![0], 1);
     if let Ok(mut rows) = decode::rows(Format::Xlsx, &Options::default(), &shape, Cursor::new(data.to_vec()))
     {
         let mut row = decode::Row::new();
@@ -210,7 +210,7 @@ pub fn encoders(data: &[u8]) {
         let first = encoded(format, data);
         assert!(first == encoded(format, data), "{format:?}: not the same bytes");
         let Ok(bytes) = first else { continue };
-        let shape = Shape::new(&columns(), Some(0), 1);
+        let shape = Shape::new(&columns(), vec![0], 1);
         let Ok(mut rows) = decode::rows(format, &Options::default(), &shape, Cursor::new(bytes)) else {
             panic!("{format:?}: our own file cannot be read");
         };

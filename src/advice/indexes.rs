@@ -78,14 +78,20 @@ impl<'a> Wanted<'a> {
 
     /// True if an index gives rows in the order of these columns: all of them, or a tenant's.
     fn is_served(&self, columns: &[&str], indexes: &[Index]) -> bool {
-        let within: Vec<&str> = columns.iter().copied().filter(|column| Some(*column) != self.tenant).collect();
+        let within: Vec<&str> =
+            columns.iter().copied().filter(|column| Some(*column) != self.tenant).collect();
         let begins = |index: &[Option<String>], with: &[&str]| {
-            index.len() >= with.len() && index.iter().zip(with).all(|(own, column)| own.as_deref() == Some(column))
+            index.len() >= with.len()
+                && index.iter().zip(with).all(|(own, column)| own.as_deref() == Some(column))
         };
         indexes.iter().filter(|index| index.method == "btree").any(|index| {
-            let is_of_tenant = |first: &Option<String>| self.tenant.is_some() && first.as_deref() == self.tenant;
+            let is_of_tenant =
+                |first: &Option<String>| self.tenant.is_some() && first.as_deref() == self.tenant;
             begins(&index.columns, columns)
-                || index.columns.split_first().is_some_and(|(first, rest)| is_of_tenant(first) && begins(rest, &within))
+                || index
+                    .columns
+                    .split_first()
+                    .is_some_and(|(first, rest)| is_of_tenant(first) && begins(rest, &within))
         })
     }
 

@@ -160,7 +160,11 @@ pub fn load_named(name: &str) -> Result<Loaded> {
         required_roles: row.required_roles,
         authorize: row.authorize,
         companions: row.companions,
-        matches: row.matches.into_iter().map(|(companion, fields)| (companion, key_text::names(&fields))).collect(),
+        matches: row
+            .matches
+            .into_iter()
+            .map(|(companion, fields)| (companion, key_text::names(&fields)))
+            .collect(),
         policy: row.policy,
         fields,
     };

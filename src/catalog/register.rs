@@ -289,8 +289,9 @@ fn key_columns(key: Vec<String>, columns: &[Column]) -> Result<Vec<String>> {
             .hint("Name one column, or several: key => '{workspace_id,user_id}'.")
     })?;
     match names.iter().enumerate().find(|(place, name)| names[..*place].contains(name)) {
-        Some((_, twice)) => Err(Error::invalid(format!("key names column \"{twice}\" twice"))
-            .hint("Name each column once.")),
+        Some((_, twice)) => {
+            Err(Error::invalid(format!("key names column \"{twice}\" twice")).hint("Name each column once."))
+        }
         None => Ok(names),
     }
 }

@@ -116,7 +116,11 @@ impl Changes {
 }
 
 /// The text of a row's key, which may be kept in `text`.
-fn key_of<'t>(key: &[(usize, ColumnKind)], cells: &[Cell<'_>], text: &'t mut Vec<u8>) -> Result<Cow<'t, str>> {
+fn key_of<'t>(
+    key: &[(usize, ColumnKind)],
+    cells: &[Cell<'_>],
+    text: &'t mut Vec<u8>,
+) -> Result<Cow<'t, str>> {
     memory::reuse(text);
     let mut ends = Vec::with_capacity(key.len());
     for (place, _) in key {
@@ -170,10 +174,7 @@ impl Earlier {
             number += 1;
             identity::as_owner(|| digests::read(&job, number))
         };
-        Ok(Earlier {
-            records: Records::new(Box::new(next)),
-            order: KeyOrder::of(dataset.source, &columns)?,
-        })
+        Ok(Earlier { records: Records::new(Box::new(next)), order: KeyOrder::of(dataset.source, &columns)? })
     }
 }
 

@@ -110,7 +110,9 @@ impl Told {
         }
         self.add(
             "Rows of",
-            part.matched.map(|(dataset, fields)| format!("the exported {dataset}, by {}", key_text::names(fields).join(", "))),
+            part.matched.map(|(dataset, fields)| {
+                format!("the exported {dataset}, by {}", key_text::names(fields).join(", "))
+            }),
         );
         let fields: Vec<&str> = part.plan.columns.iter().map(|column| column.name.as_str()).collect();
         self.add("Fields", Some(fields.join(", ")));

@@ -9,8 +9,8 @@ use std::thread;
 use postgres::{Client, Row};
 use serde_json::Value;
 use support::common::{error_of, shared, unique, wait_for_job, Cluster, ClusterOptions, TwoTenants};
-use support::told::wait_until_sealed;
 use support::jobs::{assert_tidy, events, start, text, wait_until_held, wait_until_idle, Hold, Phase};
+use support::told::wait_until_sealed;
 
 const ROWS: u32 = 20;
 

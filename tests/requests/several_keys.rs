@@ -70,7 +70,10 @@ fn a_registration_follows_its_columns() {
         )
         .unwrap();
     let key = |client: &mut Client| {
-        text(client, "SELECT key || ' ' || (matches ->> 'visits') FROM acct_export_datasets WHERE dataset = 'members'")
+        text(
+            client,
+            "SELECT key || ' ' || (matches ->> 'visits') FROM acct_export_datasets WHERE dataset = 'members'",
+        )
     };
     let wanted = Some(r#"{"the team",person} {crew,person}"#.to_owned());
     assert_eq!(key(&mut client), wanted);
@@ -184,7 +187,8 @@ fn all_about_one_key() {
         let mut archive = zip::ZipArchive::new(std::io::Cursor::new(archive)).unwrap();
         let names: Vec<String> = archive.file_names().map(str::to_owned).collect();
         let mut rows = |title: &str| -> Vec<Value> {
-            let name = names.iter().find(|name| name.starts_with(title)).unwrap_or_else(|| panic!("{names:?}"));
+            let name =
+                names.iter().find(|name| name.starts_with(title)).unwrap_or_else(|| panic!("{names:?}"));
             serde_json::from_reader(archive.by_name(name).unwrap()).unwrap()
         };
         let (members, visits) = (rows("members"), rows("visits"));
@@ -210,7 +214,8 @@ fn what_is_no_key_is_refused() {
              INSERT INTO app.pairs SELECT n / 2, n % 2, n, 'h', n FROM generate_series(1, 9) AS n; INSERT INTO app.pairs VALUES (1, 1, 1, 'h', 10)",
         )
         .unwrap();
-    let register = |key: &str| format!("SELECT acct_export_register('pairs', 'app.pairs', '{key}', replace => true)");
+    let register =
+        |key: &str| format!("SELECT acct_export_register('pairs', 'app.pairs', '{key}', replace => true)");
     for (key, code, message, hint) in [
         ("{a,z}", "22023", "\"z\"", ""),
         ("{a,a}", "22023", "column \"a\" twice", ""),

@@ -211,7 +211,8 @@ fn rows_of_a_persons_rows() {
         assert!(!all.contains("C4N4RY"), "a secret is in the archive");
         if format == "json" {
             let rows = |name: &str| serde_json::from_str::<Vec<Value>>(&files[name]).unwrap();
-            let ids = |rows: Vec<Value>| rows.iter().map(|row| row["id"].as_i64().unwrap()).collect::<Vec<_>>();
+            let ids =
+                |rows: Vec<Value>| rows.iter().map(|row| row["id"].as_i64().unwrap()).collect::<Vec<_>>();
             assert_eq!(ids(rows("subscriptions")), [21, 22]);
             assert_eq!(ids(rows("invoices")), [211, 212, 213, 221, 222, 223]);
             let info: Value = serde_json::from_str(&files["info"]).unwrap();

@@ -228,7 +228,7 @@ pub fn row_key(values: &[Option<Value>], width: usize) -> Option<String> {
     Some(key_text::joined(&key.iter().map(String::as_str).collect::<Vec<_>>()).into_owned())
 }
 
-fn key(value: Value) -> String {
+pub(super) fn key(value: Value) -> String {
     match value {
         Value::Bool(value) => value.to_string(),
         Value::Number(number) | Value::Moment(number) => number_text(number),

@@ -8,13 +8,18 @@ pub fn first(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut at = 0;
     loop {
-        at += position(&bytes[at..], |byte| (byte == b'{') | (byte == b'['))?;
+        at += position(&bytes[at..], is_bracket)?;
         let behind = bytes[at + 1..].iter().find(|byte| !byte.is_ascii_whitespace());
         if matches!(behind, Some(b'"' | b'{' | b'[' | b'\\')) {
             return Some(at);
         }
         at += 1;
     }
+}
+
+#[inline]
+pub fn is_bracket(byte: u8) -> bool {
+    (byte == b'{') | (byte == b'[')
 }
 
 #[cfg(test)]

@@ -61,10 +61,12 @@ struct Beside {
 }
 
 impl Beside {
-    fn see(&mut self, role: Role, text: Option<&str>, names: &Names) {
-        match (role, text) {
-            (Role::KeyType, Some(_)) => self.is_key = true,
-            (Role::Name(naming), Some(raw)) => {
+    /// `text`: the string that is the member's value, if it is one; looked for where it says something.
+    fn see<'t>(&mut self, role: Role, text: impl FnOnce() -> Option<&'t str>, names: &Names) {
+        match role {
+            Role::KeyType => self.is_key |= text().is_some(),
+            Role::Name(naming) => {
+                let Some(raw) = text() else { return };
                 let name = unescape(raw);
                 if self.of_value.is_none() && named::says_secret(names, &name, naming, Role::Value) {
                     self.of_value = Some((&*name).into());
@@ -188,7 +190,7 @@ impl<'s, 'c, 't> Walk<'s, 'c, 't> {
                 }
                 stays = true;
                 if key.personal && self.care.personal && !matches!(self.peek(), Some(b'n' | b't' | b'f')) {
-                    beside.see(key.role, self.text_ahead(), self.scrubber.names());
+                    beside.see(key.role, || self.text_ahead(), self.scrubber.names());
                     self.skip()?;
                     self.put(value, REDACTED)?;
                 } else if self.is_named_secret(key.role, &mut beside)? {
@@ -196,7 +198,7 @@ impl<'s, 'c, 't> Walk<'s, 'c, 't> {
                     self.put(value, REDACTED)?;
                     self.scrubber.removed.values += 1;
                 } else {
-                    beside.see(key.role, self.text_ahead(), self.scrubber.names());
+                    beside.see(key.role, || self.text_ahead(), self.scrubber.names());
                     self.value()?;
                 }
             }
@@ -253,7 +255,7 @@ impl<'s, 'c, 't> Walk<'s, 'c, 't> {
                 return Err(Stop::Malformed);
             }
             self.blank();
-            beside.see(role, self.text_ahead(), self.scrubber.names());
+            beside.see(role, || self.text_ahead(), self.scrubber.names());
         }
         // An object in an object in an object … each of which is read to its end before it is read.
         self.looked += self.at - here;

@@ -4,6 +4,7 @@ mod embedded;
 mod fragments;
 mod json_scanner;
 mod mask;
+mod open_json;
 pub mod redactor;
 pub mod scrub;
 

@@ -7,13 +7,13 @@
 
 use super::json_scanner::{Stop, Walk};
 use super::mask::Mask;
-use super::{embedded, fragments, REDACTED};
+use super::{embedded, fragments, open_json, REDACTED};
 use crate::error::{Error, Kind, Result};
 use crate::model::personal::is_personal;
 use crate::secret::named::{self, Naming, Role};
 use crate::secret::{counts, values, Names};
 use crate::value::escape::unescape;
-use crate::value::memory;
+use crate::value::{contains, memory};
 
 /// The way a value is searched.
 #[derive(Clone, Copy, Default)]
@@ -61,6 +61,11 @@ impl Care<'_> {
     /// The same for this document.
     fn of(self, json: &str) -> Self {
         Care { values: values::may_hold(json), escapes: json.contains('\\'), ..self }
+    }
+
+    /// True if nothing but a key, or a document in a string, can be the reason to cut something out.
+    fn is_plain(&self) -> bool {
+        !(self.personal || self.fragments || self.values || self.escapes) && self.mask.is_none()
     }
 
     /// The same for what stands in a string.
@@ -117,8 +122,16 @@ impl Scrubber {
 
     /// The document as it may leave; None: as it is.
     pub fn json(&mut self, json: &str, care: Care<'_>) -> Result<Option<String>> {
+        let care = care.of(json);
+        if care.is_plain() && open_json::is_open(json, self) {
+            return Ok(None);
+        }
+        self.walked(json, care)
+    }
+
+    pub(super) fn walked(&mut self, json: &str, care: Care<'_>) -> Result<Option<String>> {
         memory::probe(json.len().saturating_mul(COPIES))?;
-        match Walk::new(self, care.of(json), json).run() {
+        match Walk::new(self, care, json).run() {
             Ok(clean) => Ok(clean),
             Err(Stop::Failed(error)) => Err(error),
             Err(Stop::Malformed | Stop::TooDeep) => Ok(Some(format!("\"{}\"", self.all()))),
@@ -248,7 +261,8 @@ impl Scrubber {
         self.known(&unescape(raw))
     }
 
-    fn known(&mut self, name: &str) -> Key {
+    /// Judges a key without escapes.
+    pub(super) fn known(&mut self, name: &str) -> Key {
         let place = place(name);
         match self.known.get(place) {
             Some(Some((known, key))) if **known == *name => return *key,
@@ -290,7 +304,7 @@ fn place(name: &str) -> usize {
 pub fn may_hold(text: &str) -> bool {
     may_be_document(text)
         || if text.len() < values::SHORTEST {
-            embedded::first(text).is_some()
+            contains(text.as_bytes(), embedded::is_bracket) && embedded::first(text).is_some()
         } else {
             values::may_hold_or_embed(text)
         }

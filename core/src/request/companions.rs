@@ -59,8 +59,11 @@ pub fn described(asked: &ExportRequest) -> Result<Vec<String>> {
 /// Refuses a selection for what is not included (22023): a misspelt name would export all rows.
 pub fn check(asked: &ExportRequest, included: &[String]) -> Result<()> {
     if let Some(name) = described(asked)?.into_iter().find(|name| !included.contains(name)) {
-        return Err(Error::invalid(format!("option \"{OPTION}\" names {}, which include does not", shown(&name)))
-            .hint(format!("Companions in include: {}.", listed(included.iter().map(String::as_str)))));
+        return Err(Error::invalid(format!(
+            "option \"{OPTION}\" names {}, which include does not",
+            shown(&name)
+        ))
+        .hint(format!("Companions in include: {}.", listed(included.iter().map(String::as_str)))));
     }
     let further = further(asked)?;
     for (name, of) in &further {
@@ -127,7 +130,8 @@ pub fn companion(asked: &ExportRequest, name: &str) -> Result<Companion> {
                 }
             }
             "match" => {
-                companion.matched = match_fields(value).ok_or_else(|| at("a string or an array of strings"))?;
+                companion.matched =
+                    match_fields(value).ok_or_else(|| at("a string or an array of strings"))?;
             }
             _ => {
                 let place = match key.as_str() {

@@ -89,7 +89,8 @@ mod tests {
         assert_eq!(asked.include, Some(vec![Some("events".to_owned())]));
         assert_eq!(asked.filter, Some(json!({ "id": { "eq": "7" } })));
         assert_eq!(asked.options["companions"]["events"]["match"], json!(["user_id"]));
-        let alone = request(&Dataset { companions: vec![], ..dataset }, &["7".into()], &[], Format::Json, None);
+        let alone =
+            request(&Dataset { companions: vec![], ..dataset }, &["7".into()], &[], Format::Json, None);
         assert_eq!((alone.include, alone.options.len()), (None, 1));
     }
     #[test]

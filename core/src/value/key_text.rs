@@ -160,9 +160,21 @@ mod tests {
             assert_eq!(values(text, 2).unwrap(), ["w1", "7"], "{text}");
         }
         assert_eq!(values(r#"{"NULL",7}"#, 2).unwrap(), ["NULL", "7"]);
-        for text in
-            ["", "w1", "{w1}", "{w1,7,8}", "{w1,NULL}", "{w1,}", "{,}", "{}", "{w1,7", "{w1,7}}", "{{a,b}}", r#"{"a"b,c}"#, "w1,7"]
-        {
+        for text in [
+            "",
+            "w1",
+            "{w1}",
+            "{w1,7,8}",
+            "{w1,NULL}",
+            "{w1,}",
+            "{,}",
+            "{}",
+            "{w1,7",
+            "{w1,7}}",
+            "{{a,b}}",
+            r#"{"a"b,c}"#,
+            "w1,7",
+        ] {
             assert_eq!(values(text, 2), None, "{text}");
         }
     }

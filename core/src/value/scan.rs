@@ -20,10 +20,8 @@ pub fn position(bytes: &[u8], wanted: impl Fn(u8) -> bool + Copy) -> Option<usiz
         }
         return rest.iter().position(|byte| wanted(*byte)).map(|at| chunks.len() * 16 + at);
     }
-    if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
-        if !any(first, wanted) && !any(last, wanted) {
-            return None;
-        }
+    if !in_short(bytes, wanted) {
+        return None;
     }
     bytes.iter().position(|byte| wanted(*byte))
 }
@@ -36,10 +34,23 @@ pub fn contains(bytes: &[u8], wanted: impl Fn(u8) -> bool + Copy) -> bool {
         return chunks.iter().any(|chunk| any(chunk, wanted))
             || (!rest.is_empty() && bytes.last_chunk::<16>().is_some_and(|last| any(last, wanted)));
     }
-    match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
-        (Some(first), Some(last)) => any(first, wanted) || any(last, wanted),
-        _ => bytes.iter().any(|byte| wanted(*byte)),
+    in_short(bytes, wanted)
+}
+
+/// The same of fewer than sixteen bytes, eight at a time: some of them twice where there are not as many.
+#[inline]
+fn in_short(bytes: &[u8], wanted: impl Fn(u8) -> bool + Copy) -> bool {
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        return any(first, wanted) | any(last, wanted);
     }
+    let eight = if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        (u64::from(u32::from_le_bytes(*first)) << 32) | u64::from(u32::from_le_bytes(*last))
+    } else if let ([first, ..], [.., last]) = (bytes, bytes) {
+        u64::from_le_bytes([*first, bytes[bytes.len() / 2], *last, *first, *first, *first, *first, *first])
+    } else {
+        return false;
+    };
+    any(&eight.to_le_bytes(), wanted)
 }
 
 #[inline]

@@ -42,8 +42,7 @@ impl<'a> Columns<'a> {
     ) -> Columns<'a> {
         let place = |name: &String| dataset.fields.iter().position(|field| field.name == *name);
         let key = dataset.key.iter().filter_map(place).collect();
-        let mut columns =
-            Columns { dataset, compared: key, sheets: HashMap::new(), headers: HashMap::new() };
+        let mut columns = Columns { dataset, compared: key, sheets: HashMap::new(), headers: HashMap::new() };
         for sheet in data {
             columns.take(*sheet, &sheets[*sheet].1, info, problems);
         }

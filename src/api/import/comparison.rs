@@ -139,7 +139,8 @@ impl<'a> Comparison<'a> {
             if count.is_multiple_of(1024) {
                 wait::interrupted()?;
             }
-            let empty = (KEY..columns.key_width()).find(|place| row.cells.get(*place).is_none_or(Option::is_none));
+            let empty =
+                (KEY..columns.key_width()).find(|place| row.cells.get(*place).is_none_or(Option::is_none));
             let mut read_cell = |(place, (given, rule)): (usize, (Option<Given>, &Rule))| {
                 let mut wrong = |problem: String| {
                     let column = Some(columns.shown(row.sheet, place));

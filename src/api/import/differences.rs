@@ -87,7 +87,8 @@ impl Differences<'_> {
                     admitted = row_limit.check(*matches)?;
                     row.is_in_database = true;
                     self.forget_empty_ends(row, &held);
-                    for (place, (value, held)) in row.values.iter_mut().zip(&held).enumerate().skip(key_width) {
+                    for (place, (value, held)) in row.values.iter_mut().zip(&held).enumerate().skip(key_width)
+                    {
                         // An empty cell changes nothing.
                         let Some(given) = &*value else {
                             let is_there = self.is_csv() && self.columns.has(row.sheet, place);

@@ -410,8 +410,13 @@ fn a_key_may_be_named_as_an_array() {
     let app = TwoTenants::with_users(shared(), 3);
     let mut superuser = app.superuser();
     let key = "SELECT key FROM acct_export_datasets WHERE dataset = 'd'";
-    for (given, kept) in [("{tenant_id,id}", "{tenant_id,id}"), ("{id}", "id"), ("{ tenant_id , \"id\" }", "{tenant_id,id}")] {
-        run(&mut superuser, &format!("SELECT acct_export_register('d', 'app.users', '{given}', replace => true)"));
+    for (given, kept) in
+        [("{tenant_id,id}", "{tenant_id,id}"), ("{id}", "id"), ("{ tenant_id , \"id\" }", "{tenant_id,id}")]
+    {
+        run(
+            &mut superuser,
+            &format!("SELECT acct_export_register('d', 'app.users', '{given}', replace => true)"),
+        );
         assert_eq!(text(&mut superuser, key).as_deref(), Some(kept));
     }
 }
