@@ -113,14 +113,32 @@ pub(super) struct Row {
     application_name: Option<String>,
 }
 
-/// With the hash of its own columns, until it has a place in the chain.
-const INSERT: &str = "
-INSERT INTO acct_export.audit (event, at, job_id, actor, role, tenant, dataset, detail, login, client_addr, application_name, hash)
-SELECT (n.event).event, (n.event).at, (n.event).job_id, (n.event).actor, (n.event).role, (n.event).tenant, (n.event).dataset,
+/// An INSERT of what a query gives, which names its columns as the table does. Each row has the hash of its own columns, until it has
+/// a place in the chain.
+macro_rules! insert {
+    ($rows:literal) => {
+        concat!(
+            "
+INSERT INTO acct_export.audit (at, event, job_id, actor, role, tenant, dataset, detail, login, client_addr, application_name, hash)
+SELECT (n.event).at, (n.event).event, (n.event).job_id, (n.event).actor, (n.event).role, (n.event).tenant, (n.event).dataset,
        (n.event).detail, (n.event).login, (n.event).client_addr, (n.event).application_name,
        acct_export.audit_hash('\\x', 0, n.event)
-  FROM (SELECT ROW(0, NULL, timestamptz '2000-01-01 00:00:00+00' + $2 * interval '1 microsecond', $1, $3::uuid, $4, $5, $6, $7,
-                   $8::jsonb, NULL, $9, $10::inet, $11)::acct_export.audit AS event OFFSET 0) n";
+  FROM (SELECT ROW(0, NULL, e.at, e.event, e.job_id, e.actor, e.role, e.tenant, e.dataset, e.detail, NULL,
+                   e.login, e.client_addr, e.application_name)::acct_export.audit AS event
+          FROM (",
+            $rows,
+            ") e
+        OFFSET 0) n"
+        )
+    };
+}
+pub(crate) use insert;
+
+const INSERT: &str = insert!(
+    "SELECT timestamptz '2000-01-01 00:00:00+00' + $2 * interval '1 microsecond' AS at, $1 AS event, $3::uuid AS job_id, $4 AS actor,
+            $5 AS role, $6 AS tenant, $7 AS dataset, $8::jsonb AS detail, $9 AS login, $10::inet AS client_addr,
+            $11 AS application_name"
+);
 
 impl Row {
     /// As the owner; `hash_chain::at_commit` has to follow.

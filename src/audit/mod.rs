@@ -13,7 +13,7 @@
 
 pub mod autonomous;
 pub mod denials;
-mod event;
+pub mod event;
 mod hash_chain;
 mod on_rollback;
 mod record;

@@ -1,5 +1,6 @@
 //! Audit events of jobs: they take who asked, and for what, from the job's row.
 
+use crate::audit::event::insert;
 use crate::audit::{self, By};
 use crate::error::Result;
 use crate::pg::sql;
@@ -8,9 +9,11 @@ use serde_json::{json, Value};
 /// Event of a job, on behalf of its requester and of the session that asked for it. As the owner.
 pub fn record(event: &str, job: &str, detail: Value) -> Result<()> {
     sql::run(
-        "INSERT INTO acct_export.audit (event, job_id, actor, role, tenant, dataset, detail, login, client_addr, application_name)
-         SELECT $1, id, actor, requested_role, tenant, dataset, $3::jsonb, login, client_addr, application_name
-           FROM acct_export.job WHERE id = $2::uuid",
+        insert!(
+            "SELECT clock_timestamp() AS at, $1 AS event, id AS job_id, actor, requested_role AS role, tenant, dataset, $3::jsonb AS detail,
+                    login, client_addr, application_name
+               FROM acct_export.job WHERE id = $2::uuid"
+        ),
         &[event.into(), job.into(), (&audit::event_detail(detail)).into()],
     )?;
     audit::chain_at_commit();
@@ -20,9 +23,11 @@ pub fn record(event: &str, job: &str, detail: Value) -> Result<()> {
 /// Event of a job that somebody else than its requester may have caused. As the owner.
 pub fn record_by(event: &str, job: &str, by: &By, detail: Value) -> Result<()> {
     sql::run(
-        "INSERT INTO acct_export.audit (event, job_id, actor, role, tenant, dataset, detail, login, client_addr, application_name)
-         SELECT $1, id, $4, $5, tenant, dataset, $3::jsonb, $6, $7::inet, $8
-           FROM acct_export.job WHERE id = $2::uuid",
+        insert!(
+            "SELECT clock_timestamp() AS at, $1 AS event, id AS job_id, $4 AS actor, $5 AS role, tenant, dataset, $3::jsonb AS detail,
+                    $6 AS login, $7::inet AS client_addr, $8 AS application_name
+               FROM acct_export.job WHERE id = $2::uuid"
+        ),
         &[
             event.into(),
             job.into(),
