@@ -109,7 +109,7 @@ image-root: build ## the files alone and a Containerfile, for image volumes of P
 	@scripts/image-root
 
 bench bench-scale bench-s3 bench-queue bench-profile: PROFILE := release
-bench: build    ## measure a release build side by side with what one would take instead (20 minutes)
+bench: build    ## measure a release build side by side with what one would take instead, on tables of four shapes (40 minutes)
 	@benches/run
 
 bench-scale: build ## time per row and memory, from 100,000 rows to 10,000,000

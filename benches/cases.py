@@ -1,31 +1,20 @@
 """What is compared with what: sections of ways to export the same rows; the first of each is the 1.00 of the others."""
 
-import os
 from dataclasses import dataclass, field
 
+import programs
+from chunks import chunk_stream
+from programs import Program
 from reading import EVERYONE, Reading
-from ways import (
-    NODE_EXCELJS,
-    PYTHON_OPENPYXL,
-    PYTHON_XLSXWRITER,
-    RUST_XLSXWRITER,
-    Way,
-    copy_csv,
-    copy_row_to_json,
-    job,
-    psql_copy,
-    stream,
-    workbook,
-)
+from shape import ACCOUNTS, Shape
+from ways import Way, copy_csv, copy_row_to_json, file_by, job, psql_copy, stream
 
 COPY = "COPY csv to /dev/null"
 ROW_TO_JSON = "COPY row_to_json to /dev/null"
-XLSXWRITER = "Python: XlsxWriter, constant_memory"
-OPENPYXL = "Python: openpyxl, write_only"
-EXCELJS = "Node: exceljs, streaming writer"
-RUST = "Rust: rust_xlsxwriter, constant memory"
+PSQL = "psql \\copy csv to a file"
 
 STREAMS = {f"**stream {form}**": stream(form) for form in ("csv", "ndjson")}
+CHUNK_STREAMS = {f"**chunk stream {form}**": chunk_stream(form) for form in ("csv", "ndjson", "xlsx")}
 JOBS = {f"**job {form}**": job(form) for form in ("csv", "ndjson", "json", "xlsx")}
 JOBS["**job xlsx**, compact"] = job("xlsx", compact=True)
 
@@ -42,22 +31,24 @@ def of(ways: dict[str, Way], *names: str) -> dict[str, Way]:
     return {f"**{name}**": ways[f"**{name}**"] for name in names}
 
 
+def by(shape: Shape, *those: Program) -> dict[str, Way]:
+    """The programs that can write the shape here."""
+    return {program.name: file_by(program) for program in those if not program.lacking(shape)}
+
+
 TENANT_ANY = Section(
     "One tenant under row security, in any order",
     Reading(),
     {
         COPY: copy_csv,
         ROW_TO_JSON: copy_row_to_json,
-        "psql \\copy csv to a file": psql_copy,
+        PSQL: psql_copy,
         **STREAMS,
+        **CHUNK_STREAMS,
         **of(JOBS, "job csv", "job ndjson", "job xlsx"),
-        RUST: workbook(RUST_XLSXWRITER),
+        **by(ACCOUNTS, programs.RUST),
     },
-    {
-        XLSXWRITER: workbook(PYTHON_XLSXWRITER),
-        OPENPYXL: workbook(PYTHON_OPENPYXL),
-        EXCELJS: workbook(NODE_EXCELJS),
-    },
+    by(ACCOUNTS, *programs.SLOW),
 )
 TENANT_KEY = Section(
     "One tenant under row security, ordered by the key",
@@ -73,7 +64,13 @@ TENANT_KEY = Section(
 ALL_ANY = Section(
     "All tenants, past row security, in any order",
     Reading(EVERYONE),
-    {COPY: copy_csv, ROW_TO_JSON: copy_row_to_json, **STREAMS, **of(JOBS, "job csv", "job ndjson", "job xlsx")},
+    {
+        COPY: copy_csv,
+        ROW_TO_JSON: copy_row_to_json,
+        **STREAMS,
+        **CHUNK_STREAMS,
+        **of(JOBS, "job csv", "job ndjson", "job xlsx"),
+    },
 )
 ALL_KEY = Section(
     "All tenants, past row security, ordered by the key",
@@ -88,15 +85,23 @@ FILTERED = Section(
 SECTIONS = [TENANT_ANY, TENANT_KEY, ALL_ANY, ALL_KEY, FILTERED]
 
 
-def left_out() -> list[str]:
-    """Takes away what this machine cannot run; sentences that say so."""
-    said = []
-    for name, program, reason in (
-        (EXCELJS, NODE_EXCELJS, "there is no Node with npm"),
-        (RUST, RUST_XLSXWRITER, "it could not be built"),
-    ):
-        if not os.path.isfile(program[-1]):
-            TENANT_ANY.ways.pop(name, None)
-            TENANT_ANY.slow.pop(name, None)
-            said.append(f"{name} is left out: {reason}.")
-    return said
+def sections(shape: Shape) -> list[Section]:
+    """Of a shape other than the accounts: in any order, by the key."""
+    if shape is ACCOUNTS:
+        return SECTIONS
+    streams = {COPY: copy_csv, ROW_TO_JSON: copy_row_to_json, PSQL: psql_copy, **STREAMS, **CHUNK_STREAMS}
+    jobs = {name: way for name, way in JOBS.items() if name != "**job json**"}
+    return [
+        Section("In any order", Reading(shape=shape), streams, by(shape, *programs.OF_ALL_SHAPES)),
+        Section("Ordered by the key", Reading(ordered=True, shape=shape), {COPY: copy_csv, **jobs}),
+    ]
+
+
+def programs_of(shape: Shape) -> tuple[Program, ...]:
+    return programs.OF_ACCOUNTS if shape is ACCOUNTS else programs.OF_ALL_SHAPES
+
+
+def left_out(shape: Shape) -> list[str]:
+    """Sentences about the programs that are not among the ways."""
+    reasons = ((program.name, program.lacking(shape)) for program in programs_of(shape))
+    return [f"{name} is left out: {reason}." for name, reason in reasons if reason]

@@ -24,8 +24,13 @@ def reading_nothing(database: Database, dataset: str, runs: int = 50) -> float:
 def lines(database: Database) -> list[str]:
     psql("nested.sql", views=VIEWS, columns=COLUMNS)
     table, views = (reading_nothing(database, dataset) for dataset in ("accounts", "accounts_v"))
+    registered = registering(database)
+    # Clients that read the whole catalog are measured afterwards.
+    database.watcher.execute("SELECT acct_export_unregister('nested')")
+    database.watcher.execute("DROP SCHEMA acct_nested CASCADE")
+    database.watcher.execute("VACUUM")
     return [
         f"- a stream that finds no row, which is all checks of a request and of a run: {table:.1f} ms of a table, "
         f"{views:.1f} ms of a view upon four others",
-        f"- registration of a view upon {VIEWS} views of {COLUMNS:,} columns: {registering(database):.0f} ms",
+        f"- registration of a view upon {VIEWS} views of {COLUMNS:,} columns: {registered:.0f} ms",
     ]

@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 class Outcome:
     seconds: float
     peak: Peak
-    rows: int
+    rows: Optional[int]  # None: the way does not say
     wal: int
     bytes: Optional[int] = None
 

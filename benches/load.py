@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from reading import COLUMNS
+from shape import ACCOUNTS
 
 TENANTS = 500
 TENANT_ID = "format('a0000000-0000-4000-8000-%s', lpad(({})::text, 12, '0'))"
@@ -23,7 +23,7 @@ INSERT = "INSERT INTO acct_bench.event (who) VALUES ('one');\n"
 SELECT = f"""\
 \\set tenant random(1, {TENANTS})
 SELECT set_config('app.tenant_id', {TENANT_ID.format(':tenant')}, false);
-SELECT {COLUMNS} FROM acct_bench.accounts;
+SELECT {", ".join(ACCOUNTS.columns)} FROM acct_bench.accounts;
 """
 
 

@@ -1,10 +1,10 @@
-"""Which accounts are read, by whom and in which order: once as a query, once as the arguments of an export."""
+"""Which rows are read, by whom and in which order: once as a query, once as the arguments of an export."""
 
 import json
 from dataclasses import dataclass
 
-COLUMNS = """account_id, identifier, display_name, first_name, last_name, email, phone, profile, status, valid_until,
-    created_at, last_login, tags, attributes"""
+from shape import ACCOUNTS, Shape
+
 FILTER = {"email": {"sw": "user."}, "verified": True}
 
 # What a session begins with: under row security, or past it.
@@ -20,26 +20,36 @@ def literal(text: str) -> str:
 class Reading:
     session: str = TENANT
     ordered: bool = False
-    filtered: bool = False
-    below: int = 0  # only keys up to this, for a check
+    filtered: bool = False  # of accounts only
+    below: int = 0  # only rows numbered up to this, for a check
+    shape: Shape = ACCOUNTS
 
     @property
-    def where(self) -> str:
+    def _last(self) -> str:
+        return self.shape.numbered.format(self.below)
+
+    @property
+    def source(self) -> str:
+        """With the condition."""
         conditions = ["email LIKE 'user.%' AND verified"] * self.filtered
-        conditions += [f"account_id <= {self.below}"] * bool(self.below)
-        return " WHERE " + " AND ".join(conditions) if conditions else ""
+        conditions += [f"{self.shape.number} <= {literal(self._last)}"] * bool(self.below)
+        return self.shape.source + (" WHERE " + " AND ".join(conditions) if conditions else "")
+
+    def select(self, columns: tuple[str, ...]) -> str:
+        order = f" ORDER BY {self.shape.key}" if self.ordered else ""
+        return f"SELECT {', '.join(columns)} FROM {self.source}{order}"
 
     @property
     def query(self) -> str:
-        order = " ORDER BY account_id" if self.ordered else ""
-        return f"SELECT {COLUMNS} FROM acct_bench.accounts{self.where}{order}"
+        return self.select(self.shape.columns)
 
     def arguments(self, anonymise: bool = False, **options: object) -> str:
+        """Those that follow the dataset and the format."""
         order = "key" if self.ordered else "none"
         named = {"options": literal(json.dumps({"order": order, **options}))}
         filter = dict(FILTER) if self.filtered else {}
         if self.below:
-            filter["account_id"] = {"le": self.below}
+            filter[self.shape.number] = {"le": self._last}
         if filter:
             named["filter"] = literal(json.dumps(filter))
         if self.session == EVERYONE:

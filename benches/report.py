@@ -17,9 +17,10 @@ LEGEND = """\
 Medians of interleaved runs; ratio: rows/s divided by those of the first line of the section, which reads the same rows in the
 same order under the same policy. Memory: of the server process that works (of the client, for psql and other programs), looked
 at every 20 ms, as is its CPU time, which matters where the machine has other work; "not shared" is without shared buffers.
-MB: 10^6 bytes. WAL: what the whole server wrote meanwhile. A stream is read by COPY to /dev/null; a job's time is from
-`acct_export_start` to the stored file. Each run had to give the number of rows that there are; a small file of every kind was
-read back and compared with the table first."""
+MB: 10^6 bytes. WAL: what the whole server wrote meanwhile. A stream is read by COPY to /dev/null, its lines as text, its chunks in
+binary; a job's time is from `acct_export_start` to the stored file, a program's from start to exit. Each run had to give the
+number of rows that there are, but for chunk streams, whose file was fetched and its rows counted before. A small file of every
+kind was read back and compared with the table first."""
 
 
 def megabytes(size: Optional[float]) -> str:
@@ -42,12 +43,12 @@ def _line(name: str, rows: int, runs: list[Outcome], base: float) -> str:
     )
 
 
-def tables(results: Results) -> list[str]:
+def tables(results: Results, level: str = "##") -> list[str]:
     text = []
     for section, count, outcomes in zip(results.sections, results.counts, results.outcomes):
         base = median(run.seconds for run in next(iter(outcomes.values())))
         lines = (_line(name, count, runs, base) for name, runs in outcomes.items())
-        text += [f"## {section.title}: {count:,} rows", "", *HEAD, *lines, ""]
+        text += [f"{level} {section.title}: {count:,} rows", "", *HEAD, *lines, ""]
     return text
 
 

@@ -4,87 +4,103 @@ import csv
 import gzip
 import io
 import json
+from pathlib import Path
 from typing import Iterable
 
+import cases
+import chunks
 import openpyxl
-from cases import EXCELJS, OPENPYXL, RUST, TENANT_ANY, XLSXWRITER
 from database import Database
 from reading import Reading
-from ways import NODE_EXCELJS, PYTHON_OPENPYXL, PYTHON_XLSXWRITER, RUST_XLSXWRITER, job, workbook
+from shape import Shape
+from ways import file_by, job
 
-SMALL = Reading(ordered=True, below=1000)
-# Texts of several scripts, with NULLs; the key tells which rows.
-LOOKED_AT = ["account_id", "display_name", "first_name", "last_name", "email", "phone", "valid_until", "created_at"]
-# Of a date and of a moment the day, which all write in the same way.
-DAYS = LOOKED_AT.index("valid_until")
+ROWS = 1000
 
 Table = list[list[str]]
 
 
-def _picked(header: list, records: Iterable) -> Table:
-    """The columns to look at; labels are the names in words."""
-    names = [str(name).lower().replace(" ", "_") for name in header]
-    places = [names.index(name) for name in LOOKED_AT]
-    texts = (["" if record[place] is None else str(record[place]) for place in places] for record in records)
-    return [[*row[:DAYS], *(moment[:10] for moment in row[DAYS:])] for row in texts]
+class Reader:
+    """Of a file, those columns of a shape that all formats write alike."""
+
+    def __init__(self, shape: Shape) -> None:
+        self.names = [*shape.texts, *shape.days]
+        self._days = len(shape.texts)  # from there on
+
+    def picked(self, header: Iterable, records: Iterable) -> Table:
+        """Labels are the names in words."""
+        names = [str(name).lower().replace(" ", "_") for name in header]
+        places = [names.index(name) for name in self.names]
+        texts = (["" if record[place] is None else str(record[place]) for place in places] for record in records)
+        return [[*row[: self._days], *(moment[:10] for moment in row[self._days :])] for row in texts]
+
+    def csv(self, data: bytes) -> Table:
+        header, *records = csv.reader(io.StringIO(data.decode(), newline=""))
+        return self.picked(header, records)
+
+    def json(self, data: bytes) -> Table:
+        return self._objects(json.loads(data))
+
+    def ndjson(self, data: bytes) -> Table:
+        return self._objects([json.loads(line) for line in data.decode().splitlines()])
+
+    def _objects(self, rows: list[dict]) -> Table:
+        return self.picked(self.names, ([row.get(name) for name in self.names] for row in rows))
+
+    def xlsx(self, data: bytes) -> Table:
+        sheet = openpyxl.load_workbook(io.BytesIO(data), read_only=True).worksheets[0]
+        sheet.reset_dimensions()  # as written, not as announced
+        header, *records = sheet.iter_rows(values_only=True)
+        return self.picked(header, ([*record, *[None] * (len(header) - len(record))] for record in records))
 
 
-def from_csv(data: bytes) -> Table:
-    header, *records = csv.reader(io.StringIO(data.decode(), newline=""))
-    return _picked(header, records)
-
-
-def from_json(rows: list[dict]) -> Table:
-    return _picked(LOOKED_AT, ([row.get(name) for name in LOOKED_AT] for row in rows))
-
-
-def from_ndjson(data: bytes) -> Table:
-    return from_json([json.loads(line) for line in data.decode().splitlines()])
-
-
-def from_xlsx(file: object) -> Table:
-    sheet = openpyxl.load_workbook(file, read_only=True).worksheets[0]
-    sheet.reset_dimensions()  # as written, not as announced
-    header, *records = sheet.iter_rows(values_only=True)
-    return _picked(header, ([*record, *[None] * (len(header) - len(record))] for record in records))
-
-
-def verify(database: Database) -> None:
+def verify(database: Database, shape: Shape) -> None:
     """Ends the bench where a file is not what the table says."""
-    select = f"SELECT {', '.join(LOOKED_AT)} FROM acct_bench.accounts{SMALL.where} ORDER BY account_id"
-    expected = _picked(LOOKED_AT, database.session().execute(select).fetchall())
-    if len(expected) != SMALL.below:
-        raise SystemExit(f"{len(expected)} accounts instead of {SMALL.below}")
+    small = Reading(ordered=True, below=ROWS, shape=shape)
+    reader = Reader(shape)
+    select = small.select(tuple(reader.names))
+    expected = reader.picked(reader.names, database.session().execute(select).fetchall())
+    if len(expected) != ROWS:
+        raise SystemExit(f"{len(expected)} rows instead of {ROWS}")
 
-    def same(name: str, got: Table) -> None:
+    def same(name: str, form: str, data: bytes) -> None:
+        got = getattr(reader, form)(data)
         if got != expected:
             wrong = next((pair for pair in zip(got, expected) if pair[0] != pair[1]), "")
-            raise SystemExit(f"{name}: {len(got)} rows, which are not the table's {len(expected)}: {wrong}")
+            raise SystemExit(f"{shape.name}: {name}: {len(got)} rows, which are not the table's {len(expected)}: {wrong}")
 
-    def taken(database: Database, job: str) -> bytes:
-        chunks = database.session().execute("SELECT data FROM acct_export_chunks(%s)", (job,), binary=True)
-        return b"".join(data for (data,) in chunks)
+    def stored(database: Database, job: str) -> bytes:
+        rows = database.session().execute("SELECT data FROM acct_export_chunks(%s)", (job,), binary=True)
+        return b"".join(data for (data,) in rows)
 
-    for form, options, read in (
-        ("csv", {}, from_csv),
-        ("csv", {"compression": "gzip"}, lambda data: from_csv(gzip.decompress(data))),
-        ("ndjson", {}, from_ndjson),
-        ("ndjson", {"compression": "gzip"}, lambda data: from_ndjson(gzip.decompress(data))),
-        ("json", {}, lambda data: from_json(json.loads(data))),
-        ("xlsx", {}, lambda data: from_xlsx(io.BytesIO(data))),
-        ("xlsx", {"compact": True}, lambda data: from_xlsx(io.BytesIO(data))),
+    for form, options in (
+        ("csv", {}),
+        ("csv", {"compression": "gzip"}),
+        ("ndjson", {}),
+        ("ndjson", {"compression": "gzip"}),
+        ("json", {}),
+        ("xlsx", {}),
+        ("xlsx", {"compact": True}),
     ):
+        unpacked = gzip.decompress if "compression" in options else bytes
         name = f"job {form} {options}"
-        job(form, keep=lambda database, id: same(name, read(taken(database, id))), **options)(database, SMALL)
-    for form, read in ("csv", from_csv), ("ndjson", from_ndjson):
-        lines = database.session().execute(f"SELECT acct_export_{form}('accounts', {SMALL.arguments()})")
-        same(f"stream {form}", read("\n".join(line for (line,) in lines).encode()))
-    known = TENANT_ANY.ways | TENANT_ANY.slow
-    for name, command in (
-        (XLSXWRITER, PYTHON_XLSXWRITER),
-        (OPENPYXL, PYTHON_OPENPYXL),
-        (EXCELJS, NODE_EXCELJS),
-        (RUST, RUST_XLSXWRITER),
-    ):
-        if name in known:
-            workbook(command, lambda file: same(name, from_xlsx(file)))(database, SMALL)
+        job(form, keep=lambda database, id: same(name, form, unpacked(stored(database, id))), **options)(database, small)
+    for form in "csv", "ndjson":
+        lines = database.session().execute(f"SELECT acct_export_{form}('{shape.dataset}', {small.arguments()})")
+        same(f"stream {form}", form, "\n".join(line for (line,) in lines).encode())
+    for form in "csv", "ndjson", "xlsx":
+        same(f"chunk stream {form}", form, chunks.fetch(database, small, form))
+    for program in cases.programs_of(shape):
+        if not program.lacking(shape):
+            file_by(program, lambda file: same(program.name, program.form, Path(file).read_bytes()))(database, small)
+    count_chunked(database, shape)
+
+
+def count_chunked(database: Database, shape: Shape) -> None:
+    """COPY of a chunk stream says how many chunks there are, not how many rows."""
+    everything = Reading(shape=shape)
+    expected = database.value(f"SELECT count(*) FROM {everything.source}")
+    for form in "csv", "ndjson", "xlsx":
+        rows = chunks.rows_of(form, chunks.fetch(database, everything, form))
+        if rows != expected:
+            raise SystemExit(f"{shape.name}: chunk stream {form} gave {rows} rows instead of {expected}")

@@ -2,18 +2,17 @@
 
 import os
 import subprocess
-import sys
 import tempfile
 from typing import Callable
 
-from database import HERE, Database, Outcome
+from database import Database, Outcome
+from programs import Program
 from reading import Reading
 
 Way = Callable[[Database, Reading], Outcome]
-OTHERS = HERE / "others"
 
 
-def _copy(database: Database, reading: Reading, query: str, form: str, purpose: str) -> Outcome:
+def copy_query(database: Database, reading: Reading, query: str, form: str, purpose: str) -> Outcome:
     session = database.session(reading.session, purpose)
     pid = session.info.backend_pid
     command = f"COPY ({query}) TO '/dev/null' {form}"
@@ -21,19 +20,19 @@ def _copy(database: Database, reading: Reading, query: str, form: str, purpose: 
 
 
 def copy_csv(database: Database, reading: Reading) -> Outcome:
-    return _copy(database, reading, reading.query, "(FORMAT csv, HEADER)", "COPY")
+    return copy_query(database, reading, reading.query, "(FORMAT csv, HEADER)", "COPY")
 
 
 def copy_row_to_json(database: Database, reading: Reading) -> Outcome:
-    return _copy(database, reading, f"SELECT row_to_json(a) FROM ({reading.query}) AS a", "", "COPY")
+    return copy_query(database, reading, f"SELECT row_to_json(a) FROM ({reading.query}) AS a", "", "COPY")
 
 
 def stream(form: str, **options: object) -> Way:
     """One of ours, read by COPY in the server as well: what is compared is the making of the lines."""
 
     def run(database: Database, reading: Reading) -> Outcome:
-        query = f"SELECT acct_export_{form}('accounts', {reading.arguments(**options)})"
-        outcome = _copy(database, reading, query, "", f"stream {form}")
+        query = f"SELECT acct_export_{form}('{reading.shape.dataset}', {reading.arguments(**options)})"
+        outcome = copy_query(database, reading, query, "", f"stream {form}")
         outcome.rows -= form == "csv"  # the header
         return outcome
 
@@ -57,19 +56,19 @@ def _program(database: Database, command: list) -> Outcome:
 def psql_copy(database: Database, reading: Reading) -> Outcome:
     """psql's \\copy into a file of the client."""
     with tempfile.NamedTemporaryFile() as file:
-        copy = f"\\copy ({' '.join(reading.query.split())}) TO '{file.name}' (FORMAT csv, HEADER)"
-        outcome = _program(database, ["psql", "-XAt", "-c", reading.session, "-c", copy])
+        command = f"\\copy ({reading.query}) TO '{file.name}' (FORMAT csv, HEADER)"
+        outcome = _program(database, ["psql", "-XAt", "-c", reading.session, "-c", command])
         outcome.bytes = os.path.getsize(file.name)
         return outcome
 
 
-def workbook(command: list, keep: Callable[[str], object] = lambda _: None) -> Way:
-    """A program that writes an xlsx file from a query."""
+def file_by(program: Program, keep: Callable[[str], object] = lambda _: None) -> Way:
+    """A program that writes a file from a query."""
 
     def run(database: Database, reading: Reading) -> Outcome:
         with tempfile.TemporaryDirectory() as directory:
-            file = os.path.join(directory, "accounts.xlsx")
-            outcome = _program(database, [*command, reading.session, reading.query, file])
+            file = os.path.join(directory, f"accounts.{program.form}")
+            outcome = _program(database, [*program.command, reading.session, reading.query, file])
             outcome.bytes = os.path.getsize(file)
             keep(file)
             return outcome
@@ -86,7 +85,8 @@ def job(form: str, anonymise: bool = False, keep: Callable[[Database, str], obje
         sizes: list = []
 
         def work() -> int:
-            start = f"SELECT acct_export_start('accounts', '{form}', {reading.arguments(anonymise, **options)})"
+            arguments = reading.arguments(anonymise, **options)
+            start = f"SELECT acct_export_start('{reading.shape.dataset}', '{form}', {arguments})"
             jobs.append(session.execute(start).fetchone()[0])
             wait = "SELECT status, error, rows_done, bytes_done FROM acct_export_wait(%s)"
             status, error, rows, size = session.execute(wait, jobs).fetchone()
@@ -102,9 +102,3 @@ def job(form: str, anonymise: bool = False, keep: Callable[[Database, str], obje
         return outcome
 
     return run
-
-
-PYTHON_XLSXWRITER = [sys.executable, OTHERS / "with_xlsxwriter.py"]
-PYTHON_OPENPYXL = [sys.executable, OTHERS / "with_openpyxl.py"]
-NODE_EXCELJS = ["node", os.environ.get("BENCH_NODE", "")]
-RUST_XLSXWRITER = [os.environ.get("BENCH_RUST", "")]
