@@ -87,8 +87,8 @@ def next_job(database: Database, calls: int = 50) -> float:
     query = re.search(r'const WAITING: &str = "(.*?)(?<!\\)"', source, re.DOTALL).group(1).replace('\\"', '"')
     session = database.session("SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off", "look")
     session.execute("SET plan_cache_mode = force_generic_plan")
-    session.execute(f"PREPARE next_job (bigint, boolean) AS {query}")
-    return median(milliseconds(session, "EXECUTE next_job (2, false)") for _ in range(calls))
+    session.execute(f"PREPARE next_job (bigint, boolean, text) AS {query}")
+    return median(milliseconds(session, "EXECUTE next_job (2, false, acct_export.here())") for _ in range(calls))
 
 
 @dataclass
