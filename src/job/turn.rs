@@ -2,7 +2,7 @@
 
 use super::all_slots::{AllSlots, Owner};
 use crate::error::Result;
-use crate::pg::{guc, sql, worker, xact};
+use crate::pg::{sql, worker, xact};
 use crate::settings;
 use serde::Deserialize;
 
@@ -83,14 +83,9 @@ pub fn in_turn(slots: i64, extra: bool) -> Result<Vec<Waiting>> {
     xact::with_latest_snapshot(|| by_index(|| sql::documents(WAITING, &arguments)))
 }
 
-/// Has the statements of `body` planned with the order that indexes have. The table may have had few rows when statistics were
-/// gathered, or when a session that keeps its plans made this one.
+/// Has the statements of `body` planned with the order that indexes have.
 fn by_index<T>(body: impl FnOnce() -> T) -> T {
-    let scope = guc::Scope::open();
-    for way in ["enable_seqscan", "enable_bitmapscan", "enable_sort"] {
-        scope.set(way, "off", guc::Rights::Superuser);
-    }
-    body()
+    sql::planned_without(&["enable_seqscan", "enable_bitmapscan", "enable_sort"], body)
 }
 
 /// True if jobs of one tenant or of one role have all slots and a job of another one waits.

@@ -192,6 +192,19 @@ fn execute<T>(
     }
 }
 
+/// Ways of reading that are no use for a few rows of a catalog which may have many.
+pub const ALL_ROWS: [&str; 3] = ["enable_seqscan", "enable_hashjoin", "enable_mergejoin"];
+
+/// Has the statements of `body` planned without some ways. The server's own choice is by statistics of a moment, and a session keeps
+/// its plans: a table or a catalog that had few rows then may have many later.
+pub fn planned_without<T>(ways: &[&str], body: impl FnOnce() -> T) -> T {
+    let scope = super::guc::Scope::open();
+    for way in ways {
+        scope.set(way, "off", super::guc::Rights::Superuser);
+    }
+    body()
+}
+
 /// Rows of a query whose one column is a JSON document.
 pub fn documents<T: DeserializeOwned>(sql: &str, args: &[Arg<'_>]) -> Result<Vec<T>> {
     execute(sql, args, Access::Read, parse).map(|(_, rows)| rows)

@@ -142,7 +142,13 @@ fn changes_have_all_columns_of_removed_keys() {
     );
     assert_eq!(json!(found), serde_json::from_str::<Value>(&wanted.unwrap()).unwrap());
     let sql = format!("SELECT acct_export_start('members', 'csv', fields => '{{note,team}}', {since})");
-    refused(&mut client, &sql, "22023", "needs the key \"team, person\" among the fields", "Add it to fields");
+    refused(
+        &mut client,
+        &sql,
+        "22023",
+        "needs the key \"team, person\" among the fields",
+        "Add it to fields",
+    );
 }
 
 #[test]

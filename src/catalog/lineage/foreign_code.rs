@@ -87,5 +87,6 @@ pub fn foreign_code(source: u32, owner: u32) -> Result<Option<String>> {
 
 fn first(source: u32, policies: bool, owner: u32) -> Result<Option<String>> {
     let arguments = [i64::from(source).into(), policies.into(), i64::from(owner).into()];
-    xact::with_latest_snapshot(|| identity::as_owner(|| sql::text(BORROWED, &arguments)))
+    let find = || sql::planned_without(&sql::ALL_ROWS, || sql::text(BORROWED, &arguments));
+    xact::with_latest_snapshot(|| identity::as_owner(find))
 }

@@ -157,9 +157,9 @@ const RELATIONS: &str = concat!(
 
 /// The relations as they are at this moment, the source first.
 pub fn below(source: u32) -> Result<Vec<Relation>> {
-    xact::with_latest_snapshot(|| {
-        identity::as_owner(|| sql::documents(RELATIONS, &[i64::from(source).into()]))
-    })
+    let find =
+        || sql::planned_without(&sql::ALL_ROWS, || sql::documents(RELATIONS, &[i64::from(source).into()]));
+    xact::with_latest_snapshot(|| identity::as_owner(find))
 }
 
 /// The stored query of a view (pg_node_tree).
