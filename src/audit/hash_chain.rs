@@ -46,58 +46,57 @@ pub fn at_commit() {
         }
         // Events that committed before the lock was free are seen, also in a REPEATABLE READ transaction. And as a snapshot is
         // active, SPI leaves none behind for the portal of a procedure that commits (EnsurePortalSnapshotExists).
-        xact::with_latest_snapshot(|| identity::as_owner(seal)).unwrap_or_else(|error| report::raise(error));
+        xact::with_latest_snapshot(|| identity::as_owner(|| seal(OF_ONE_COMMIT)))
+            .map(drop)
+            .unwrap_or_else(|error| report::raise(error));
     });
 }
 
-/// Seals what waits, a batch; true: there may be more. As the owner, in a transaction that writes nothing else.
+/// Seals what waits, a batch; true: there may be more. As the owner, in a transaction that does nothing else.
 pub fn seal_waiting() -> Result<bool> {
     if sql::text(WAITS, &[])?.is_none() {
         return Ok(false);
     }
     Lock::Chain.acquire_for_transaction();
-    Ok(xact::with_latest_snapshot(seal)? == BATCH)
+    xact::with_latest_snapshot(|| seal(BATCH)).map(|sealed| sealed == BATCH)
 }
 
-/// Events that one transaction seals at most.
-const BATCH: usize = 1000;
+/// Events that a worker seals at once.
+const BATCH: i64 = 200;
+
+/// Events that a commit seals at most: others do not seal meanwhile, so that all of theirs would be this one's to seal.
+const OF_ONE_COMMIT: i64 = 20;
 
 const WAITS: &str = "
 SELECT 'x' FROM acct_export.audit a WHERE a.seq IS NULL AND a.hash = acct_export.audit_hash('\\x', 0, a) LIMIT 1";
 
-/// The last link: an event, or the anchor where the DBA has removed all events.
-const LAST: &str = "
-SELECT jsonb_build_array(seq, encode(hash, 'hex'))
-  FROM ((SELECT seq, hash FROM acct_export.audit WHERE seq IS NOT NULL ORDER BY seq DESC LIMIT 1)
-        UNION ALL SELECT seq, hash FROM acct_export.audit_anchor) l
- ORDER BY seq DESC LIMIT 1";
-
-/// Those that nobody has changed since they were written.
-const WAITING: &str = "
-SELECT to_jsonb(a.id) FROM acct_export.audit a
- WHERE a.seq IS NULL AND a.hash = acct_export.audit_hash('\\x', 0, a)
- ORDER BY a.id LIMIT $1";
-
+/// The last link is an event, or the anchor where the DBA has removed all events. Behind it come the first events that wait and
+/// that nobody has changed since they were written.
 const SEAL: &str = "
-WITH sealed AS (
-    UPDATE acct_export.audit a
-       SET seq = $2, hash = acct_export.audit_hash(decode($3, 'hex'), $2, a)
-     WHERE a.id = $1 AND a.seq IS NULL
- RETURNING a.seq, a.hash
+WITH RECURSIVE last AS (
+    SELECT seq, hash
+      FROM ((SELECT seq, hash FROM acct_export.audit WHERE seq IS NOT NULL ORDER BY seq DESC LIMIT 1)
+            UNION ALL SELECT seq, hash FROM acct_export.audit_anchor) l
+     ORDER BY seq DESC LIMIT 1
+), waiting AS MATERIALIZED (
+    SELECT a AS event, row_number() OVER (ORDER BY a.id) AS place
+      FROM acct_export.audit a
+     WHERE a.seq IS NULL AND a.hash = acct_export.audit_hash('\\x', 0, a)
+     ORDER BY a.id LIMIT $1
+), chain(place, id, seq, hash) AS (
+    SELECT 0::bigint, NULL::bigint, coalesce((SELECT seq FROM last), 0), coalesce((SELECT hash FROM last), '\\x')
+    UNION ALL
+    SELECT w.place, (w.event).id, c.seq + 1, acct_export.audit_hash(c.hash, c.seq + 1, w.event)
+      FROM chain c JOIN waiting w ON w.place = c.place + 1
+), sealed AS (
+    UPDATE acct_export.audit a SET seq = c.seq, hash = c.hash FROM chain c WHERE a.id = c.id RETURNING a.seq, a.hash
+), kept AS (
+    INSERT INTO acct_export.audit_seal (seq, hash) SELECT seq, hash FROM sealed RETURNING seq
 )
-INSERT INTO acct_export.audit_seal (seq, hash) SELECT seq, hash FROM sealed
-RETURNING to_jsonb(encode(hash, 'hex'))";
+SELECT to_jsonb(count(*)) FROM kept";
 
 /// Puts events behind the last one; their number. As the owner, under the lock of the chain.
-fn seal() -> Result<usize> {
-    let last: Option<(i64, String)> = sql::document(LAST, &[])?;
-    let waiting: Vec<i64> = sql::documents(WAITING, &[(BATCH as i64).into()])?;
-    let (mut seq, mut hash) = last.unwrap_or_default();
-    for id in &waiting {
-        let sealed: Option<String> = sql::change(SEAL, &[(*id).into(), (seq + 1).into(), (&hash).into()])?;
-        if let Some(sealed) = sealed {
-            (seq, hash) = (seq + 1, sealed);
-        }
-    }
-    Ok(waiting.len())
+fn seal(most: i64) -> Result<i64> {
+    let sealed = sql::planned_without(&sql::ALL_ROWS, || sql::change_latest(SEAL, &[most.into()]))?;
+    Ok(sealed.unwrap_or(0))
 }

@@ -71,7 +71,10 @@ impl Arg<'_> {
 enum Access {
     /// The active snapshot; no transaction id is taken, so it runs on a standby and in a poll.
     Read,
+    /// The transaction's snapshot, in READ COMMITTED a new one.
     Write,
+    /// A new one within REPEATABLE READ, too: what others have committed since is seen and may be changed.
+    WriteLatest,
 }
 
 /// A row of a result that SPI holds.
@@ -145,7 +148,7 @@ fn execute<T>(
     access: Access,
     each: impl Fn(Row) -> Result<T>,
 ) -> Result<(u64, Vec<T>)> {
-    if access == Access::Write && guard::level() != guard::Level::Off {
+    if access != Access::Read && guard::level() != guard::Level::Off {
         return Err(Error::denied("the extension writes nothing while rows of an export are read").hint(
             "Take its functions out of the views, policies and functions that run while rows are read.",
         ));
@@ -165,13 +168,15 @@ fn execute<T>(
             nulls.push(if datum.is_none() { b'n' } else { b' ' } as core::ffi::c_char);
             values.push(datum.unwrap_or(pg_sys::Datum::from(0usize)));
         }
-        let code = pg_sys::SPI_execute_plan(
-            plan(sql, &mut types)?,
-            values.as_mut_ptr(),
-            nulls.as_ptr(),
-            access == Access::Read,
-            0,
-        );
+        let plan = plan(sql, &mut types)?;
+        let (values, nulls) = (values.as_mut_ptr(), nulls.as_ptr());
+        let code = if access == Access::WriteLatest {
+            // As the checks of foreign keys do it (ri_PerformCheck, ri_triggers.c).
+            let (latest, none) = (pg_sys::GetLatestSnapshot(), std::ptr::null_mut());
+            pg_sys::SPI_execute_snapshot(plan, values, nulls, latest, none, false, true, 0)
+        } else {
+            pg_sys::SPI_execute_plan(plan, values, nulls, access == Access::Read, 0)
+        };
         if code < 0 {
             pg_sys::SPI_finish();
             return Err(Error::new(
@@ -218,6 +223,11 @@ pub fn document<T: DeserializeOwned>(sql: &str, args: &[Arg<'_>]) -> Result<Opti
 /// First row of a writing statement that returns one JSON document a row; None: no row was returned.
 pub fn change<T: DeserializeOwned>(sql: &str, args: &[Arg<'_>]) -> Result<Option<T>> {
     Ok(execute(sql, args, Access::Write, parse)?.1.into_iter().next())
+}
+
+/// The same of a statement that sees and changes what others have committed up to now, whatever the isolation level is.
+pub fn change_latest<T: DeserializeOwned>(sql: &str, args: &[Arg<'_>]) -> Result<Option<T>> {
+    Ok(execute(sql, args, Access::WriteLatest, parse)?.1.into_iter().next())
 }
 
 /// All rows of such a statement.
