@@ -138,7 +138,7 @@ pub fn build(
     let dataset = &loaded.dataset;
     let include = still_included(dataset, asked, context);
     let (include, further) = apart(include, asked)?;
-    let mut selection = select_fields(dataset, asked.fields.as_deref(), include.as_deref(), asked.anonymise)?;
+    let mut selection = select_fields(dataset, asked.fields.as_deref(), Some(&include), asked.anonymise)?;
     selection.companions.extend(further);
     labels::apply(dataset, &mut selection.fields, &form.labels)?;
     if !context.included.is_empty() {
@@ -289,12 +289,12 @@ pub fn build(
 fn apart(
     include: Option<Vec<Option<String>>>,
     asked: &ExportRequest,
-) -> Result<(Option<Vec<Option<String>>>, Vec<String>)> {
+) -> Result<(Vec<Option<String>>, Vec<String>)> {
     let further = companions::further(asked)?;
     let is_further = |name: &Option<String>| name.as_ref().is_some_and(|name| further.contains_key(name));
     let (mut others, own): (Vec<_>, Vec<_>) = include.unwrap_or_default().into_iter().partition(is_further);
     others.dedup();
-    Ok((Some(own), others.into_iter().flatten().collect()))
+    Ok((own, others.into_iter().flatten().collect()))
 }
 
 /// A field in the select list, under its own name where its column was renamed.

@@ -1,6 +1,5 @@
 //! Events that wait for their place in the chain.
 
-use support::common;
 use support::jobs;
 
 use std::thread;
