@@ -10,7 +10,8 @@
 //! - An event is a row of the transaction that it tells of, and so there after a crash if that transaction is. To give it a place is
 //!   another change of the row, in one transaction with the seal: after a crash both are there or neither.
 //! - Until then it has the hash of its own columns, which is compared before it gets a place: one that was changed, or put in by
-//!   others, gets none, and `acct_export_audit_verify` finds it. (It cannot find one that a superuser has removed in this time.)
+//!   others, gets none, and `acct_export_audit_verify` finds it. (It cannot find one that a superuser has removed in this time, or
+//!   changed together with its hash: nothing stands behind it yet.)
 //! - Places are given under the lock, with a snapshot that is taken after the lock was: the last place is never given twice, and the
 //!   order of places is the order in which transactions were seen to have committed. Within one it is that of writing.
 
@@ -20,16 +21,18 @@ use crate::pg::{catalog, identity, report, sql, xact};
 use std::cell::Cell;
 
 thread_local! {
-    /// The hook is registered for the current transaction.
-    static PLANNED: Cell<bool> = const { Cell::new(false) };
+    /// Events of the current transaction; with the first one the hook is registered.
+    static EVENTS: Cell<i64> = const { Cell::new(0) };
 }
 
-/// Seals the events of this transaction when it commits.
+/// Seals the event that was just written, and others of this transaction, when it commits.
 pub fn at_commit() {
-    if PLANNED.with(|planned| planned.replace(true)) {
+    let before = EVENTS.get();
+    EVENTS.set(before + 1);
+    if before > 0 {
         return;
     }
-    xact::on_end(|_| PLANNED.with(|planned| planned.set(false)));
+    xact::on_end(|_| EVENTS.set(0));
     xact::before_prepare(|| {
         report::raise(
             Error::new(
@@ -41,12 +44,12 @@ pub fn at_commit() {
     });
     xact::before_commit(|| {
         // DROP EXTENSION in the same transaction takes the trail along.
-        if !catalog::is_installed() || !Lock::Chain.try_for_transaction() {
+        if !xact::may_write() || !catalog::is_installed() || !Lock::Chain.try_for_transaction() {
             return;
         }
         // Events that committed before the lock was free are seen, also in a REPEATABLE READ transaction. And as a snapshot is
         // active, SPI leaves none behind for the portal of a procedure that commits (EnsurePortalSnapshotExists).
-        xact::with_latest_snapshot(|| identity::as_owner(|| seal(OF_ONE_COMMIT)))
+        xact::with_latest_snapshot(|| identity::as_owner(|| seal(EVENTS.get() + OF_OTHERS)))
             .map(drop)
             .unwrap_or_else(|error| report::raise(error));
     });
@@ -64,8 +67,8 @@ pub fn seal_waiting() -> Result<bool> {
 /// Events that a worker seals at once.
 const BATCH: i64 = 200;
 
-/// Events that a commit seals at most: others do not seal meanwhile, so that all of theirs would be this one's to seal.
-const OF_ONE_COMMIT: i64 = 20;
+/// Events of others that a commit seals at most: they do not seal meanwhile, so that all of theirs would be this one's to seal.
+const OF_OTHERS: i64 = 20;
 
 const WAITS: &str = "
 SELECT 'x' FROM acct_export.audit a WHERE a.seq IS NULL AND a.hash = acct_export.audit_hash('\\x', 0, a) LIMIT 1";

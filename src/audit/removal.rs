@@ -55,9 +55,9 @@ fn remove_before(before: &str, reason: &str, by: By) -> Result<i64> {
     };
     let broken: Option<i64> = sql::document(BROKEN, &[])?;
     let removed = without_triggers(|| {
-        sql::run("DELETE FROM acct_export.audit_seal WHERE seq <= $1", &[seq.into()])?;
-        sql::run(ANCHOR, &[seq.into(), (&hash).into()])?;
-        sql::run("DELETE FROM acct_export.audit WHERE seq <= $1", &[seq.into()])
+        sql::run_latest("DELETE FROM acct_export.audit_seal WHERE seq <= $1", &[seq.into()])?;
+        sql::run_latest(ANCHOR, &[seq.into(), (&hash).into()])?;
+        sql::run_latest("DELETE FROM acct_export.audit WHERE seq <= $1", &[seq.into()])
     })?;
     let detail = json!({
         "count": removed, "before": before, "last_seq": seq, "last_hash": hash, "reason": reason,

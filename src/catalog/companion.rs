@@ -36,14 +36,21 @@ pub fn set(dataset: Option<&str>, companion: Option<&str>, matched: Option<&str>
         return Err(Error::invalid(format!("companion \"{companion}\" is not a registered dataset"))
             .hint("Register the companions first."));
     }
-    let fields = matched.map(key_text::names);
-    if let Some(fields) = &fields {
+    let mut fields = None;
+    if let Some(matched) = matched {
         // Before anything is said of its fields.
         if owner_of_dataset(companion).is_err() && !rights::caller_may_know(companion)? {
             return Err(Error::denied(format!("permission denied for dataset \"{companion}\""))
                 .hint("The match is for those who may export the companion, or own its source."));
         }
-        can_match(&load::load(dataset)?.dataset, &load::load(companion)?.dataset, fields)?;
+        let other = load::load(companion)?.dataset;
+        // A field may be called like an array.
+        let named = match other.field(matched) {
+            Some(field) => vec![field.name.clone()],
+            None => key_text::names(matched),
+        };
+        can_match(&load::load(dataset)?.dataset, &other, &named)?;
+        fields = Some(named);
     }
     may_write()?;
     registration::hold(dataset)?;

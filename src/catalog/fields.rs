@@ -159,26 +159,26 @@ fn follow_matches(companion: &str, renamed: &[[&str; 2]]) -> Result<()> {
     if renamed.is_empty() {
         return Ok(());
     }
-    let matched: Vec<(String, String)> = sql::documents(MATCHED, &[companion.into()])?;
+    let matched: Vec<(String, String)> = sql::changes(MATCHED, &[companion.into()])?;
     let now = |field: String| {
         let found = renamed.iter().find(|[before, _]| *before == field);
         found.map_or(field, |[_, now]| (*now).to_owned())
     };
-    let matched = matched.into_iter().map(|(dataset, fields)| {
-        let fields: Vec<String> = key_text::names(&fields).into_iter().map(now).collect();
-        serde_json::json!({ "dataset": dataset, "match": key_text::of_names(&fields) })
+    let matched = matched.into_iter().map(|(dataset, before)| {
+        let fields: Vec<String> = key_text::names(&before).into_iter().map(now).collect();
+        serde_json::json!({ "dataset": dataset, "before": before, "match": key_text::of_names(&fields) })
     });
     let matched = document(&matched.collect::<Vec<_>>())?;
     sql::run(FOLLOW_MATCHES, &[companion.into(), (&matched).into()]).map(drop)
 }
 
 const MATCHED: &str = "
-SELECT jsonb_build_array(dataset, match) FROM acct_export.companion WHERE companion = $1 AND match IS NOT NULL";
+SELECT jsonb_build_array(dataset, match) FROM acct_export.companion WHERE companion = $1 FOR UPDATE";
 
 const FOLLOW_MATCHES: &str = "
 UPDATE acct_export.companion c SET match = n.match
-  FROM jsonb_to_recordset($2::jsonb) AS n(dataset text, match text)
- WHERE c.companion = $1 AND c.dataset = n.dataset";
+  FROM jsonb_to_recordset($2::jsonb) AS n(dataset text, before text, match text)
+ WHERE c.companion = $1 AND c.dataset = n.dataset AND c.match = n.before";
 
 const ADD: &str = "
 INSERT INTO acct_export.field (dataset, field, label, position, is_default, eligible, on_anonymise)

@@ -13,7 +13,7 @@ use super::{authorize, disabled, key, rights};
 use crate::audit;
 use crate::error::{Error, Kind, Result};
 use crate::model::Class;
-use crate::pg::{catalog, identity, sql, types};
+use crate::pg::{catalog, identity, report, sql, types};
 use crate::pseudonym_key;
 use crate::settings;
 use crate::value::key_text;
@@ -40,10 +40,12 @@ UPDATE acct_export.dataset d
        required_roles text[], authorize text, companions text[])
  WHERE d.dataset = r.dataset";
 
-/// The settings of a dataset for its companions are removed with them.
+/// The settings of a dataset for its companions are removed with them. $2: the key is another one, which the matches do not hold.
 const FORGET_MATCHES: &str = "
 DELETE FROM acct_export.companion c
- WHERE c.dataset = $1 AND NOT EXISTS (SELECT FROM acct_export.dataset d WHERE d.dataset = $1 AND c.companion = ANY (d.companions))";
+ WHERE c.dataset = $1
+   AND ($2 OR NOT EXISTS (SELECT FROM acct_export.dataset d WHERE d.dataset = $1 AND c.companion = ANY (d.companions)))
+RETURNING to_jsonb(c.companion)";
 
 /// `acct_export_register`. Settings of fields, the policy and references of a dataset that is replaced stay for the columns
 /// that stay.
@@ -127,6 +129,7 @@ fn save(mut stated: Stated, kept: Option<&Registered>, extent: Extent) -> Result
     let checked = check(&mut stated)?;
     let fields = fields::of(&stated, &checked.columns, &checked.lineage);
     let named = stated.clone();
+    let is_other_key = kept.is_some_and(|kept| kept.on(named.source).key != named.key);
     if extent == Extent::Named {
         by_fields(&mut stated, kept);
     }
@@ -141,10 +144,29 @@ fn save(mut stated: Stated, kept: Option<&Registered>, extent: Extent) -> Result
             // Another session registered or unregistered it at the same moment.
             return Err(taken(&dataset));
         }
-        sql::run(FORGET_MATCHES, &[(&dataset).into()])?;
+        let forgotten: Vec<String> = sql::changes(FORGET_MATCHES, &[(&dataset).into(), is_other_key.into()])?;
+        forgotten.iter().for_each(|companion| withdrawn(&stated, companion));
         fields::save(&named, &fields, kept, extent)
     })?;
     Ok(Saved { stated, relation: checked.relation, changes })
+}
+
+/// Tells of a companion whose match was the key that the dataset had before.
+fn withdrawn(stated: &Stated, companion: &str) {
+    if stated.companions.iter().any(|kept| kept == companion) {
+        let literal = crate::value::quote_literal;
+        report::notice(
+            format!(
+                "the match of companion \"{companion}\" was withdrawn, because dataset \"{}\" has another key",
+                stated.dataset
+            ),
+            &format!(
+                "SELECT acct_export_set_companion({}, {}, match => '…'); states it again.",
+                literal(&stated.dataset),
+                literal(companion)
+            ),
+        );
+    }
 }
 
 /// A registration that was kept.

@@ -156,6 +156,8 @@ fn execute<T>(
     // Whoever runs it: names and operators are the server's own.
     let scope = super::guc::Scope::open();
     scope.set("search_path", "pg_catalog, pg_temp", super::guc::Rights::Superuser);
+    // Their plans may look costly, above all where `planned_without` leaves no other way, and none runs long.
+    scope.set("jit", "off", super::guc::Rights::Superuser);
     // SAFETY: SPI is connected and finished in this block (an ERROR in between ends both by the abort); argument
     // datums live in SPI's context, value strings are copied by `each` before it ends.
     unsafe {
@@ -238,6 +240,11 @@ pub fn changes<T: DeserializeOwned>(sql: &str, args: &[Arg<'_>]) -> Result<Vec<T
 /// Runs a writing statement; the number of rows it touched.
 pub fn run(sql: &str, args: &[Arg<'_>]) -> Result<u64> {
     execute(sql, args, Access::Write, |_| Ok(())).map(|(affected, _)| affected)
+}
+
+/// The same of a statement that sees and changes what others have committed up to now, whatever the isolation level is.
+pub fn run_latest(sql: &str, args: &[Arg<'_>]) -> Result<u64> {
+    execute(sql, args, Access::WriteLatest, |_| Ok(())).map(|(affected, _)| affected)
 }
 
 /// First column of the first row, as text.

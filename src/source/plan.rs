@@ -139,7 +139,11 @@ pub fn build(
     let include = still_included(dataset, asked, context);
     let (include, further) = apart(include, asked)?;
     let mut selection = select_fields(dataset, asked.fields.as_deref(), Some(&include), asked.anonymise)?;
-    selection.companions.extend(further);
+    for name in further {
+        if !selection.companions.contains(&name) {
+            selection.companions.push(name);
+        }
+    }
     labels::apply(dataset, &mut selection.fields, &form.labels)?;
     if !context.included.is_empty() {
         selection.companions.clone_from(&context.included);
@@ -292,8 +296,7 @@ fn apart(
 ) -> Result<(Vec<Option<String>>, Vec<String>)> {
     let further = companions::further(asked)?;
     let is_further = |name: &Option<String>| name.as_ref().is_some_and(|name| further.contains_key(name));
-    let (mut others, own): (Vec<_>, Vec<_>) = include.unwrap_or_default().into_iter().partition(is_further);
-    others.dedup();
+    let (others, own): (Vec<_>, Vec<_>) = include.unwrap_or_default().into_iter().partition(is_further);
     Ok((own, others.into_iter().flatten().collect()))
 }
 

@@ -57,6 +57,35 @@ fn commits_do_not_wait_for_one_that_seals() {
     assert_whole(&mut superuser);
 }
 
+/// A transaction that becomes read-only after its event leaves the sealing to others, and one of REPEATABLE READ, in which events of
+/// others are older or newer than its snapshot, seals and removes them all.
+#[test]
+fn transactions_of_any_mode_can_end() {
+    let app = TwoTenants::with_users(shared(), ROWS);
+    let mut superuser = app.superuser();
+    let mut requester = app.session(&app.login, 0);
+    requester
+        .batch_execute("BEGIN; SELECT acct_export_csv('users'); SET TRANSACTION READ ONLY; COMMIT")
+        .unwrap();
+    assert_eq!(unsealed(&mut superuser), 1);
+    let mut old = app.superuser();
+    old.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM app.users").unwrap();
+    for _ in 0..3 {
+        requester.query("SELECT acct_export_ndjson('users')", &[]).unwrap();
+    }
+    old.batch_execute("SELECT acct_export_audit_remove(clock_timestamp(), 'all that there is'); COMMIT")
+        .unwrap();
+    wait_until_sealed(&mut superuser);
+    let events: Vec<String> = superuser
+        .query("SELECT event FROM acct_export_audit ORDER BY id", &[])
+        .unwrap()
+        .iter()
+        .map(|row| row.get(0))
+        .collect();
+    assert_eq!(events, ["user.bulk_export.audit_removed"]);
+    assert_whole(&mut superuser);
+}
+
 /// A crash between the commit of an event and its seal: the event is there, the one whose transaction had not ended is not, and
 /// both tables agree.
 #[test]

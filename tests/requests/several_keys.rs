@@ -83,7 +83,10 @@ fn a_registration_follows_its_columns() {
         .unwrap_or_else(|e| panic!("{definition}: {e:?}"));
     assert_eq!(key(&mut client), wanted);
     completed(&mut client, "'members', 'csv', include => '{visits}'");
+    // Matches are in the order of the key that there was.
     superuser.batch_execute("SELECT acct_export_alter('members', key => '{person, \"the team\"}')").unwrap();
+    let matches = "SELECT matches::text FROM acct_export_datasets WHERE dataset = 'members'";
+    assert_eq!(text(&mut client, matches), None);
     let lines = csv(&mut client, "'members', 'csv', fields => '{person}'");
     let people: Vec<u32> = lines.lines().skip(1).map(|line| line.parse().unwrap()).collect();
     assert!(people.is_sorted() && people.len() == 80, "{people:?}");

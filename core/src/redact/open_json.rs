@@ -7,8 +7,8 @@
 use super::scrub::{may_be_document, Scrubber};
 use crate::secret::named::Role;
 
-/// Levels of objects and arrays.
-const DEEPEST: usize = 32;
+/// Levels of objects and arrays. The walk gives up documents that it would have to read more than sixteen times.
+const DEEPEST: usize = 16;
 
 /// Something ahead in a document.
 #[derive(Clone, Copy, PartialEq, Eq)]
