@@ -41,7 +41,9 @@ def growth(measured: Measured, section: Section, name: str, what: Callable = per
     """What a row takes in the largest table against one in that of a million, or in the smallest if there is none."""
     sizes = list(measured)
     first = measured[FROM if FROM in sizes else sizes[0]]
-    return what(measured[sizes[-1]], section, name) / what(first, section, name)
+    base = what(first, section, name)
+    # A run that was over between two looks.
+    return what(measured[sizes[-1]], section, name) / base if base else float("nan")
 
 
 def anonymous(results: Results, section: Section, name: str) -> float:

@@ -112,6 +112,28 @@ fn a_crash_before_the_seal_loses_no_event() {
     assert_whole(&mut superuser);
 }
 
+/// A chain that somebody has broken so that nothing can be sealed stops nobody: the events are there, and the break is told.
+#[test]
+fn what_cannot_be_sealed_is_committed() {
+    let app = TwoTenants::with_users(shared(), ROWS);
+    let mut superuser = app.superuser();
+    wait_until_idle(&mut superuser);
+    superuser
+        .batch_execute(
+            "SET session_replication_role = replica;
+             INSERT INTO acct_export.audit_seal SELECT max(seq) + 1, sha256('x') FROM acct_export.audit_seal;
+             RESET session_replication_role",
+        )
+        .unwrap();
+    let mut requester = app.session(&app.login, 0);
+    let job = start(&mut requester, "csv", "");
+    assert_eq!(text(&wait_for_job(&mut requester, &job), "status"), Some("completed"));
+    requester.query("SELECT acct_export_ndjson('users')", &[]).unwrap();
+    assert_eq!(told(&mut superuser, "").len(), 2);
+    assert_eq!(unsealed(&mut superuser), 3, "requested, exported, streamed");
+    assert_eq!(superuser.query("SELECT FROM acct_export_audit_verify()", &[]).unwrap().len(), 1);
+}
+
 /// An event that is changed or put in before it has a place never gets one, and is found; those behind it get theirs.
 #[test]
 fn what_was_changed_before_the_seal_is_never_sealed() {

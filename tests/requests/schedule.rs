@@ -338,6 +338,8 @@ fn one_that_is_active_is_left_out() {
     set_due(&mut superuser);
     assert_eq!(run_due(&mut superuser), 1);
     let job = last_job(&mut superuser, "all");
+    // Its worker has looked at schedules by then.
+    jobs::wait_until_held(&mut superuser, &job, Phase::Reading);
     set_due(&mut superuser);
     assert_eq!(run_due(&mut superuser), 0);
     let state = "SELECT concat_ws(' ', enabled, next_run_at > now(), disabled_reason) FROM acct_export_saved";
@@ -352,7 +354,6 @@ fn one_that_is_active_is_left_out() {
     wait_until_idle(&mut superuser);
     let hold = Hold::at(Phase::Reading, &app);
     let running = jobs::start(&mut client, "json", "");
-    // Its worker has looked at schedules by then.
     jobs::wait_until_held(&mut superuser, &running, Phase::Reading);
     set_due(&mut superuser);
     assert_eq!(run_due(&mut superuser), 0);
