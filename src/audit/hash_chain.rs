@@ -7,13 +7,13 @@
 //! or for a worker. So commits do not queue behind one another's write to the disk.
 //!
 //! No event is lost or changed unseen on the way:
-//! - An event is a row of the transaction that it tells of, and so there after a crash if that transaction is. To give it a place is
-//!   another change of the row, in one transaction with the seal: after a crash both are there or neither.
+//! - An event is a row of the transaction that it tells of: a crash keeps both or neither. Its place is a later change of the row, in
+//!   one transaction with the seal: a crash keeps both of these or neither.
 //! - Until then it has the hash of its own columns, which is compared before it gets a place: one that was changed, or put in by
 //!   others, gets none, and `acct_export_audit_verify` finds it. (It cannot find one that a superuser has removed in this time, or
 //!   changed together with its hash: nothing stands behind it yet.)
-//! - Places are given under the lock, with a snapshot that is taken after the lock was: the last place is never given twice, and the
-//!   order of places is the order in which transactions were seen to have committed. Within one it is that of writing.
+//! - Places are given under the lock, with a snapshot that is taken after the lock was: no place is given twice.
+//!   Events of one batch have their places in the order in which they were written, and a later batch is behind an earlier one.
 
 use crate::error::{Error, Kind, Result};
 use crate::pg::lock::Lock;

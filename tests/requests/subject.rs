@@ -170,7 +170,7 @@ fn nobody_is_told_of_persons_of_others() {
     refused(&mut client, &format!("SELECT acct_export_subject('users', '{key}')"), "42501", "logins", "");
 }
 
-/// What belongs to a person's rows: subscriptions, and the invoices of these.
+/// The archive has a person's subscriptions, and the invoices of these.
 #[test]
 fn rows_of_a_persons_rows() {
     let (db, mut client) = reader(1);

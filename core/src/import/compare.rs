@@ -223,8 +223,11 @@ pub fn is_later(held: &Value, given: &Value) -> bool {
 
 /// The text by which a row is found, of a key of so many values, which come first; None: one of them is empty.
 pub fn row_key(values: &[Option<Value>], width: usize) -> Option<String> {
-    let key: Option<Vec<String>> = values.get(..width)?.iter().map(|value| value.clone().map(key)).collect();
-    let key = key?;
+    let mut key: Vec<String> =
+        values.get(..width)?.iter().map(|value| value.clone().map(key)).collect::<Option<_>>()?;
+    if width == 1 {
+        return key.pop();
+    }
     Some(key_text::joined(&key.iter().map(String::as_str).collect::<Vec<_>>()).into_owned())
 }
 

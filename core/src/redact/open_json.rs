@@ -1,8 +1,7 @@
-//! One look at a JSON text that tells of most that nothing has to be cut out of them: every key is known to be none of a secret, and
-//! no value can be one.
+//! Finds JSON texts that may leave as they are, in one quick pass: all of their keys are known not to name secrets, and no string in
+//! them can be a secret.
 //!
-//! It knows well-formed documents of no great depth without escapes. Of all others it says nothing, and [`super::json_scanner`]
-//! walks them.
+//! The pass accepts well-formed documents of no great depth without escapes, which most are. [`super::json_scanner`] walks all others.
 
 use super::scrub::{may_be_document, Scrubber};
 use crate::secret::named::Role;

@@ -93,6 +93,7 @@ mod tests {
             request(&Dataset { companions: vec![], ..dataset }, &["7".into()], &[], Format::Json, None);
         assert_eq!((alone.include, alone.options.len()), (None, 1));
     }
+
     #[test]
     fn what_belongs_to_its_rows_is_asked_for_once() {
         let companion = Dataset {

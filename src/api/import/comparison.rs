@@ -160,7 +160,7 @@ impl<'a> Comparison<'a> {
                 row.cells.into_iter().zip(&self.rules).enumerate().map(&mut read_cell).collect();
             let place = Some(columns.shown(row.sheet, KEY));
             let Some(key) = compare::row_key(&values, columns.key_width()) else {
-                // Where the whole column is missing, this was reported once.
+                // A whole column that is missing was reported once.
                 if let Some(empty) = empty.filter(|empty| columns.has(row.sheet, *empty)) {
                     let place = Some(columns.shown(row.sheet, empty));
                     problems.add(Some(row.sheet), Some(row.row), place, "is empty: the row cannot be found");
