@@ -694,6 +694,9 @@ BEGIN
         tenant_column => 'tenant_id', created_column => 'created_at', updated_column => 'updated_at',
         required_roles => '{data_protection,identities_management}', title => 'Users',
         companions => '{subscriptions,state_events}');
+    -- By this field their rows belong to a user: an export of some users has the rows of these, and acct_export_subject those of one.
+    PERFORM acct_export_set_companion('users', companion, match => 'identifier')
+    FROM unnest('{subscriptions,state_events}'::text[]) AS companion;
 
     -- An identity store's export of users, and its export of their purchases, which takes one user store at a time.
     PERFORM acct_export_register('stored_users', 'acct_demo.stored_users', key => 'user_id',

@@ -2,7 +2,7 @@
 
 use super::session::Session;
 use super::status::{given, not_found, notify};
-use super::{approve, purge, record};
+use super::{approve, digests, purge, record};
 use crate::audit::denials::{self, Attempt};
 use crate::audit::{self, By};
 use crate::error::{Error, Kind, Result};
@@ -121,7 +121,7 @@ pub fn request_of_ended(job: Option<&str>) -> Result<ExportRequest> {
     Ok(ExportRequest { notify_email, ..seen.request })
 }
 
-/// `acct_export_delete`: the files before their time; false if there is none (any more).
+/// `acct_export_delete`: the files before their time, and digests that have outlasted them; false if there is no file (any more).
 pub fn delete(job: Option<&str>) -> Result<bool> {
     let job = given(job)?;
     find_for(job, "delete", json!({}))?;
@@ -129,11 +129,13 @@ pub fn delete(job: Option<&str>) -> Result<bool> {
     let by = By::caller();
     identity::as_owner(|| {
         let files = purge::remove(job, "deleted")?;
-        if files == 0 {
-            return Ok(false);
+        let had_digests = files == 0 && digests::remove(job, true)?;
+        if files > 0 || had_digests {
+            record::record_by(audit::DELETED, job, &by, json!({ "files": files }))?;
         }
-        record::record_by(audit::DELETED, job, &by, json!({ "files": files }))?;
-        notify(job, JobStatus::Expired)?;
-        Ok(true)
+        if files > 0 {
+            notify(job, JobStatus::Expired)?;
+        }
+        Ok(files > 0)
     })
 }

@@ -1,7 +1,7 @@
 //! Digests of an export's rows, kept with its job in the order of the key, for exports that ask what has changed since.
 //!
-//! They go with the files of the job. Those of a saved export stay until a later run of it has its own, so that a monthly export finds those
-//! of last month.
+//! Those that were asked for stay as long as the job's record, and go when its files are deleted by hand. Those that a saved export makes by
+//! itself go with the files once a later run of it has its own, so that a daily export keeps one set and a monthly one finds last month's.
 
 use super::chunks;
 use crate::error::{Error, Kind, Result};
@@ -24,10 +24,11 @@ SELECT id, saved, $2, $3::jsonb FROM acct_export.job WHERE id = $1::uuid";
 const CHUNK: &str =
     "INSERT INTO acct_export.digest_chunk (job, chunk, unpacked, data) VALUES ($1::uuid, $2, $3, $4)";
 
-/// Those of earlier runs of the same saved export, whose files are gone.
+/// Those of earlier runs of the same saved export, which nobody asked for and whose files are gone.
 const REPLACED: &str = "
 DELETE FROM acct_export.digest d USING acct_export.job j, acct_export.job n
- WHERE n.id = $1::uuid AND d.saved = n.saved AND d.job <> n.id AND j.id = d.job AND j.status = 'expired'";
+ WHERE n.id = $1::uuid AND d.saved = n.saved AND d.job <> n.id AND j.id = d.job AND j.status = 'expired'
+   AND j.request #>> '{options,digests}' = 'auto'";
 
 /// Stores the digests of a job that completes in this transaction. As the owner.
 pub fn store(job: &str, digests: &mut Digests) -> Result<()> {
@@ -74,14 +75,13 @@ pub fn forget_runs(saved: i64) -> Result<()> {
 }
 
 const REMOVE: &str = "
-DELETE FROM acct_export.digest d
- WHERE d.job = $1::uuid
-   AND (d.saved IS NULL OR $2 OR EXISTS (SELECT FROM acct_export.digest n JOIN acct_export.job j ON j.id = n.job
-                                          WHERE n.saved = d.saved AND n.job <> d.job
-                                            AND j.finished_at > (SELECT finished_at FROM acct_export.job WHERE id = d.job)))";
+DELETE FROM acct_export.digest d USING acct_export.job j
+ WHERE d.job = $1::uuid AND j.id = d.job
+   AND ($2 OR j.request #>> '{options,digests}' = 'auto'
+              AND (d.saved IS NULL OR EXISTS (SELECT FROM acct_export.digest n JOIN acct_export.job l ON l.id = n.job
+                                               WHERE n.saved = d.saved AND n.job <> d.job AND l.finished_at > j.finished_at)))";
 
-/// Removes the digests of a job whose files are removed. `all`: the last ones of a saved export too. As the owner.
-pub fn remove(job: &str, all: bool) -> Result<()> {
-    sql::run(REMOVE, &[job.into(), all.into()])?;
-    Ok(())
+/// Removes the digests of a job whose files are removed; true if there were any. `all`: also those that outlast the files. As the owner.
+pub fn remove(job: &str, all: bool) -> Result<bool> {
+    Ok(sql::run(REMOVE, &[job.into(), all.into()])? > 0)
 }

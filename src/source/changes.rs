@@ -102,7 +102,7 @@ pub fn same(part: &DatasetExport, job: &str, role: u32) -> Result<()> {
     }
     let earlier = identity::as_owner(|| digests::selection_of(job))?.ok_or_else(|| {
         Error::new(Kind::NotInPrerequisiteState, format!("export job {job} has no digests"))
-            .hint("They are made with option digests, and removed with the files of the job. Export everything once more with \"digests\": true.")
+            .hint("They are made with option digests, and removed by acct_export_delete. Export everything once more with \"digests\": true.")
     })?;
     for (word, value) in selection(part, role) {
         if earlier.get(word) != Some(&value) {

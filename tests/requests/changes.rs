@@ -4,6 +4,7 @@ use postgres::Client;
 use serde_json::{json, Value};
 use support::asking::{completed, exported, file, objects, refusal, refused, text, Workbook};
 use support::common::{shared, unique, wait_for_job, wait_until, TwoTenants, SECRET};
+use support::told::told;
 
 const LIMIT: std::time::Duration = std::time::Duration::from_secs(60);
 
@@ -213,9 +214,63 @@ fn only_exports_of_one_choice_are_compared() {
         let sql = format!("SELECT acct_export_{stream}{})", since("nothing"));
         refused(&mut client, &sql, "22023", "streamed", "acct_export_start");
     }
-    // Without its files a job has no digests, which its caller hears in time, or the job does.
     client.execute("SELECT acct_export_delete($1::text::uuid)", &[&before]).unwrap();
     refuse(&mut client, &format!("{all}, {}", since(&before)), "55000", "has no digests", "digests");
+}
+
+/// Ends the time of all files, until this job's are purged.
+fn expire(superuser: &mut Client, job: &str) {
+    let all =
+        "UPDATE acct_export.job SET expires_at = now() - interval '1 hour' WHERE expires_at IS NOT NULL";
+    superuser.batch_execute(all).unwrap();
+    let status = format!("SELECT status FROM acct_export_jobs WHERE job_id = '{job}'");
+    wait_until(LIMIT, "the files are purged", || {
+        superuser.batch_execute("SELECT acct_export_purge()").unwrap();
+        text(superuser, &status).as_deref() == Some("expired")
+    });
+}
+
+#[test]
+fn digests_outlast_files() {
+    let app = TwoTenants::with_users(shared(), 9);
+    let (mut client, mut superuser) = (app.session(&app.login, 0), app.superuser());
+    let all = "'users', 'csv', fields => '{id,email}'";
+    let with_digests = format!(r#"{all}, options => '{{"digests": true}}'"#);
+    let before = completed(&mut client, &with_digests);
+    expire(&mut superuser, &before);
+    change(&app);
+    let after = completed(&mut client, &format!("{all}, {}", since(&before)));
+    let rows = |client: &mut Client, job: &str| String::from_utf8(file(client, job)).unwrap().lines().count();
+    assert_eq!(rows(&mut client, &after), 6);
+
+    // Somebody deletes them, with the files or behind them.
+    let is_gone = |client: &mut Client, job: &str| {
+        let sql = format!("SELECT acct_export_start({all}, {})", since(job));
+        refused(client, &sql, "55000", "has no digests", "acct_export_delete");
+    };
+    let delete = |client: &mut Client, job: &str| {
+        text(client, &format!("SELECT acct_export_delete('{job}')::text")).unwrap()
+    };
+    assert_eq!(delete(&mut client, &after), "true");
+    is_gone(&mut client, &after);
+    assert_eq!(delete(&mut client, &before), "false", "there is no file any more");
+    is_gone(&mut client, &before);
+    assert_eq!(delete(&mut client, &before), "false");
+    assert_eq!(told(&mut superuser, "deleted").len(), 2);
+
+    // They go with the record of the job.
+    let last = completed(&mut client, &with_digests);
+    expire(&mut superuser, &last);
+    superuser.batch_execute("UPDATE acct_export.job SET finished_at = now() - interval '91 days'").unwrap();
+    wait_until(LIMIT, "the record is gone", || {
+        superuser.batch_execute("SELECT acct_export_purge()").unwrap();
+        text(&mut superuser, "SELECT count(*)::text FROM acct_export.job").as_deref() == Some("0")
+    });
+    assert_eq!(text(&mut superuser, "SELECT count(*)::text FROM acct_export.digest").as_deref(), Some("0"));
+    assert_eq!(
+        refusal(&mut client, &format!("SELECT acct_export_start({all}, {})", since(&last))).sqlstate,
+        "P0002"
+    );
 }
 
 #[test]
@@ -245,12 +300,8 @@ fn a_saved_export_tells_what_changed_since_its_last_run() {
 
     // Its files are gone, not what the next run compares with.
     let mut superuser = app.superuser();
-    let kept = "SELECT count(*)::text FROM acct_export.digest";
-    superuser.batch_execute("UPDATE acct_export.job SET expires_at = now() - interval '1 hour'").unwrap();
-    wait_until(LIMIT, "all files are purged", || {
-        superuser.batch_execute("SELECT acct_export_purge()").unwrap();
-        text(&mut superuser, "SELECT count(*)::text FROM acct_export.chunk").as_deref() == Some("0")
-    });
+    let kept = "SELECT count(saved)::text FROM acct_export.digest";
+    expire(&mut superuser, &second);
     assert_eq!(text(&mut superuser, kept).as_deref(), Some("1"));
     let (third, changes) = run(&mut client);
     assert!(

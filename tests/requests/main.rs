@@ -1,6 +1,7 @@
 //! Requests that are refused, filters, and limits on what a role may ask for.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod change_chains;
 mod changes;
 mod errors;
 mod errors_failure;

@@ -10,7 +10,7 @@ about = json.loads(sys.stdin.readline())
 
 
 def client_of(access_key, secret):
-    config = Config(signature_version="s3v4", s3={"addressing_style": "path"}, retries={"total_max_attempts": 1})
+    config = Config(signature_version="s3v4", s3={"addressing_style": "path"}, retries={"total_max_attempts": 5})
     return boto3.session.Session(access_key, secret, region_name="eu-central-1").client(
         "s3", endpoint_url=about["endpoint"], verify=about["ca"] or False, config=config
     )
