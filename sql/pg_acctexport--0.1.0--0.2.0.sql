@@ -646,6 +646,7 @@ CREATE INDEX job_turns ON acct_export.job ((coalesce(tenant_key, '')) COLLATE "C
 CREATE INDEX job_rows ON acct_export.job (rows_print, finished_at) WHERE rows_done IS NOT NULL;
 CREATE INDEX job_history ON acct_export.job (finished_at) WHERE status IN ('expired', 'failed', 'cancelled');
 CREATE INDEX job_asked ON acct_export.job (requested_by, dataset);
+CREATE INDEX job_saved ON acct_export.job (saved) WHERE saved IS NOT NULL;
 
 UPDATE acct_export.file AS f
    SET parts = (SELECT jsonb_agg(p.part || jsonb_build_object('masks', '{}'::jsonb, 'attnums', (

@@ -225,6 +225,7 @@ CREATE INDEX job_expiry ON acct_export.job (expires_at)
     WHERE status IN ('completed', 'completed_with_errors', 'awaiting_approval');
 CREATE INDEX job_history ON acct_export.job (finished_at) WHERE status IN ('expired', 'failed', 'cancelled');
 CREATE INDEX job_asked ON acct_export.job (requested_by, dataset);
+CREATE INDEX job_saved ON acct_export.job (saved) WHERE saved IS NOT NULL;
 CREATE INDEX job_newest ON acct_export.job (created_at);
 
 CREATE TABLE acct_export.file (

@@ -92,7 +92,7 @@ fn acct_export_start_saved(
 
 fn start_saved(name: Option<&str>, reason: Option<String>) -> Result<Uuid> {
     let found = saved::find(name)?;
-    let mut asked = saved::request_of_run(found.id, &found.request)?;
+    let mut asked = found.request()?;
     asked.reason = reason.or(asked.reason);
     // The mail is for who has saved it: somebody else may see more, and the first one may hear of it, not read it.
     if found.owner != identity::current_user() {

@@ -2,6 +2,7 @@
 //!
 //! Those that were asked for stay as long as the job's record, and go when its files are deleted by hand. Those that a saved export makes by
 //! itself go with the files once a later run of it has its own, so that a daily export keeps one set and a monthly one finds last month's.
+//! The record of the last run of a saved export that tells changes stays until there is a later one, however long that takes.
 
 use super::chunks;
 use crate::error::{Error, Kind, Result};
@@ -27,7 +28,7 @@ const CHUNK: &str =
 /// Those of earlier runs of the same saved export, which nobody asked for and whose files are gone.
 const REPLACED: &str = "
 DELETE FROM acct_export.digest d USING acct_export.job j, acct_export.job n
- WHERE n.id = $1::uuid AND d.saved = n.saved AND d.job <> n.id AND j.id = d.job AND j.status = 'expired'
+ WHERE n.id = $1::uuid AND d.saved = n.saved AND d.job <> n.id AND j.id = d.job AND j.requested_by = n.requested_by AND j.status = 'expired'
    AND j.request #>> '{options,digests}' = 'auto'";
 
 /// Stores the digests of a job that completes in this transaction. As the owner.
@@ -68,8 +69,19 @@ pub fn last_of(saved: i64, role: u32) -> Result<Option<String>> {
     sql::document(LAST, &[saved.into(), i64::from(role).into()])
 }
 
-/// A saved export that is another one now has no earlier runs. As the owner.
+const HAS_RUN: &str = "
+SELECT to_jsonb(true) FROM acct_export.job
+ WHERE saved = $1 AND requested_by = $2::oid AND status IN ('completed', 'completed_with_errors', 'expired') LIMIT 1";
+
+/// True if a saved export was run by a role, whose files somebody may have deleted. As the owner.
+pub fn has_run(saved: i64, role: u32) -> Result<bool> {
+    Ok(sql::document::<bool>(HAS_RUN, &[saved.into(), i64::from(role).into()])?.is_some())
+}
+
+/// A saved export that is another one now, or is gone, has no earlier runs. As the owner.
 pub fn forget_runs(saved: i64) -> Result<()> {
+    // Jobs first, as everywhere.
+    sql::run("UPDATE acct_export.job SET saved = NULL WHERE saved = $1", &[saved.into()])?;
     sql::run("UPDATE acct_export.digest SET saved = NULL WHERE saved = $1", &[saved.into()])?;
     Ok(())
 }
@@ -79,7 +91,8 @@ DELETE FROM acct_export.digest d USING acct_export.job j
  WHERE d.job = $1::uuid AND j.id = d.job
    AND ($2 OR j.request #>> '{options,digests}' = 'auto'
               AND (d.saved IS NULL OR EXISTS (SELECT FROM acct_export.digest n JOIN acct_export.job l ON l.id = n.job
-                                               WHERE n.saved = d.saved AND n.job <> d.job AND l.finished_at > j.finished_at)))";
+                                               WHERE n.saved = d.saved AND n.job <> d.job AND l.requested_by = j.requested_by
+                                                 AND l.finished_at > j.finished_at)))";
 
 /// Removes the digests of a job whose files are removed; true if there were any. `all`: also those that outlast the files. As the owner.
 pub fn remove(job: &str, all: bool) -> Result<bool> {

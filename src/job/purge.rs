@@ -72,10 +72,17 @@ fn expired(after: (&str, &str), most: i64) -> Result<(i64, Option<(String, Strin
     Ok((purged, jobs.pop().filter(|_| is_full).map(|(id, expires_at)| (expires_at, id))))
 }
 
+/// The last run of a saved export that tells changes is what the next one begins with.
 const FORGET: &str = "
 DELETE FROM acct_export.job WHERE id = ANY (ARRAY(
-    SELECT id FROM acct_export.job
+    SELECT id FROM acct_export.job AS j
      WHERE status IN ('expired', 'failed', 'cancelled') AND finished_at < (SELECT clock_timestamp() - $1::interval)
+       AND NOT EXISTS (
+           SELECT FROM acct_export.digest AS d
+            WHERE d.job = j.id AND d.saved IS NOT NULL AND j.request #>> '{options,changes_since}' IS NOT NULL
+              AND NOT EXISTS (SELECT FROM acct_export.digest AS n JOIN acct_export.job AS l ON l.id = n.job
+                               WHERE n.saved = d.saved AND n.job <> d.job AND l.requested_by = j.requested_by
+                                 AND l.finished_at > j.finished_at))
      ORDER BY finished_at LIMIT $2 FOR UPDATE SKIP LOCKED))";
 
 /// `acct_export_purge`: all of it, in the caller's transaction; the number of files. As the owner.

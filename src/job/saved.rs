@@ -10,13 +10,13 @@ use crate::error::{Error, Kind, Result};
 use crate::model::ExportRequest;
 use crate::pg::identity::Requester;
 use crate::pg::sql::Arg;
-use crate::pg::{identity, sql, xact};
+use crate::pg::{guc, identity, sql, xact};
 use crate::value::shown;
 use serde::{Deserialize, Serialize};
 use serde_json::{json, Value};
 
 /// Saved exports of a role in one session.
-const MOST: usize = 1000;
+const MOST: i64 = 1000;
 
 /// Characters of a name.
 const LONGEST: usize = 200;
@@ -43,6 +43,8 @@ pub struct Saved {
     pub request: ExportRequest,
     pub(super) tenant: Option<String>,
     session: Session,
+    /// The time zone of the session that saved it.
+    time_zone: String,
 }
 
 /// The session that saved it, as its schedule puts it back.
@@ -69,7 +71,8 @@ impl Captured {
 }
 
 const NAMED: &str = "
-SELECT jsonb_build_object('id', id, 'name', name, 'owner', owner::bigint, 'request', request, 'tenant', tenant, 'session', session)
+SELECT jsonb_build_object('id', id, 'name', name, 'owner', owner::bigint, 'request', request, 'tenant', tenant, 'session', session,
+                          'time_zone', captured #>> '{context,time_zone}')
   FROM acct_export.saved WHERE name = $1 ORDER BY id DESC";
 
 const SAVE: &str = "
@@ -81,20 +84,25 @@ UPDATE acct_export.saved
    SET dataset = $2, format = $3, request = $4::jsonb, tenant = $5, session = $6::jsonb, captured = $7::jsonb, saved_at = clock_timestamp()
  WHERE id = $1::bigint";
 
-const COUNT: &str = "SELECT to_jsonb(session) FROM acct_export.saved WHERE owner = $1::oid";
+const COUNT: &str = "
+SELECT to_jsonb(count(*)) FROM acct_export.saved
+ WHERE owner = $1::oid AND acct_export.session_print(session) = acct_export.session_print($2::jsonb)";
 
 const DROP: &str = "DELETE FROM acct_export.saved WHERE id = $1::bigint RETURNING to_jsonb(id)";
 
 const STARTED: &str = "UPDATE acct_export.saved SET last_job = $2::uuid WHERE id = $1::bigint";
 
-const STARTED_BY: &str = "UPDATE acct_export.job SET saved = $1 WHERE id = $2::uuid";
+/// Not one that was active already, and was given in place of a new one.
+const STARTED_BY: &str =
+    "UPDATE acct_export.job SET saved = $1 WHERE id = $2::uuid AND created_xid = pg_current_xact_id()";
 
-/// Finds one that the caller sees, its own role's first. P0002 otherwise.
+/// Finds one that the caller sees: first its own role's, of a session like this one. P0002 otherwise.
 pub fn find(name: Option<&str>) -> Result<Saved> {
     let name = given(name)?;
     let caller = identity::current_user();
     let mut found = visible(name)?;
-    let own = found.iter().position(|saved| saved.owner == caller).unwrap_or(0);
+    let nearest = |saved: &Saved| (saved.session.is_here(), saved.owner == caller);
+    let own = (0..found.len()).rev().max_by_key(|place| nearest(&found[*place])).unwrap_or(0);
     if found.is_empty() {
         return Err(Error::new(Kind::NoDataFound, format!("no saved export {}", shown(name)))
             .hint("acct_export_saved lists the saved exports that you can start in this session."));
@@ -134,7 +142,8 @@ pub fn save(
     xact::require_write("save an export")?;
     let owner = identity::current_user();
     let owner_name = identity::role_name(owner).unwrap_or_default();
-    let known = visible(name)?.into_iter().find(|saved| saved.owner == owner);
+    // A superuser sees those of other tenants.
+    let known = visible(name)?.into_iter().find(|saved| saved.owner == owner && saved.session.is_here());
     let request = json!(asked).to_string();
     let session = json!(captured.context.session.clone().unwrap_or_default()).to_string();
     let captured = json!(captured).to_string();
@@ -161,7 +170,7 @@ pub fn save(
             })?;
         }
         None => {
-            within_limit(owner)?;
+            within_limit(owner, &session)?;
             let arguments: [Arg<'_>; 9] = [
                 name.into(),
                 i64::from(owner).into(),
@@ -181,9 +190,12 @@ pub fn save(
     tell(audit::SAVED, &asked.dataset, tenant, detail)
 }
 
-fn within_limit(owner: u32) -> Result<()> {
-    let sessions: Vec<Session> = identity::as_owner(|| sql::documents(COUNT, &[i64::from(owner).into()]))?;
-    if sessions.iter().filter(|session| session.is_here()).count() < MOST {
+/// `session`: the caller's. What this very statement has saved counts.
+fn within_limit(owner: u32, session: &str) -> Result<()> {
+    let count: Option<i64> = xact::with_latest_snapshot(|| {
+        identity::as_owner(|| sql::document(COUNT, &[i64::from(owner).into(), session.into()]))
+    })?;
+    if count.unwrap_or_default() < MOST {
         return Ok(());
     }
     Err(Error::new(Kind::ConfigurationLimitExceeded, format!("too many saved exports: the limit is {MOST}"))
@@ -194,7 +206,11 @@ fn within_limit(owner: u32) -> Result<()> {
 pub fn remove(name: Option<&str>) -> Result<()> {
     let saved = find(name)?;
     xact::require_write("drop a saved export")?;
-    let gone: Option<i64> = identity::as_owner(|| sql::change(DROP, &[saved.id.into()]))?;
+    let gone = identity::as_owner(|| -> Result<Option<i64>> {
+        let gone = sql::change(DROP, &[saved.id.into()])?;
+        digests::forget_runs(saved.id)?;
+        Ok(gone)
+    })?;
     if gone.is_none() {
         return Err(dropped(&saved));
     }
@@ -207,14 +223,34 @@ pub(super) fn dropped(saved: &Saved) -> Error {
         .hint("Another session dropped it.")
 }
 
+impl Saved {
+    /// The request of a run that the caller starts: its zone is that of the session that saved it.
+    pub fn request(&self) -> Result<ExportRequest> {
+        let mut asked = request_of_run(self.id, &self.request)?;
+        if guc::get("TimeZone").as_deref() != Some(&self.time_zone) {
+            asked.options.entry("time_zone").or_insert_with(|| json!(self.time_zone));
+        }
+        Ok(asked)
+    }
+}
+
 /// The request of a run. Digests are made where they can be, for a later run that asks what has changed; `"changes_since": "last"` is since the
-/// last run that has them. Where there is none, all rows are new.
+/// last run that has them. At the first run all rows are new. 55000 where there was one, and somebody has deleted its digests.
 pub fn request_of_run(saved: i64, request: &ExportRequest) -> Result<ExportRequest> {
     let mut asked = request.clone();
     asked.options.entry("digests").or_insert_with(|| json!("auto"));
     if asked.options.get(SINCE) == Some(&json!(LAST)) {
         let role = identity::current_user();
-        let last = identity::as_owner(|| digests::last_of(saved, role))?;
+        let last = identity::as_owner(|| {
+            match digests::last_of(saved, role)? {
+            None if digests::has_run(saved, role)? => Err(Error::new(
+                Kind::NotInPrerequisiteState,
+                "the digests of the last run of the saved export were deleted",
+            )
+            .hint("Save it again with acct_export_save and replace => true: its next run has all rows as added.")),
+            last => Ok(last),
+        }
+        })?;
         asked.options.insert(SINCE.to_owned(), json!(last.as_deref().unwrap_or(NOTHING)));
     }
     Ok(asked)
@@ -231,8 +267,8 @@ pub fn started(saved: i64, job: &str) -> Result<()> {
 /// Marks a job as a run of a saved export, also where it has run already, in the session. As the owner.
 pub(super) fn mark(saved: i64, job: &str) -> Result<()> {
     sql::run(STARTED_BY, &[saved.into(), job.into()])?;
-    let digests = "UPDATE acct_export.digest SET saved = $1 WHERE job = $2::uuid";
-    sql::run(digests, &[saved.into(), job.into()]).map(drop)
+    let digests = "UPDATE acct_export.digest d SET saved = j.saved FROM acct_export.job j WHERE d.job = $1::uuid AND j.id = d.job";
+    sql::run(digests, &[job.into()]).map(drop)
 }
 
 pub(super) fn tell(event: &'static str, dataset: &str, tenant: Option<&str>, detail: Value) -> Result<()> {

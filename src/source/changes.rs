@@ -2,33 +2,48 @@
 //! look removed that was merely not asked for.
 
 use super::dataset_export::DatasetExport;
+use super::plan::Plan;
 use crate::changes::{COLUMN, NOTHING};
 use crate::encode::{Column, Kind as ColumnKind, Options};
 use crate::error::{Error, Kind, Result};
 use crate::job::{commands, digests};
-use crate::model::Digests;
+use crate::layout::Layout;
+use crate::model::{Digests, Format, JobStatus};
 use crate::pg::{catalog, identity};
 use crate::value::{key_text, shown};
 use serde_json::{json, Value};
+use std::collections::BTreeMap;
+
+/// The values that are compared: what was asked for, in the form that JSON has in all formats. Documents of which csv has the keys as columns
+/// are compared whole, since other rows may bring other keys.
+pub fn compared(plan: &Plan) -> Layout {
+    plan.outline(Format::Json)
+}
 
 /// The parts of a choice, by the words of messages.
 fn selection(part: &DatasetExport, role: u32) -> Vec<(&'static str, Value)> {
     let (asked, plan, dataset) = (&part.asked, &part.plan, &part.loaded.dataset);
-    let masks = plan.masks();
-    let fields: Vec<Value> =
-        plan.columns.iter().map(|column| json!([column.name, masks.get(&column.name)])).collect();
+    let masks: BTreeMap<_, _> = plan.masks().into_iter().collect();
+    let layout = compared(plan);
+    let fields: Vec<&str> = layout.columns().iter().map(|column| column.name.as_str()).collect();
+    let is_in_period =
+        [&asked.period, &asked.start_date, &asked.end_date, &asked.since].iter().any(|bound| bound.is_some());
+    // Moments without a zone, days and months are of the zone of the request.
+    let zone = (is_in_period || asked.filter.is_some()).then_some(&part.context.time_zone);
     vec![
         ("the dataset", json!(dataset.name)),
         ("the key", json!([key_text::of_names(&dataset.key), key_types(part)])),
         ("the role", json!(role)),
         ("the tenant", json!([part.context.tenant.key(), asked.all_tenants])),
-        ("the fields", json!(fields)),
+        ("the fields", json!([fields, masks])),
+        ("anonymisation", json!(asked.anonymise)),
         ("the filter", json!(asked.filter)),
         ("disabled rows", json!(plan.disabled.in_words())),
         (
             "the period",
             json!([asked.period, asked.start_date, asked.end_date, asked.since, asked.period_field]),
         ),
+        ("the time zone", json!(zone)),
     ]
 }
 
@@ -91,7 +106,14 @@ pub fn check(part: &DatasetExport, options: &Options) -> Result<()> {
         return Err(Error::invalid(format!("option \"changes_since\" is no id of a job: {}", shown(job)))
             .hint("Give the id of an export with option digests; \"last\" is for saved exports, started with acct_export_start_saved."));
     }
-    commands::find_for(job, "changes_since", json!({ "dataset": part.asked.dataset }))?;
+    let seen = commands::find_for(job, "changes_since", json!({ "dataset": part.asked.dataset }))?;
+    if matches!(seen.status, JobStatus::AwaitingApproval | JobStatus::Queued | JobStatus::Running) {
+        return Err(Error::new(
+            Kind::NotInPrerequisiteState,
+            format!("export job {job} is {}: it has no digests yet", seen.status),
+        )
+        .hint("Wait for its end with acct_export_wait."));
+    }
     same(part, job, identity::current_user())
 }
 
@@ -107,7 +129,7 @@ pub fn same(part: &DatasetExport, job: &str, role: u32) -> Result<()> {
     for (word, value) in selection(part, role) {
         if earlier.get(word) != Some(&value) {
             return Err(Error::invalid(format!("export job {job} and this request differ in {word}"))
-                .hint("Changes are found between two exports of the same rows and fields by one role."));
+                .hint("Changes are found between two exports of the same rows and fields by one role. Begin anew with option digests; a saved export with acct_export_save and replace => true."));
         }
     }
     Ok(())
@@ -116,7 +138,11 @@ pub fn same(part: &DatasetExport, job: &str, role: u32) -> Result<()> {
 /// The first column of a file of changes. 22023 where another one has its name or its label.
 pub fn column(columns: &[Column]) -> Result<Column> {
     let is_taken = |column: &&Column| {
-        column.name.eq_ignore_ascii_case(COLUMN) || column.label.trim().eq_ignore_ascii_case(COLUMN)
+        let path = column.json_path.as_ref().and_then(|path| path.split('.').next());
+        [Some(column.name.as_str()), Some(column.label.trim()), path]
+            .into_iter()
+            .flatten()
+            .any(|name| name.eq_ignore_ascii_case(COLUMN))
     };
     if let Some(taken) = columns.iter().find(is_taken) {
         return Err(Error::invalid(format!("field \"{}\" is called as the column of changes is", taken.name))

@@ -1,11 +1,12 @@
 //! The digests of the rows that are read, and the comparison with those of an earlier export.
 
 use super::export::Task;
-use crate::changes::{self, Change, Digester, Merge, Record, Records, Source, NOTHING};
-use crate::encode::{Cell, Kind as ColumnKind};
+use crate::changes::{self, Change, Digest, Digester, Merge, Record, Records, Source, NOTHING};
+use crate::encode::Cell;
 use crate::error::{Error, Kind, Result};
 use crate::job::digests::{self, Digests};
 use crate::job::manifest::Changes as Told;
+use crate::layout::Layout;
 use crate::pg::identity;
 use crate::pg::key_order::KeyOrder;
 use crate::pseudonym_key;
@@ -24,23 +25,33 @@ const BATCH: usize = 64 * 1024;
 /// Digests under way.
 pub struct Changes {
     digester: Digester,
-    /// The places of the key among the columns that are read, and the kinds of its values.
-    key: Vec<(usize, ColumnKind)>,
+    /// From a row that is read to the values that are compared, the same in all formats.
+    layout: Layout,
+    /// The places of the key among the columns that are read.
+    key: Vec<usize>,
     columns: usize,
     /// The key of the present row, and the values of one of several columns.
     text: Vec<u8>,
     spool: Spool,
     buffer: Vec<u8>,
     rows: u64,
-    earlier: Option<(Merge<Earlier>, Told)>,
+    earlier: Option<Comparison>,
+}
+
+/// The comparison with an earlier export.
+struct Comparison {
+    merge: Merge<Earlier>,
+    told: Told,
+    /// The values of a key that is gone, as a row that has it would be read.
+    values: KeyOrder,
 }
 
 /// Takes a row that is written, and its change; None: all rows are written.
 pub type WriteRow<'w> = dyn FnMut(Option<Change>, &[Cell<'_>]) -> Result<()> + 'w;
 
 impl Changes {
-    /// None: the export makes no digests.
-    pub fn begin(task: &Task<'_>, part: &DatasetExport) -> Result<Option<Changes>> {
+    /// None: the export makes no digests. `local`: rows are read with instants also as wall clock.
+    pub fn begin(task: &Task<'_>, part: &DatasetExport, local: bool) -> Result<Option<Changes>> {
         let (options, plan) = (&task.file.options, &part.plan);
         if !choice::are_digests_made(part, options) {
             return Ok(None);
@@ -53,12 +64,14 @@ impl Changes {
             Some(job) => {
                 choice::same(part, job, task.role)?;
                 let told = Told { since: job.clone(), added: 0, changed: 0, removed: 0 };
-                Some((Merge::new(Earlier::of(job, part)?)?, told))
+                let merge = Merge::new(Earlier::of(job, part)?)?;
+                Some(Comparison { merge, told, values: key_order(part, local)? })
             }
         };
         Ok(Some(Changes {
             digester: Digester::new(&pseudonym_key::of(part.context.tenant.key())?)?,
-            key: plan.key.iter().map(|place| (*place, plan.columns[*place].kind)).collect(),
+            layout: choice::compared(plan),
+            key: plan.key.clone(),
             columns: plan.columns.len(),
             text: Vec::new(),
             spool: Spool::create(&settings::spool_directory()?, Packing::Lz4)?,
@@ -72,19 +85,24 @@ impl Changes {
     pub fn row(&mut self, cells: &[Cell<'_>], write: &mut WriteRow<'_>) -> Result<()> {
         let key = key_of(&self.key, cells, &mut self.text)?;
         let key = key.as_ref();
-        let digest = self.digester.of(cells)?;
+        let mut digest = Digest::default();
+        let digester = &mut self.digester;
+        self.layout.row(cells, &mut |cells| {
+            digest = digester.of(cells)?;
+            Ok(())
+        })?;
         changes::append(key, &digest, &mut self.buffer)?;
         self.rows += 1;
         if self.buffer.len() >= BATCH {
             self.spool.write_all(&self.buffer)?;
             memory::reuse(&mut self.buffer);
         }
-        let Some((merge, told)) = &mut self.earlier else { return write(None, cells) };
+        let Some(Comparison { merge, told, values }) = &mut self.earlier else { return write(None, cells) };
         let (places, columns) = (&self.key, self.columns);
         let removed = &mut told.removed;
         let change = merge.row(key, &digest, &mut |key| {
             *removed += 1;
-            gone(key, places, columns, write)
+            values.cells(key, &mut |values| gone(values, places, columns, write))
         })?;
         match change {
             Some(change) => {
@@ -98,11 +116,11 @@ impl Changes {
 
     /// Hands on the earlier rows that stood behind the last one.
     pub fn rest(&mut self, write: &mut WriteRow<'_>) -> Result<()> {
-        let Some((merge, told)) = &mut self.earlier else { return Ok(()) };
+        let Some(Comparison { merge, told, values }) = &mut self.earlier else { return Ok(()) };
         let (places, columns) = (&self.key, self.columns);
         merge.rest(&mut |key| {
             told.removed += 1;
-            gone(key, places, columns, write)
+            values.cells(key, &mut |values| gone(values, places, columns, write))
         })
     }
 
@@ -111,19 +129,15 @@ impl Changes {
         self.spool.write_all(&self.buffer)?;
         let selection = choice::kept_selection(part, role);
         let digests = Digests { spooled: self.spool.finish()?, rows: self.rows, selection };
-        Ok((digests, self.earlier.map(|(_, told)| told)))
+        Ok((digests, self.earlier.map(|earlier| earlier.told)))
     }
 }
 
 /// The text of a row's key, which may be kept in `text`.
-fn key_of<'t>(
-    key: &[(usize, ColumnKind)],
-    cells: &[Cell<'_>],
-    text: &'t mut Vec<u8>,
-) -> Result<Cow<'t, str>> {
+fn key_of<'t>(key: &[usize], cells: &[Cell<'_>], text: &'t mut Vec<u8>) -> Result<Cow<'t, str>> {
     memory::reuse(text);
     let mut ends = Vec::with_capacity(key.len());
-    for (place, _) in key {
+    for place in key {
         text::plain(&cells[*place], text)?;
         ends.push(text.len());
     }
@@ -136,19 +150,21 @@ fn key_of<'t>(
     Ok(key_text::joined(&values))
 }
 
-/// Writes a row that is no more: its key.
-fn gone(key: &str, places: &[(usize, ColumnKind)], columns: usize, write: &mut WriteRow<'_>) -> Result<()> {
-    let values = key_text::values(key, places.len())
-        .ok_or_else(|| Error::new(Kind::Internal, "a key of other columns"))?;
+/// Writes a row that is no more: the values of its key.
+fn gone(values: &[Cell<'_>], places: &[usize], columns: usize, write: &mut WriteRow<'_>) -> Result<()> {
     let mut cells = vec![Cell::Null; columns];
-    for ((place, kind), value) in places.iter().zip(&values) {
-        cells[*place] = match kind {
-            ColumnKind::Int => value.parse().map_or(Cell::Text(value), Cell::Int),
-            ColumnKind::Numeric => Cell::Numeric(value),
-            _ => Cell::Text(value),
-        };
+    for (place, value) in places.iter().zip(values) {
+        cells[*place] = *value;
     }
     write(Some(Change::Removed), &cells)
+}
+
+fn key_order(part: &DatasetExport, local: bool) -> Result<KeyOrder> {
+    let dataset = &part.loaded.dataset;
+    let columns: Option<Vec<i16>> =
+        dataset.key.iter().map(|name| dataset.field(name).map(|field| field.attnum)).collect();
+    let columns = columns.ok_or_else(|| Error::new(Kind::Internal, "a dataset without its key"))?;
+    KeyOrder::of(dataset.source, &columns, local)
 }
 
 /// Gives one chunk after the other.
@@ -162,10 +178,6 @@ struct Earlier {
 
 impl Earlier {
     fn of(job: &str, part: &DatasetExport) -> Result<Earlier> {
-        let dataset = &part.loaded.dataset;
-        let columns: Option<Vec<i16>> =
-            dataset.key.iter().map(|name| dataset.field(name).map(|field| field.attnum)).collect();
-        let columns = columns.ok_or_else(|| Error::new(Kind::Internal, "a dataset without its key"))?;
         let (job, mut number) = (job.to_owned(), 0);
         let next = move || {
             if job == NOTHING {
@@ -174,7 +186,7 @@ impl Earlier {
             number += 1;
             identity::as_owner(|| digests::read(&job, number))
         };
-        Ok(Earlier { records: Records::new(Box::new(next)), order: KeyOrder::of(dataset.source, &columns)? })
+        Ok(Earlier { records: Records::new(Box::new(next)), order: key_order(part, false)? })
     }
 }
 

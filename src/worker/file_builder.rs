@@ -207,12 +207,12 @@ impl FileBuilder<'_> {
         let mut keys = plan.key_check();
         // The approval is about the dataset that was asked for.
         let row_limit = RowLimit::of(&part.loaded.dataset, is_main && self.task.approved);
-        let mut digests = if is_main { Digesting::begin(self.task, part)? } else { None };
+        let local = self.format == Format::Xlsx || self.options.text_form.local_times;
+        let mut digests = if is_main { Digesting::begin(self.task, part, local)? } else { None };
         let (mut rows, mut written, mut admitted) = (0u64, 0u64, true);
         progress::part(member.place);
         progress::stage(Stage::Reading);
         identity::as_requester(self.reader, || {
-            let local = self.format == Format::Xlsx || self.options.text_form.local_times;
             query::for_each_ordered_row(&plan.sql, &plan.params, local, keys.as_mut(), &mut |cells| {
                 rows += 1;
                 if !row_limit.check(rows)? {

@@ -2,9 +2,9 @@
 
 use postgres::Client;
 use proptest::prelude::*;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::collections::BTreeMap;
-use support::asking::{completed, file, objects};
+use support::asking::{completed, file, objects, Workbook};
 use support::common::{shared, TwoTenants};
 
 /// A change of one row, by a number that stands for its key.
@@ -41,7 +41,7 @@ impl Act {
                     format!("name = nullif('n{n}', 'n9')"),
                     format!("tags = ARRAY['t{n}', NULL]"),
                     format!("custom = '{{\"n\": {n}}}'"),
-                    format!("last_login = timestamptz '2026-01-01' + {n} * interval '1 microsecond'"),
+                    format!("last_login = timestamptz '2026-01-01' + {n} * interval '1 second'"),
                     "name = CASE WHEN name = '' THEN NULL ELSE '' END".to_owned(),
                 ];
                 update(columns[usize::from(*n) % columns.len()].clone(), id)
@@ -59,7 +59,7 @@ impl Act {
                 update("status = CASE status WHEN 'disabled' THEN 'active' ELSE 'disabled' END".to_owned(), id)
             }
             Act::Rekey(id, to) => format!(
-                "UPDATE app.users SET id = {to} WHERE id = {id} AND NOT EXISTS (SELECT FROM app.users WHERE id = {to})"
+                "UPDATE app.users SET id = {to}, created_at = created_at + interval '61 minutes' WHERE id = {id} AND NOT EXISTS (SELECT FROM app.users WHERE id = {to})"
             ),
             Act::Move(id) => update(
                 format!("tenant_id = CASE tenant_id WHEN '{a}' THEN '{b}' ELSE '{a}' END::uuid"),
@@ -92,87 +92,164 @@ fn history() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step, 4)
 }
 
-type Rows = BTreeMap<i64, Map<String, Value>>;
-
-fn keyed(objects: Vec<Value>) -> Rows {
-    objects
-        .into_iter()
-        .map(|row| {
-            let Value::Object(row) = row else { panic!("{row}") };
-            (row["id"].as_i64().unwrap(), row)
-        })
-        .collect()
+/// The way a history is followed.
+struct Way {
+    key: &'static str,
+    fields: &'static str,
+    formats: [&'static str; 2],
+    options: &'static str,
 }
 
-fn read(client: &mut Client, job: &str, format: &str) -> Vec<Value> {
-    let bytes = file(client, job);
-    if format == "json" {
-        serde_json::from_slice(&bytes).unwrap()
-    } else {
-        objects(&bytes)
+/// A row as its file has it, by columns, without empty ones.
+type Row = BTreeMap<String, String>;
+
+/// Rows by the texts of their keys.
+type Rows = BTreeMap<Vec<String>, Row>;
+
+impl Way {
+    fn key_of(&self, row: &Row) -> Vec<String> {
+        self.key.trim_matches(['{', '}']).split(',').map(|name| row[name].clone()).collect()
     }
-}
 
-/// Applies a file of changes. Each has to be a change of the rows so far.
-fn apply(rows: &mut Rows, changes: Vec<Value>) {
-    for row in changes {
-        let Value::Object(mut row) = row else { panic!("{row}") };
-        let change = row.shift_remove("change").unwrap();
-        let id = row["id"].as_i64().unwrap();
-        match change.as_str().unwrap() {
-            "added" => assert_eq!(rows.insert(id, row), None, "{id} was there"),
-            "changed" => {
-                let before = rows.insert(id, row.clone()).unwrap_or_else(|| panic!("{id} was not there"));
-                assert_ne!(before, row, "a change of nothing");
-            }
-            "removed" => {
-                assert_eq!(row.len(), 1, "of a removed row there is the key: {row:?}");
-                assert!(rows.remove(&id).is_some(), "{id} was not there");
-            }
-            other => panic!("{other}"),
-        }
+    fn keyed(&self, rows: Vec<Row>) -> Rows {
+        rows.into_iter().map(|row| (self.key_of(&row), row)).collect()
     }
-}
 
-fn follow(history: &[Step]) {
-    let app = TwoTenants::with_users(shared(), 8);
-    let mut superuser = app.superuser();
-    superuser.batch_execute("SELECT acct_export_set_field('users', 'phone', mask => 'last4')").unwrap();
-    let mut late = app.superuser();
-    let mut client = app.session(&app.login, 0);
-    let mut last = completed(&mut client, r#"'users', 'ndjson', options => '{"digests": true}'"#);
-    let mut rows = keyed(read(&mut client, &last, "ndjson"));
-    for (number, (acts, after)) in history.iter().enumerate() {
-        for act in acts {
-            superuser.batch_execute(&act.sql(&app)).unwrap();
-        }
-        late.batch_execute("BEGIN").unwrap();
-        if let Some(act) = after {
-            late.batch_execute(&act.sql(&app)).unwrap();
-        }
-        let format = ["json", "ndjson"][number % 2];
-        last = completed(
-            &mut client,
-            &format!(r#"'users', '{format}', options => '{{"changes_since": "{last}"}}'"#),
+    fn exported(&self, client: &mut Client, format: &str, options: &str, reason: &str) -> (String, Vec<Row>) {
+        let more = if options.is_empty() || self.options.is_empty() { "" } else { ", " };
+        let job = completed(
+            client,
+            &format!(
+                "'users', '{format}', reason => '{reason}'{}, options => '{{{options}{more}{}}}'",
+                self.fields, self.options
+            ),
         );
-        apply(&mut rows, read(&mut client, &last, format));
-        let whole = completed(&mut client, &format!("'users', 'ndjson', reason => 'oracle {number}'"));
-        assert_eq!(rows, keyed(read(&mut client, &whole, "ndjson")));
-        late.batch_execute("COMMIT").unwrap();
+        let bytes = file(client, &job);
+        let rows = match format {
+            "csv" => {
+                let mut reader = csv::Reader::from_reader(bytes.as_slice());
+                let header = reader.headers().unwrap().clone();
+                let row = |cells: csv::StringRecord| {
+                    header
+                        .iter()
+                        .zip(cells.iter())
+                        .map(|(name, cell)| (name.to_owned(), cell.to_owned()))
+                        .collect()
+                };
+                reader.records().map(|cells| row(cells.unwrap())).collect()
+            }
+            "xlsx" => {
+                let mut book = Workbook::open(bytes);
+                let sheet = book.sheets().remove(0);
+                let mut rows = book.rows(&sheet).into_iter();
+                let header: Vec<String> = rows.next().unwrap().iter().map(ToString::to_string).collect();
+                let shown = |cell: &calamine::Data| match cell {
+                    calamine::Data::Empty => String::new(),
+                    calamine::Data::String(text) => text.clone(),
+                    other => format!("{other:?}"),
+                };
+                rows.map(|row| header.iter().cloned().zip(row.iter().map(shown)).collect()).collect()
+            }
+            "json" => objects_as_rows(serde_json::from_slice(&bytes).unwrap()),
+            _ => objects_as_rows(objects(&bytes)),
+        };
+        let without_empty = |row: Row| row.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+        (job, rows.into_iter().map(without_empty).collect())
     }
+
+    /// Applies a file of changes. Each has to be a change of the rows so far.
+    fn apply(&self, rows: &mut Rows, changes: Vec<Row>) {
+        for mut row in changes {
+            let change = row.remove("change").unwrap();
+            let key = self.key_of(&row);
+            match change.trim_matches('"') {
+                "added" => assert_eq!(rows.insert(key, row), None, "it was there"),
+                "changed" => {
+                    let before =
+                        rows.insert(key, row.clone()).unwrap_or_else(|| panic!("it was not there: {row:?}"));
+                    assert_ne!(before, row, "a change of nothing");
+                }
+                "removed" => {
+                    assert_eq!(row.len(), key.len(), "of a removed row there is the key: {row:?}");
+                    assert!(rows.remove(&key).is_some(), "it was not there: {row:?}");
+                }
+                other => panic!("{other}"),
+            }
+        }
+    }
+
+    fn follow(&self, history: &[Step]) {
+        let app = TwoTenants::with_users(shared(), 8);
+        let mut superuser = app.superuser();
+        superuser
+            .batch_execute(&format!(
+                "CREATE UNIQUE INDEX ON app.users (created_at, id);
+                 SELECT acct_export_alter('users', key => '{}');
+                 SELECT acct_export_set_field('users', name, label => name) FROM unnest('{{id,email,name,phone,created_at,last_login}}'::text[]) AS name;
+                 SELECT acct_export_set_field('users', 'phone', mask => 'last4')",
+                self.key
+            ))
+            .unwrap();
+        let mut late = app.superuser();
+        let mut client = app.session(&app.login, 0);
+        let (mut last, first) = self.exported(&mut client, self.formats[1], r#""digests": true"#, "first");
+        let mut rows = self.keyed(first);
+        for (number, (acts, after)) in history.iter().enumerate() {
+            for act in acts {
+                superuser.batch_execute(&act.sql(&app)).unwrap();
+            }
+            late.batch_execute("BEGIN").unwrap();
+            if let Some(act) = after {
+                late.batch_execute(&act.sql(&app)).unwrap();
+            }
+            let format = self.formats[number % 2];
+            let since = format!(r#""changes_since": "{last}""#);
+            let changes;
+            (last, changes) = self.exported(&mut client, format, &since, "changes");
+            self.apply(&mut rows, changes);
+            let (_, whole) = self.exported(&mut client, self.formats[1], "", &format!("oracle {number}"));
+            assert_eq!(rows, self.keyed(whole));
+            late.batch_execute("COMMIT").unwrap();
+        }
+    }
+}
+
+/// Texts that tell an empty one from none.
+fn objects_as_rows(objects: Vec<Value>) -> Vec<Row> {
+    let row = |object: Value| {
+        let Value::Object(members) = object else { panic!("{object}") };
+        members.into_iter().map(|(name, value)| (name, value.to_string())).collect()
+    };
+    objects.into_iter().map(row).collect()
+}
+
+/// Follows so many random histories.
+fn hold(way: &Way, cases: u32) {
+    let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
+    proptest::test_runner::TestRunner::new(config)
+        .run(&history(), |history| {
+            way.follow(&history);
+            Ok(())
+        })
+        .unwrap();
 }
 
 #[test]
 fn changes_applied_in_a_chain_give_the_last_file() {
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
-        cases: 8,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    });
-    runner
-        .run(&history(), |history| {
-            follow(&history);
-            Ok(())
-        })
-        .unwrap();
+    hold(&Way { key: "id", fields: "", formats: ["json", "ndjson"], options: "" }, 8);
+}
+
+/// A path of a document, moments in the key, on the wall clock of another zone.
+#[test]
+fn in_csv_too() {
+    let fields = ", fields => '{id,created_at,email,custom.n,last_login}'";
+    let options = r#""time_zone": "Europe/Paris", "timestamps": "local""#;
+    hold(&Way { key: "{created_at,id}", fields, formats: ["csv", "csv"], options }, 6);
+}
+
+#[test]
+fn in_workbooks_too() {
+    let fields = ", fields => '{created_at,id,name,phone,last_login,custom.n}'";
+    let options = r#""time_zone": "Asia/Kathmandu""#;
+    hold(&Way { key: "{created_at,id}", fields, formats: ["xlsx", "xlsx"], options }, 4);
 }

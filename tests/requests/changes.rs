@@ -2,7 +2,7 @@
 
 use postgres::Client;
 use serde_json::{json, Value};
-use support::asking::{completed, exported, file, objects, refusal, refused, text, Workbook};
+use support::asking::{completed, expire, exported, file, objects, refusal, refused, text, Workbook};
 use support::common::{shared, unique, wait_for_job, wait_until, TwoTenants, SECRET};
 use support::told::told;
 
@@ -216,18 +216,6 @@ fn only_exports_of_one_choice_are_compared() {
     }
     client.execute("SELECT acct_export_delete($1::text::uuid)", &[&before]).unwrap();
     refuse(&mut client, &format!("{all}, {}", since(&before)), "55000", "has no digests", "digests");
-}
-
-/// Ends the time of all files, until this job's are purged.
-fn expire(superuser: &mut Client, job: &str) {
-    let all =
-        "UPDATE acct_export.job SET expires_at = now() - interval '1 hour' WHERE expires_at IS NOT NULL";
-    superuser.batch_execute(all).unwrap();
-    let status = format!("SELECT status FROM acct_export_jobs WHERE job_id = '{job}'");
-    wait_until(LIMIT, "the files are purged", || {
-        superuser.batch_execute("SELECT acct_export_purge()").unwrap();
-        text(superuser, &status).as_deref() == Some("expired")
-    });
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod change_chains;
 mod changes;
+mod changes_choice;
 mod errors;
 mod errors_failure;
 mod errors_filters;
@@ -15,6 +16,7 @@ mod filters_unfit;
 mod indexed;
 mod limits;
 mod saved;
+mod saved_runs;
 mod schedule;
 mod several_keys;
 mod sorted;

@@ -5,6 +5,8 @@
 //! written as ISO 8601 expands them, with a sign: `-0043-03-15` (44 BC; the year 0000 is 1 BC),
 //! `+10000-01-01`.
 
+use std::borrow::Cow;
+
 /// Microseconds of a day.
 pub const DAY: i64 = 86_400_000_000;
 
@@ -67,6 +69,23 @@ pub fn instant(micros: i64, out: &mut Vec<u8>) {
     }
 }
 
+/// A date or a moment as the server reads it: ISO 8601 has signs before years of more or less than four digits, and counts a year 0.
+pub fn for_input(text: &str) -> Cow<'_, str> {
+    if let Some(later) = text.strip_prefix('+') {
+        return Cow::Borrowed(later);
+    }
+    let earlier = text.strip_prefix('-').and_then(|text| text.split_once('-'));
+    let (year, rest) = match earlier {
+        Some((year, rest)) => (year.parse::<u64>().map(|year| year + 1), rest),
+        None if text.starts_with("0000-") => (Ok(1), &text[5..]),
+        None => return Cow::Borrowed(text),
+    };
+    match year {
+        Ok(year) => Cow::Owned(format!("{year:04}-{rest} BC")),
+        Err(_) => Cow::Borrowed(text),
+    }
+}
+
 fn civil_date(days: i64, out: &mut Vec<u8>) {
     let Civil { year, month, day } = civil(days);
     if (0..=9_999).contains(&year) {
@@ -122,6 +141,20 @@ mod tests {
         let mut out = Vec::new();
         write(&mut out);
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn the_server_reads_every_year() {
+        for (text, wanted) in [
+            ("2026-01-15", "2026-01-15"),
+            ("+10000-01-01T00:00:00Z", "10000-01-01T00:00:00Z"),
+            ("0000-12-31", "0001-12-31 BC"),
+            ("-0043-03-15T10:00:00Z", "0044-03-15T10:00:00Z BC"),
+            ("infinity", "infinity"),
+            ("-infinity", "-infinity"),
+        ] {
+            assert_eq!(for_input(text), wanted);
+        }
     }
 
     /// The days that PostgreSQL 15.20 gives for `d - '2000-01-01'`.

@@ -12,6 +12,7 @@ pub use workbook::Workbook;
 
 use postgres::{Client, Row};
 use serde_json::Value;
+use std::time::Duration;
 
 use crate::common::{error_of, wait_for_job, wait_until, ServerError};
 
@@ -187,4 +188,16 @@ pub fn refused_every_way(client: &mut Client, arguments: &str, sqlstate: &str, n
     for sql in asked_every_way(arguments) {
         refused(client, &sql, sqlstate, named, hint);
     }
+}
+
+/// Ends the time of all files, until this job's are purged.
+pub fn expire(superuser: &mut Client, job: &str) {
+    let all =
+        "UPDATE acct_export.job SET expires_at = now() - interval '1 hour' WHERE expires_at IS NOT NULL";
+    superuser.batch_execute(all).unwrap();
+    let status = format!("SELECT status FROM acct_export_jobs WHERE job_id = '{job}'");
+    wait_until(Duration::from_secs(60), "the files are purged", || {
+        superuser.batch_execute("SELECT acct_export_purge()").unwrap();
+        text(superuser, &status).as_deref() == Some("expired")
+    });
 }
