@@ -122,9 +122,10 @@ UPDATE acct_export.saved
  WHERE id = $1::bigint";
 
 const DISABLE: &str = "
-UPDATE acct_export.saved
-   SET enabled = false, next_run_at = NULL, disabled_reason = $2, last_job = coalesce($3::uuid, last_job)
- WHERE id = $1::bigint";
+UPDATE acct_export.saved SET enabled = false, next_run_at = NULL, disabled_reason = $2 WHERE id = $1::bigint";
+
+const FAILED: &str =
+    "UPDATE acct_export.saved SET last_job = coalesce($2::uuid, last_job) WHERE id = $1::bigint";
 
 impl Due {
     /// The owner's name, also of one that is gone.
@@ -148,14 +149,19 @@ impl Due {
         )
     }
 
-    /// It is left for another moment. As the owner.
-    pub fn put_off(&self, next: i64) -> Result<()> {
-        sql::run(MOVE, &[self.id.into(), next.into(), None.into()]).map(drop)
+    /// It is left for another moment. `job`: the failed job that reports why. As the owner.
+    pub fn put_off(&self, next: i64, job: Option<&str>) -> Result<()> {
+        sql::run(MOVE, &[self.id.into(), next.into(), job.into()]).map(drop)
     }
 
-    /// Disables the schedule. `job`: the failed job that reports the reason. As the owner.
-    pub fn disable(&self, reason: &str, sqlstate: &str, job: Option<&str>) -> Result<()> {
-        sql::run(DISABLE, &[self.id.into(), reason.into(), job.into()])?;
+    /// Disables the schedule. As the owner.
+    pub fn disable(&self, reason: &str) -> Result<()> {
+        sql::run(DISABLE, &[self.id.into(), reason.into()]).map(drop)
+    }
+
+    /// Records that it was disabled. `job`: the failed job that reports the reason. As the owner.
+    pub fn record_disabled(&self, reason: &str, sqlstate: &str, job: Option<&str>) -> Result<()> {
+        sql::run(FAILED, &[self.id.into(), job.into()])?;
         let context = &self.captured.context;
         let by = By {
             role: self.role(),

@@ -16,9 +16,21 @@ pub struct Event {
     pub error_code: Option<String>,
     /// Title of the first companion that could not be exported.
     pub failed_part: Option<String>,
+    /// The schedule that could not start the export.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
     pub created_at: Option<String>,
     pub finished_at: Option<String>,
     pub expires_at: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Schedule {
+    /// Of the saved export.
+    pub name: String,
+    pub disabled: bool,
+    /// Why it was not started: a message of the extension.
+    pub reason: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

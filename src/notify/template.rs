@@ -19,10 +19,12 @@ pub enum Word {
     Link,
     ErrorCode,
     FailedPart,
+    Schedule,
+    Reason,
     Database,
 }
 
-const WORDS: [(&str, Word); 12] = [
+const WORDS: [(&str, Word); 14] = [
     ("job", Word::Job),
     ("dataset", Word::Dataset),
     ("title", Word::Title),
@@ -34,6 +36,8 @@ const WORDS: [(&str, Word); 12] = [
     ("link", Word::Link),
     ("error_code", Word::ErrorCode),
     ("failed_part", Word::FailedPart),
+    ("schedule", Word::Schedule),
+    ("reason", Word::Reason),
     ("database", Word::Database),
 ];
 
@@ -85,8 +89,10 @@ More about it: SELECT * FROM acct_export_status('{job}');
         "Export failed. Please try again.
 
 Dataset:  {title}
+Schedule: {schedule}
 Job:      {job}
 Error:    {error_code}
+Reason:   {reason}
 
 More about it: SELECT * FROM acct_export_status('{job}');
 ",

@@ -1,5 +1,6 @@
 //! The texts for the placeholders of a mail.
 
+use super::event::Schedule;
 use super::template::Word;
 use super::Message;
 
@@ -28,9 +29,21 @@ impl Words<'_> {
             Word::Link => self.link.unwrap_or_default().to_owned(),
             Word::ErrorCode => text(&event.error_code),
             Word::FailedPart => text(&event.failed_part),
+            Word::Schedule => event.schedule.as_ref().map(schedule).unwrap_or_default(),
+            Word::Reason => event.schedule.as_ref().and_then(|told| told.reason.clone()).unwrap_or_default(),
             Word::Database => self.database.to_owned(),
         }
     }
+}
+
+/// The name of a schedule that could not start its export, and its fate.
+fn schedule(schedule: &Schedule) -> String {
+    let fate = if schedule.disabled {
+        "disabled until it is set again with acct_export_schedule"
+    } else {
+        "goes on at its next time"
+    };
+    format!("{} ({fate})", schedule.name)
 }
 
 /// `2025-01-31 09:01 UTC`, of ISO 8601 in UTC.

@@ -86,17 +86,19 @@ fn start(due: &Due) -> Result<bool> {
     match outcome {
         Ok(Created::New(job)) => own(|| due.started(&job, next)).map(|()| true),
         // The one before it is still active.
-        Ok(Created::Twin(_)) => own(|| due.put_off(next)).map(|()| false),
+        Ok(Created::Twin(_)) => own(|| due.put_off(next, None)).map(|()| false),
         Err(failure) => match of(failure.sqlstate()) {
-            Obstacle::Twin => own(|| due.put_off(next)).map(|()| false),
+            Obstacle::Twin => own(|| due.put_off(next, None)).map(|()| false),
             Obstacle::Lasting => disable(due, &failure),
-            Obstacle::Passing => {
+            Obstacle::Passing if xact::now() + AGAIN < next => {
                 not_started(due, &failure);
-                own(|| due.put_off(next.min(xact::now() + AGAIN))).map(|()| false)
+                own(|| due.put_off(xact::now() + AGAIN, None)).map(|()| false)
             }
-            Obstacle::Other => {
+            // This time is left out.
+            Obstacle::Passing | Obstacle::Other => {
                 not_started(due, &failure);
-                own(|| due.put_off(next)).map(|()| false)
+                let job = failed_job(due, &failure);
+                own(|| due.put_off(next, job.as_deref())).map(|()| false)
             }
         },
     }
@@ -131,16 +133,24 @@ fn not_started(due: &Due, failure: &Failure) {
     report::log(&format!("saved export {} was not started by its schedule: {message} ({sqlstate})", due.id));
 }
 
-/// Disables the schedule and makes a failed job that reports it. That job may fail in its turn: a role that is gone has no mail server.
+/// Disables the schedule and makes a failed job that reports it.
 fn disable(due: &Due, failure: &Failure) -> Result<bool> {
+    let (message, sqlstate) = failure.described();
+    own(|| due.disable(&message))?;
+    let job = failed_job(due, failure);
+    own(|| due.record_disabled(&message, &sqlstate, job.as_deref()))?;
+    not_started(due, failure);
+    Ok(false)
+}
+
+/// A failed job that tells why nothing was started. It may fail in its turn: a role that is gone has no mail server.
+fn failed_job(due: &Due, failure: &Failure) -> Option<String> {
     let (message, sqlstate) = failure.described();
     let job = xact::attempt(|| own(|| refused::record(due, &message, &sqlstate)));
     if let Err(failure) = &job {
         log(failure, "recording a scheduled export that was refused");
     }
-    own(|| due.disable(&message, &sqlstate, job.as_deref().ok()))?;
-    not_started(due, failure);
-    Ok(false)
+    job.ok()
 }
 
 /// The life of a process that `acct_export_run_due` has started; None: it could not look.

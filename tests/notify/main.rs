@@ -5,4 +5,5 @@ mod mail;
 mod mail_links;
 mod mail_refused;
 mod outbox;
+mod schedules;
 mod webhook;

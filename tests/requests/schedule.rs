@@ -522,3 +522,85 @@ fn the_launcher_starts_what_is_due_and_makes_up_for_an_outage_once() {
         Some("true")
     );
 }
+
+#[test]
+fn many_that_are_due_at_one_time_all_start_once() {
+    let app = TwoTenants::with_users(server(), 3);
+    let mut client = app.session(&app.login, 0);
+    let tenants = 30;
+    for tenant in 0..tenants {
+        client.batch_execute(&format!("SET app.tenant_id = 'c0000000-0000-4000-8000-{tenant:012}'")).unwrap();
+        client
+            .batch_execute("SELECT acct_export_save('all', 'users', 'csv'); SELECT acct_export_schedule('all', '* * * * *', 'UTC')")
+            .unwrap();
+    }
+    // After an outage of days there is one start of each.
+    let mut superuser = app.superuser();
+    superuser.batch_execute("UPDATE acct_export.saved SET next_run_at = now() - interval '3 days'").unwrap();
+    assert_eq!(run_due(&mut superuser), tenants);
+    wait_until(LIMIT, "all are done", || {
+        let done = "SELECT concat_ws(' ', count(*), count(DISTINCT tenant)) FROM acct_export_jobs WHERE status = 'completed'";
+        text(&mut superuser, done).unwrap() == format!("{tenants} {tenants}")
+    });
+    assert_eq!(
+        text(&mut superuser, "SELECT count(*)::text FROM acct_export.job").unwrap(),
+        tenants.to_string()
+    );
+}
+
+/// Code that decides on requests has 20 seconds. One that is started again soon is told of when it is started; a time that is left out is told.
+#[test]
+fn a_start_that_takes_too_long_holds_up_nobody_for_long() {
+    let app = TwoTenants::with_users(server(), 3);
+    let mut superuser = app.superuser();
+    superuser
+        .batch_execute(
+            "CREATE FUNCTION app.decide(request jsonb) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(300); RETURN true; END $$;
+             SELECT acct_export_register('others', 'app.users', 'id', tenant_column => 'tenant_id')",
+        )
+        .unwrap();
+    let mut client = app.session(&app.login, 0);
+    scheduled(&mut client, "daily", ", fields => '{id}'");
+    scheduled(&mut client, "each minute", ", fields => '{id,email}'");
+    client
+        .batch_execute(
+            "SELECT acct_export_schedule('each minute', '* * * * *', 'UTC');
+             SELECT acct_export_save('fine', 'others', 'csv'); SELECT acct_export_schedule('fine', '0 3 * * *', 'UTC')",
+        )
+        .unwrap();
+    superuser.batch_execute("SELECT acct_export_alter('users', authorize => 'app.decide(jsonb)')").unwrap();
+    make_due(&mut superuser);
+    assert_eq!(run_due(&mut superuser), 1, "the fine one");
+    let state = |superuser: &mut Client, name: &str| {
+        let sql = format!(
+            "SELECT concat_ws(' ', s.enabled, s.next_run_at < now() + interval '6 minutes', j.error_code)
+               FROM acct_export.saved AS s LEFT JOIN acct_export.job AS j ON j.id = s.last_job WHERE s.name = '{name}'"
+        );
+        text(superuser, &sql).unwrap()
+    };
+    assert_eq!(state(&mut superuser, "daily"), "t t");
+    assert_eq!(state(&mut superuser, "each minute"), "t t 57014");
+    assert_eq!(state(&mut superuser, "fine"), "t f");
+}
+
+#[test]
+fn a_start_that_fails_is_told_and_the_schedule_goes_on() {
+    let app = TwoTenants::with_users(server(), 3);
+    let (mut client, mut superuser) = (app.session(&app.login, 0), app.superuser());
+    let since = support::asking::completed(&mut client, r#"'users', 'csv', options => '{"digests": true}'"#);
+    let options = format!(r#", options => '{{"changes_since": "{since}"}}'"#);
+    scheduled(&mut client, "since", &options);
+    client.execute("SELECT acct_export_delete($1::text::uuid)", &[&since]).unwrap();
+    for failures in 1..=2 {
+        make_due(&mut superuser);
+        assert_eq!(run_due(&mut superuser), 0);
+        let job = last_job(&mut superuser, "since");
+        let row = wait_for_job(&mut client, &job);
+        assert_eq!((row.get::<_, &str>("status"), row.get::<_, &str>("error_code")), ("failed", "55000"));
+        assert_eq!(told(&mut superuser, "failed").len(), failures);
+        let goes_on = "SELECT (enabled AND disabled_reason IS NULL AND next_run_at > now())::text FROM acct_export_saved";
+        assert_eq!(text(&mut superuser, goes_on).as_deref(), Some("true"));
+    }
+    assert_eq!(detail(&told(&mut superuser, "failed")[1])["schedule"], "since");
+    assert_whole(&mut superuser);
+}
