@@ -32,7 +32,7 @@ TESTS     := -p acctexport-tests --no-default-features --features '$(EXTRAS)' --
 # Labelled columns, for `make secrets`.
 FILES     ?= tests/corpus/*.tsv
 
-.PHONY: help setup setup-tests build install install-tree demo demo-stop test test-units test-all lint lint-server secrets deb test-deb image-root bench bench-scale bench-s3 bench-queue bench-profile clean
+.PHONY: help setup setup-tests build install install-tree demo demo-stop test test-units test-all lint lint-server secrets deb test-deb image-root bench bench-scale bench-changes bench-s3 bench-queue bench-profile clean
 
 help:           ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 22
@@ -108,12 +108,15 @@ test-deb: deb   ## install that package into a Debian of its own, export, purge 
 image-root: build ## the files alone and a Containerfile, for image volumes of PostgreSQL 18
 	@scripts/image-root
 
-bench bench-scale bench-s3 bench-queue bench-profile: PROFILE := release
+bench bench-scale bench-changes bench-s3 bench-queue bench-profile: PROFILE := release
 bench: build    ## measure a release build side by side with what one would take instead, on tables of four shapes (40 minutes)
 	@benches/run
 
 bench-scale: build ## time per row and memory, from 100,000 rows to 10,000,000
 	@benches/run scale
+
+bench-changes: build ## exports with digests, and of what has changed, beside the plain one, 10,000,000 rows
+	@benches/run changes
 
 bench-s3: build ## upload to an S3 server, beside the AWS CLI and rclone
 	@benches/run s3

@@ -394,3 +394,34 @@ fn files_larger_than_a_workbook() {
     admins.execute("SELECT acct_export_set_policy('large', max_rows => 71)");
     assert_eq!(support::admins::refused(&mut session, "large", &bytes).sqlstate, "54000");
 }
+
+/// More keys than are looked up one by one, of a part of a table.
+#[test]
+fn of_a_piece_of_a_table_the_piece_is_read() {
+    let admins = Admins::create(1);
+    for (table, kind, key) in [
+        ("numbers", "bigint", "n"),
+        ("ids", "uuid", "lpad(to_hex(n), 32, '0')::uuid"),
+        ("below", "int", "n - 50000"),
+    ] {
+        admins.execute(&format!(
+            "CREATE TABLE app.{table} (id {kind} PRIMARY KEY, n int, note text);
+             INSERT INTO app.{table} SELECT {key}, n, 'n' || n FROM generate_series(1, 60000) AS n;
+             ANALYZE app.{table};
+             GRANT SELECT ON app.{table} TO {}; SELECT acct_export_register('{table}', 'app.{table}', 'id')",
+            admins.role
+        ));
+        let mut session = admins.session(1);
+        let filter = r#"filter => '{"n": {"gt": 5000, "le": 8000}}'"#;
+        let bytes = exported(&mut session, &format!("'{table}', 'csv', {filter}"));
+        let edited = String::from_utf8(bytes).unwrap().replace(",n7000\r", ",other\r").into_bytes();
+        session.batch_execute("BEGIN").unwrap();
+        let found = check(&mut session, table, &edited);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!((found[0].1, found[0].3.as_str()), (Some(2001), "differs from the database"));
+        let read =
+            format!("SELECT seq_tup_read::text FROM pg_stat_xact_user_tables WHERE relname = '{table}'");
+        assert_eq!(support::asking::text(&mut session, &read).as_deref(), Some("0"), "{table}");
+        session.batch_execute("COMMIT").unwrap();
+    }
+}

@@ -7,11 +7,11 @@ use crate::model::ExportRequest;
 use crate::source::order_by::Form;
 use crate::source::plan::{self, Plan};
 use crate::value::key_text;
-use serde_json::{json, Map};
+use serde_json::{json, Map, Value};
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
-/// Keys that are looked up one by one; for more the whole dataset is read.
+/// Keys that are looked up one by one; for more all rows between the first and the last are read, or the whole dataset.
 const FEW: usize = 1_000;
 /// Bytes of such keys, well below what a filter may have.
 const SHORT: usize = 256 * 1024;
@@ -22,7 +22,7 @@ pub fn narrowed(reading: &Reading, asked: &ExportRequest, by_key: &HashMap<Strin
     let dataset = &reading.loaded.dataset;
     let bytes: usize = by_key.keys().map(String::len).sum();
     if by_key.len() > FEW || bytes > SHORT {
-        return None;
+        return held_to(reading, asked, between(reading, by_key)?);
     }
     let mut columns: Vec<BTreeSet<Cow<'_, str>>> = vec![BTreeSet::new(); dataset.key.len()];
     for key in by_key.keys() {
@@ -37,6 +37,33 @@ pub fn narrowed(reading: &Reading, asked: &ExportRequest, by_key: &HashMap<Strin
             filter.insert(name.clone(), json!({ "in": values }));
         }
     }
+    held_to(reading, asked, filter)
+}
+
+/// The first and the last of keys that are in one order here and on the server: a file that is in the order of the key is read in pieces.
+fn between(reading: &Reading, by_key: &HashMap<String, usize>) -> Option<Map<String, Value>> {
+    let dataset = &reading.loaded.dataset;
+    let [name] = dataset.key.as_slice() else { return None };
+    let (first, last) = match dataset.field(name)?.ty.class {
+        Class::Int => {
+            let keys: Option<Vec<i64>> = by_key.keys().map(|key| key.parse().ok()).collect();
+            let keys = keys?;
+            (keys.iter().min()?.to_string(), keys.iter().max()?.to_string())
+        }
+        Class::Uuid => {
+            let is_uuid =
+                |key: &&String| key.len() == 36 && !key.contains(|letter: char| letter.is_uppercase());
+            if !by_key.keys().all(|key| is_uuid(&key)) {
+                return None;
+            }
+            (by_key.keys().min()?.clone(), by_key.keys().max()?.clone())
+        }
+        _ => return None,
+    };
+    Some(Map::from_iter([(name.clone(), json!({ "ge": first, "le": last }))]))
+}
+
+fn held_to(reading: &Reading, asked: &ExportRequest, filter: Map<String, Value>) -> Option<Plan> {
     if filter.is_empty() {
         return None;
     }
