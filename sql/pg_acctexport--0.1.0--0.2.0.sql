@@ -623,7 +623,7 @@ ALTER TABLE acct_export.job ALTER COLUMN rows_print SET NOT NULL, ALTER COLUMN s
 UPDATE acct_export.job SET runs = attempts, made_in = acct_export.here();
 ALTER TABLE acct_export.job ALTER COLUMN made_in SET NOT NULL;
 ALTER TABLE acct_export.job ADD COLUMN saved bigint;
-COMMENT ON COLUMN acct_export.job.saved IS 'saved export that it is a run of';
+COMMENT ON COLUMN acct_export.job.saved IS 'saved export that it is a run of, as it was then: one that is replaced gets another id';
 COMMENT ON COLUMN acct_export.job.made_in IS 'system identifier and database that it was asked for in: a copy of the database does not run it';
 
 COMMENT ON COLUMN acct_export.job.attempts IS 'runs that count: those that an administrator or a shutdown interrupted do not';
@@ -1284,13 +1284,10 @@ COMMENT ON EVENT TRIGGER acct_export_follow_drop IS 'marks fields and declaratio
 -- Digests of an export's rows, by which a later one finds what has changed.
 CREATE TABLE acct_export.digest (
     job       uuid PRIMARY KEY REFERENCES acct_export.job ON DELETE CASCADE,
-    saved     bigint,
     rows      bigint NOT NULL,
     selection jsonb NOT NULL
 );
-CREATE INDEX digest_saved ON acct_export.digest (saved) WHERE saved IS NOT NULL;
 COMMENT ON TABLE acct_export.digest IS 'exports whose rows have digests';
-COMMENT ON COLUMN acct_export.digest.saved IS 'saved export that it is a run of';
 COMMENT ON COLUMN acct_export.digest.selection IS 'choice of rows and fields: only exports of the same choice are compared';
 
 CREATE TABLE acct_export.digest_chunk (

@@ -206,7 +206,7 @@ COMMENT ON COLUMN acct_export.job.failed_part IS 'the first companion that could
 COMMENT ON COLUMN acct_export.job.attempts IS 'runs that count: those that an administrator or a shutdown interrupted do not';
 COMMENT ON COLUMN acct_export.job.runs IS 'how often a worker has begun it: the number of the present run';
 COMMENT ON COLUMN acct_export.job.created_xid IS 'the asking transaction, which cannot wait for its own job';
-COMMENT ON COLUMN acct_export.job.saved IS 'saved export that it is a run of';
+COMMENT ON COLUMN acct_export.job.saved IS 'saved export that it is a run of, as it was then: one that is replaced gets another id';
 COMMENT ON COLUMN acct_export.job.made_in IS 'system identifier and database that it was asked for in: a copy of the database does not run it';
 
 CREATE UNIQUE INDEX job_active_twin ON acct_export.job (fingerprint)
@@ -265,13 +265,10 @@ COMMENT ON COLUMN acct_export.chunk.unpacked IS 'bytes of content where data is 
 -- Digests of an export's rows, by which a later one finds what has changed.
 CREATE TABLE acct_export.digest (
     job       uuid PRIMARY KEY REFERENCES acct_export.job ON DELETE CASCADE,
-    saved     bigint,
     rows      bigint NOT NULL,
     selection jsonb NOT NULL
 );
-CREATE INDEX digest_saved ON acct_export.digest (saved) WHERE saved IS NOT NULL;
 COMMENT ON TABLE acct_export.digest IS 'exports whose rows have digests';
-COMMENT ON COLUMN acct_export.digest.saved IS 'saved export that it is a run of';
 COMMENT ON COLUMN acct_export.digest.selection IS 'choice of rows and fields: only exports of the same choice are compared';
 
 CREATE TABLE acct_export.digest_chunk (

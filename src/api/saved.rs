@@ -1,6 +1,6 @@
 //! Saved exports: `acct_export_save`, `acct_export_start_saved`, `acct_export_drop_saved`.
 
-use super::start::{start, Selection};
+use super::start::{start, uuid, Selection};
 use crate::audit::denials::{self, Attempt};
 use crate::error::Result;
 use crate::job::saved::{self, Captured};
@@ -92,13 +92,16 @@ fn acct_export_start_saved(
 
 fn start_saved(name: Option<&str>, reason: Option<String>) -> Result<Uuid> {
     let found = saved::find(name)?;
-    let mut asked = found.request()?;
+    if let Some(active) = saved::run_to_return(found.id, &found.request)? {
+        return uuid(&active);
+    }
+    let mut asked = saved::request_of_run(found.id, &found.request)?;
     asked.reason = reason.or(asked.reason);
     // The mail is for who has saved it: somebody else may see more, and the first one may hear of it, not read it.
     if found.owner != identity::current_user() {
         asked.notify_email = None;
     }
-    let job = start(&asked, None)?;
+    let job = found.in_its_zone(|| start(&asked, None))?;
     saved::started(found.id, &job.to_string())?;
     Ok(job)
 }

@@ -18,9 +18,7 @@ pub struct Digests {
     pub selection: Value,
 }
 
-const INSERT: &str = "
-INSERT INTO acct_export.digest (job, saved, rows, selection)
-SELECT id, saved, $2, $3::jsonb FROM acct_export.job WHERE id = $1::uuid";
+const INSERT: &str = "INSERT INTO acct_export.digest (job, rows, selection) VALUES ($1::uuid, $2, $3::jsonb)";
 
 const CHUNK: &str =
     "INSERT INTO acct_export.digest_chunk (job, chunk, unpacked, data) VALUES ($1::uuid, $2, $3, $4)";
@@ -28,8 +26,9 @@ const CHUNK: &str =
 /// Those of earlier runs of the same saved export, which nobody asked for and whose files are gone.
 const REPLACED: &str = "
 DELETE FROM acct_export.digest d USING acct_export.job j, acct_export.job n
- WHERE n.id = $1::uuid AND d.saved = n.saved AND d.job <> n.id AND j.id = d.job AND j.requested_by = n.requested_by AND j.status = 'expired'
-   AND j.request #>> '{options,digests}' = 'auto'";
+ WHERE n.id = $1::uuid AND EXISTS (SELECT FROM acct_export.digest o WHERE o.job = n.id)
+   AND j.saved = n.saved AND j.id <> n.id AND j.requested_by = n.requested_by AND j.status = 'expired'
+   AND j.request #>> '{options,digests}' = 'auto' AND d.job = j.id";
 
 /// Stores the digests of a job that completes in this transaction. As the owner.
 pub fn store(job: &str, digests: &mut Digests) -> Result<()> {
@@ -40,8 +39,12 @@ pub fn store(job: &str, digests: &mut Digests) -> Result<()> {
         let arguments = [job.into(), chunk.number.into(), Arg::Int(chunk.unpacked), Arg::Bytes(chunk.data)];
         sql::run(CHUNK, &arguments).map(drop)
     })?;
-    sql::run(REPLACED, &[job.into()])?;
-    Ok(())
+    replace_earlier(job)
+}
+
+/// Removes what a run of a saved export has replaced by its own. As the owner.
+pub(super) fn replace_earlier(job: &str) -> Result<()> {
+    sql::run(REPLACED, &[job.into()]).map(drop)
 }
 
 /// The choice of rows and fields that a job's digests are of; None: it has none. As the owner.
@@ -61,38 +64,32 @@ pub fn read(job: &str, number: i64) -> Result<Option<Vec<u8>>> {
 }
 
 const LAST: &str = "
-SELECT to_jsonb(d.job) FROM acct_export.digest d JOIN acct_export.job j ON j.id = d.job
- WHERE d.saved = $1 AND j.requested_by = $2::oid ORDER BY j.finished_at DESC LIMIT 1";
+SELECT jsonb_build_array(j.id, EXISTS (SELECT FROM acct_export.digest d WHERE d.job = j.id)) FROM acct_export.job j
+ WHERE j.saved = $1 AND j.requested_by = $2::oid AND j.status IN ('completed', 'completed_with_errors', 'expired')
+ ORDER BY j.finished_at DESC LIMIT 1";
 
-/// The last run of a saved export by a role that has digests. As the owner.
-pub fn last_of(saved: i64, role: u32) -> Result<Option<String>> {
+/// The last run of a saved export by a role, and true if it has digests. As the owner.
+pub fn last_of(saved: i64, role: u32) -> Result<Option<(String, bool)>> {
     sql::document(LAST, &[saved.into(), i64::from(role).into()])
 }
 
-const HAS_RUN: &str = "
-SELECT to_jsonb(true) FROM acct_export.job
- WHERE saved = $1 AND requested_by = $2::oid AND status IN ('completed', 'completed_with_errors', 'expired') LIMIT 1";
-
-/// True if a saved export was run by a role, whose files somebody may have deleted. As the owner.
-pub fn has_run(saved: i64, role: u32) -> Result<bool> {
-    Ok(sql::document::<bool>(HAS_RUN, &[saved.into(), i64::from(role).into()])?.is_some())
+/// SQL: true of a job `j` that is the last run of a saved export with digests.
+macro_rules! is_last_run {
+    () => {
+        "(EXISTS (SELECT FROM acct_export.saved s WHERE s.id = j.saved)
+          AND NOT EXISTS (SELECT FROM acct_export.job l JOIN acct_export.digest n ON n.job = l.id
+                           WHERE l.saved = j.saved AND l.requested_by = j.requested_by AND l.id <> j.id AND l.finished_at > j.finished_at))"
+    };
 }
+pub(super) use is_last_run;
 
-/// A saved export that is another one now, or is gone, has no earlier runs. As the owner.
-pub fn forget_runs(saved: i64) -> Result<()> {
-    // Jobs first, as everywhere.
-    sql::run("UPDATE acct_export.job SET saved = NULL WHERE saved = $1", &[saved.into()])?;
-    sql::run("UPDATE acct_export.digest SET saved = NULL WHERE saved = $1", &[saved.into()])?;
-    Ok(())
-}
-
-const REMOVE: &str = "
-DELETE FROM acct_export.digest d USING acct_export.job j
- WHERE d.job = $1::uuid AND j.id = d.job
-   AND ($2 OR j.request #>> '{options,digests}' = 'auto'
-              AND (d.saved IS NULL OR EXISTS (SELECT FROM acct_export.digest n JOIN acct_export.job l ON l.id = n.job
-                                               WHERE n.saved = d.saved AND n.job <> d.job AND l.requested_by = j.requested_by
-                                                 AND l.finished_at > j.finished_at)))";
+const REMOVE: &str = concat!(
+    "DELETE FROM acct_export.digest d USING acct_export.job j
+      WHERE d.job = $1::uuid AND j.id = d.job
+        AND ($2 OR j.request #>> '{options,digests}' = 'auto' AND NOT ",
+    is_last_run!(),
+    ")"
+);
 
 /// Removes the digests of a job whose files are removed; true if there were any. `all`: also those that outlast the files. As the owner.
 pub fn remove(job: &str, all: bool) -> Result<bool> {

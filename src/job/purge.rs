@@ -4,6 +4,7 @@
 //! next time, so the purge waits for nobody. Each step finds its rows by an index and in the index's order: a moment that they are
 //! compared with is the result of a sub-select, since a condition with a volatile function is no condition of an index.
 
+use super::digests::is_last_run;
 use super::status::notify;
 use super::{digests, outbox, record, stored_object};
 use crate::audit;
@@ -73,17 +74,16 @@ fn expired(after: (&str, &str), most: i64) -> Result<(i64, Option<(String, Strin
 }
 
 /// The last run of a saved export that tells changes is what the next one begins with.
-const FORGET: &str = "
-DELETE FROM acct_export.job WHERE id = ANY (ARRAY(
-    SELECT id FROM acct_export.job AS j
-     WHERE status IN ('expired', 'failed', 'cancelled') AND finished_at < (SELECT clock_timestamp() - $1::interval)
-       AND NOT EXISTS (
-           SELECT FROM acct_export.digest AS d
-            WHERE d.job = j.id AND d.saved IS NOT NULL AND j.request #>> '{options,changes_since}' IS NOT NULL
-              AND NOT EXISTS (SELECT FROM acct_export.digest AS n JOIN acct_export.job AS l ON l.id = n.job
-                               WHERE n.saved = d.saved AND n.job <> d.job AND l.requested_by = j.requested_by
-                                 AND l.finished_at > j.finished_at))
-     ORDER BY finished_at LIMIT $2 FOR UPDATE SKIP LOCKED))";
+const FORGET: &str = concat!(
+    "DELETE FROM acct_export.job WHERE id = ANY (ARRAY(
+         SELECT id FROM acct_export.job AS j
+          WHERE status IN ('expired', 'failed', 'cancelled') AND finished_at < (SELECT clock_timestamp() - $1::interval)
+            AND NOT (j.saved IS NOT NULL AND j.request #>> '{options,changes_since}' IS NOT NULL
+                     AND EXISTS (SELECT FROM acct_export.digest AS d WHERE d.job = j.id) AND ",
+    is_last_run!(),
+    ")
+          ORDER BY finished_at LIMIT $2 FOR UPDATE SKIP LOCKED))"
+);
 
 /// `acct_export_purge`: all of it, in the caller's transaction; the number of files. As the owner.
 pub fn all() -> Result<i64> {

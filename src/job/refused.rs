@@ -21,6 +21,17 @@ SELECT s.dataset, s.format, 'failed', s.request, s.captured -> 'context', $2, s.
   FROM acct_export.saved AS s WHERE s.id = $1::bigint
 RETURNING to_jsonb(id)";
 
+/// A schedule that fails often tells the same at most once in an hour.
+const TOLD: &str = "
+SELECT 'x' FROM acct_export.saved AS s JOIN acct_export.job AS j ON j.id = s.last_job
+ WHERE s.id = $1::bigint AND j.status = 'failed' AND j.runs = 0 AND j.error_code = $2
+   AND j.finished_at > clock_timestamp() - interval '1 hour'";
+
+/// True if the last start failed in the same way not long ago. As the owner.
+pub fn was_told(due: &Due, sqlstate: &str) -> Result<bool> {
+    Ok(sql::text(TOLD, &[due.id.into(), sqlstate.into()])?.is_some())
+}
+
 /// Records that a due saved export was refused; the id of the failed job. Mails and webhooks go out as for any failure. As the owner.
 pub fn record(due: &Due, message: &str, sqlstate: &str) -> Result<String> {
     let context = &due.captured.context;

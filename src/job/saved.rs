@@ -79,9 +79,10 @@ const SAVE: &str = "
 INSERT INTO acct_export.saved (name, owner, owner_name, dataset, format, request, tenant, session, captured)
 VALUES ($1, $2::oid, $3, $4, $5, $6::jsonb, $7, $8::jsonb, $9::jsonb) ON CONFLICT DO NOTHING RETURNING to_jsonb(id)";
 
+/// It is another one from now on: what ran before is no run of it.
 const REPLACE: &str = "
 UPDATE acct_export.saved
-   SET dataset = $2, format = $3, request = $4::jsonb, tenant = $5, session = $6::jsonb, captured = $7::jsonb, saved_at = clock_timestamp()
+   SET id = DEFAULT, dataset = $2, format = $3, request = $4::jsonb, tenant = $5, session = $6::jsonb, captured = $7::jsonb, saved_at = clock_timestamp()
  WHERE id = $1::bigint";
 
 const COUNT: &str = "
@@ -92,16 +93,20 @@ const DROP: &str = "DELETE FROM acct_export.saved WHERE id = $1::bigint RETURNIN
 
 const STARTED: &str = "UPDATE acct_export.saved SET last_job = $2::uuid WHERE id = $1::bigint";
 
-/// Not one that was active already, and was given in place of a new one.
-const STARTED_BY: &str =
-    "UPDATE acct_export.job SET saved = $1 WHERE id = $2::uuid AND created_xid = pg_current_xact_id()";
+/// A job that was active already, and was given in place of a new one, stays what it is.
+const STARTED_BY: &str = "
+UPDATE acct_export.job SET saved = $1 WHERE id = $2::uuid AND saved IS NULL AND created_xid = pg_current_xact_id()";
+
+const ACTIVE: &str = "
+SELECT to_jsonb(id) FROM acct_export.job
+ WHERE saved = $1 AND requested_by = $2::oid AND status IN ('queued', 'running', 'awaiting_approval') LIMIT 1";
 
 /// Finds one that the caller sees: first its own role's, of a session like this one. P0002 otherwise.
 pub fn find(name: Option<&str>) -> Result<Saved> {
     let name = given(name)?;
     let caller = identity::current_user();
     let mut found = visible(name)?;
-    let nearest = |saved: &Saved| (saved.session.is_here(), saved.owner == caller);
+    let nearest = |saved: &Saved| (saved.owner == caller, saved.session.is_here());
     let own = (0..found.len()).rev().max_by_key(|place| nearest(&found[*place])).unwrap_or(0);
     if found.is_empty() {
         return Err(Error::new(Kind::NoDataFound, format!("no saved export {}", shown(name)))
@@ -164,10 +169,7 @@ pub fn save(
                 (&session).into(),
                 (&captured).into(),
             ];
-            identity::as_owner(|| {
-                sql::run(REPLACE, &arguments)?;
-                digests::forget_runs(saved.id)
-            })?;
+            identity::as_owner(|| sql::run(REPLACE, &arguments))?;
         }
         None => {
             within_limit(owner, &session)?;
@@ -206,11 +208,7 @@ fn within_limit(owner: u32, session: &str) -> Result<()> {
 pub fn remove(name: Option<&str>) -> Result<()> {
     let saved = find(name)?;
     xact::require_write("drop a saved export")?;
-    let gone = identity::as_owner(|| -> Result<Option<i64>> {
-        let gone = sql::change(DROP, &[saved.id.into()])?;
-        digests::forget_runs(saved.id)?;
-        Ok(gone)
-    })?;
+    let gone: Option<i64> = identity::as_owner(|| sql::change(DROP, &[saved.id.into()]))?;
     if gone.is_none() {
         return Err(dropped(&saved));
     }
@@ -224,33 +222,64 @@ pub(super) fn dropped(saved: &Saved) -> Error {
 }
 
 impl Saved {
-    /// The request of a run that the caller starts: its zone is that of the session that saved it.
-    pub fn request(&self) -> Result<ExportRequest> {
-        let mut asked = request_of_run(self.id, &self.request)?;
+    /// Does something on the clock of the session that saved it.
+    pub fn in_its_zone<T>(&self, body: impl FnOnce() -> Result<T>) -> Result<T> {
+        let scope = guc::Scope::open();
         if guc::get("TimeZone").as_deref() != Some(&self.time_zone) {
-            asked.options.entry("time_zone").or_insert_with(|| json!(self.time_zone));
+            scope.set("TimeZone", &self.time_zone, guc::Rights::CurrentUser);
         }
-        Ok(asked)
+        body()
+    }
+}
+
+/// The active run of the current role that is to be given in place of a new one, where that is asked for.
+pub fn run_to_return(saved: i64, request: &ExportRequest) -> Result<Option<String>> {
+    let is_asked_for = |option: &str, value: &str| request.options.get(option) == Some(&json!(value));
+    if is_asked_for(SINCE, LAST) && is_asked_for("if_active", "return") {
+        return active(saved);
+    }
+    Ok(None)
+}
+
+fn active(saved: i64) -> Result<Option<String>> {
+    let role = i64::from(identity::current_user());
+    xact::with_latest_snapshot(|| identity::as_owner(|| sql::document(ACTIVE, &[saved.into(), role.into()])))
+}
+
+/// The run of a saved export that `"last"` means; None: the next run is the first one.
+fn last(saved: i64) -> Result<Option<String>> {
+    let role = identity::current_user();
+    // Two at a time would both tell what has changed since the one before them.
+    if let Some(job) = active(saved)? {
+        return Err(Error::new(
+            Kind::ObjectInUse,
+            "a run of the saved export is active, and tells what has changed",
+        )
+        .detail(format!("Job {job}."))
+        .hint("Wait for its end with acct_export_wait, or cancel it with acct_export_cancel."));
+    }
+    match identity::as_owner(|| digests::last_of(saved, role))? {
+        Some((job, true)) => Ok(Some(job)),
+        Some((job, false)) => Err(Error::new(
+            Kind::NotInPrerequisiteState,
+            format!("the digests of the last run of the saved export, job {job}, were deleted"),
+        )
+        .hint(
+            "Save it again with acct_export_save and replace => true: its next run has all rows as added.",
+        )),
+        None => Ok(None),
     }
 }
 
 /// The request of a run. Digests are made where they can be, for a later run that asks what has changed; `"changes_since": "last"` is since the
-/// last run that has them. At the first run all rows are new. 55000 where there was one, and somebody has deleted its digests.
+/// last run of the role. At the first run all rows are new.
+///
+/// Errors of `"last"`: 55006 while a run is active; 55000 where somebody has deleted the digests of the last one.
 pub fn request_of_run(saved: i64, request: &ExportRequest) -> Result<ExportRequest> {
     let mut asked = request.clone();
     asked.options.entry("digests").or_insert_with(|| json!("auto"));
     if asked.options.get(SINCE) == Some(&json!(LAST)) {
-        let role = identity::current_user();
-        let last = identity::as_owner(|| {
-            match digests::last_of(saved, role)? {
-            None if digests::has_run(saved, role)? => Err(Error::new(
-                Kind::NotInPrerequisiteState,
-                "the digests of the last run of the saved export were deleted",
-            )
-            .hint("Save it again with acct_export_save and replace => true: its next run has all rows as added.")),
-            last => Ok(last),
-        }
-        })?;
+        let last = last(saved)?;
         asked.options.insert(SINCE.to_owned(), json!(last.as_deref().unwrap_or(NOTHING)));
     }
     Ok(asked)
@@ -267,8 +296,7 @@ pub fn started(saved: i64, job: &str) -> Result<()> {
 /// Marks a job as a run of a saved export, also where it has run already, in the session. As the owner.
 pub(super) fn mark(saved: i64, job: &str) -> Result<()> {
     sql::run(STARTED_BY, &[saved.into(), job.into()])?;
-    let digests = "UPDATE acct_export.digest d SET saved = j.saved FROM acct_export.job j WHERE d.job = $1::uuid AND j.id = d.job";
-    sql::run(digests, &[job.into()]).map(drop)
+    digests::replace_earlier(job)
 }
 
 pub(super) fn tell(event: &'static str, dataset: &str, tenant: Option<&str>, detail: Value) -> Result<()> {

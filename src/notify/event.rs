@@ -29,7 +29,7 @@ pub struct Schedule {
     /// Of the saved export.
     pub name: String,
     pub disabled: bool,
-    /// Why it was not started: a message of the extension.
+    /// The message of the refusal, as `acct_export_start` would have it.
     pub reason: Option<String>,
 }
 

@@ -66,7 +66,7 @@ pub fn kept_selection(part: &DatasetExport, role: u32) -> Value {
 pub fn are_digests_made(part: &DatasetExport, options: &Options) -> bool {
     match options.digests {
         Digests::On => true,
-        Digests::Auto => part.plan.is_by_exported_key(),
+        Digests::Auto => part.plan.is_by_exported_key() && !is_key_a_list(&part.plan),
         Digests::Off => options.changes_since.is_some(),
     }
 }
@@ -88,8 +88,18 @@ pub fn check(part: &DatasetExport, options: &Options) -> Result<()> {
         ))
         .hint("Add it to fields. A key that is masked, or that is unique only within each of several tenants, cannot be compared."));
     }
+    if is_key_a_list(&part.plan) {
+        return Err(Error::invalid(format!(
+            "option \"{wanted}\" needs a key of single values, and \"{}\" is a list or a document",
+            part.loaded.dataset.key_names()
+        ))
+        .hint("Register the dataset with another key."));
+    }
     let Some(job) = &options.changes_since else { return Ok(()) };
-    column(&part.plan.columns)?;
+    // A stream has no format here, and is refused.
+    if let Ok(format) = Format::parse(&part.asked.format) {
+        column(part.plan.outline(format).columns(), format)?;
+    }
     if !part.plan.companions.is_empty() {
         return Err(Error::invalid("option \"changes_since\" is about one dataset, without companions")
             .hint("Leave include out, and export the companions by themselves."));
@@ -135,18 +145,30 @@ pub fn same(part: &DatasetExport, job: &str, role: u32) -> Result<()> {
     Ok(())
 }
 
-/// The first column of a file of changes. 22023 where another one has its name or its label.
-pub fn column(columns: &[Column]) -> Result<Column> {
+/// Keys that the type's input function reads as exports write them are compared; these it does not.
+fn is_key_a_list(plan: &Plan) -> bool {
+    plan.key.iter().any(|place| matches!(plan.columns[*place].kind, ColumnKind::List | ColumnKind::Json))
+}
+
+/// The first column of a file of changes. 22023 where another one has its place: its label, or in JSON its name or path.
+pub fn column(columns: &[Column], format: Format) -> Result<Column> {
+    let is_json = matches!(format, Format::Ndjson | Format::Json);
     let is_taken = |column: &&Column| {
-        let path = column.json_path.as_ref().and_then(|path| path.split('.').next());
-        [Some(column.name.as_str()), Some(column.label.trim()), path]
-            .into_iter()
-            .flatten()
-            .any(|name| name.eq_ignore_ascii_case(COLUMN))
+        let path = column.json_path.as_deref().unwrap_or(&column.name);
+        let place = if is_json { path.split('.').next().unwrap_or(path) } else { column.label.trim() };
+        place.eq_ignore_ascii_case(COLUMN)
     };
     if let Some(taken) = columns.iter().find(is_taken) {
-        return Err(Error::invalid(format!("field \"{}\" is called as the column of changes is", taken.name))
-            .hint("Leave it out of fields, or give it another label with option labels; a field named \"change\" cannot be in a file of changes."));
+        let hint = if is_json {
+            "Leave it out of fields: in JSON no member of the rows may be called \"change\"."
+        } else {
+            "Leave it out of fields, or give it another label with option labels."
+        };
+        return Err(Error::invalid(format!(
+            "field \"{}\" is called as the column of changes is",
+            taken.name
+        ))
+        .hint(hint));
     }
     Ok(Column {
         name: COLUMN.to_owned(),

@@ -1,12 +1,13 @@
 //! The digests of the rows that are read, and the comparison with those of an earlier export.
 
 use super::export::Task;
-use crate::changes::{self, Change, Digest, Digester, Merge, Record, Records, Source, NOTHING};
+use crate::changes::{Block, Change, Digest, Digester, Merge, Record, Records, Source, NOTHING};
 use crate::encode::Cell;
 use crate::error::{Error, Kind, Result};
 use crate::job::digests::{self, Digests};
 use crate::job::manifest::Changes as Told;
 use crate::layout::Layout;
+use crate::model::Digests as KeepDigests;
 use crate::pg::identity;
 use crate::pg::key_order::KeyOrder;
 use crate::pseudonym_key;
@@ -19,13 +20,10 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::io::Write;
 
-/// Bytes that are sent to the spool at once.
-const BATCH: usize = 64 * 1024;
-
 /// Digests under way.
 pub struct Changes {
     digester: Digester,
-    /// From a row that is read to the values that are compared, the same in all formats.
+    /// Picks the values that are compared, the same in all formats.
     layout: Layout,
     /// The places of the key among the columns that are read.
     key: Vec<usize>,
@@ -33,8 +31,10 @@ pub struct Changes {
     /// The key of the present row, and the values of one of several columns.
     text: Vec<u8>,
     spool: Spool,
-    buffer: Vec<u8>,
+    block: Block,
     rows: u64,
+    /// Nobody asked for them.
+    is_optional: bool,
     earlier: Option<Comparison>,
 }
 
@@ -75,8 +75,9 @@ impl Changes {
             columns: plan.columns.len(),
             text: Vec::new(),
             spool: Spool::create(&settings::spool_directory()?, Packing::Lz4)?,
-            buffer: Vec::new(),
+            block: Block::default(),
             rows: 0,
+            is_optional: options.digests == KeepDigests::Auto && earlier.is_none(),
             earlier,
         }))
     }
@@ -91,11 +92,9 @@ impl Changes {
             digest = digester.of(cells)?;
             Ok(())
         })?;
-        changes::append(key, &digest, &mut self.buffer)?;
         self.rows += 1;
-        if self.buffer.len() >= BATCH {
-            self.spool.write_all(&self.buffer)?;
-            memory::reuse(&mut self.buffer);
+        if self.block.push(key, &digest)? {
+            send(&mut self.block, &mut self.spool)?;
         }
         let Some(Comparison { merge, told, values }) = &mut self.earlier else { return write(None, cells) };
         let (places, columns) = (&self.key, self.columns);
@@ -124,13 +123,38 @@ impl Changes {
         })
     }
 
-    /// The digests to be stored, and the counts of changes.
-    pub fn finish(mut self, part: &DatasetExport, role: u32) -> Result<(Digests, Option<Told>)> {
-        self.spool.write_all(&self.buffer)?;
+    /// The digests to be stored, and the counts of changes. `is_key_whole`: no key looked like a secret, of which nothing leaves.
+    ///
+    /// Errors: 55000 for other keys, by which rows cannot be told apart, where digests or changes were asked for.
+    pub fn finish(
+        mut self,
+        part: &DatasetExport,
+        role: u32,
+        is_key_whole: bool,
+    ) -> Result<(Option<Digests>, Option<Told>)> {
+        if !is_key_whole {
+            return if self.is_optional { Ok((None, None)) } else { Err(redacted_key(part)) };
+        }
+        send(&mut self.block, &mut self.spool)?;
         let selection = choice::kept_selection(part, role);
         let digests = Digests { spooled: self.spool.finish()?, rows: self.rows, selection };
-        Ok((digests, self.earlier.map(|earlier| earlier.told)))
+        Ok((Some(digests), self.earlier.map(|earlier| earlier.told)))
     }
+}
+
+fn send(block: &mut Block, spool: &mut Spool) -> Result<()> {
+    block.take(&mut |piece| Ok(spool.write_all(piece)?))
+}
+
+fn redacted_key(part: &DatasetExport) -> Error {
+    Error::new(
+        Kind::NotInPrerequisiteState,
+        format!(
+            "rows of dataset \"{}\" have keys that look like secrets and are redacted: they cannot be told apart",
+            part.loaded.dataset.name
+        ),
+    )
+    .hint("Leave options digests and changes_since out, or register the dataset with another key.")
 }
 
 /// The text of a row's key, which may be kept in `text`.

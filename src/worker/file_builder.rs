@@ -181,7 +181,7 @@ impl FileBuilder<'_> {
         if self.options.changes_since.is_none() {
             return Ok(Vec::new());
         }
-        let change = choice::column(columns.layout.columns())?;
+        let change = choice::column(columns.layout.columns(), self.format)?;
         columns.change = Some(change);
         let key = columns.layout.shape(&part.plan.key, 0).key;
         // Without a key no row is known to be gone.
@@ -220,19 +220,17 @@ impl FileBuilder<'_> {
                     return Ok(ControlFlow::Break(()));
                 }
                 redactor.apply(cells, &mut |cells| {
+                    // Also between the rows of one call: of rows that are gone there may be any number.
                     let mut write = |change: Option<Change>, cells: &[Cell<'_>]| {
                         written += 1;
-                        layout.row(cells, &mut |cells| write_row(encoder, change, cells, buffer))
+                        layout.row(cells, &mut |cells| write_row(encoder, change, cells, buffer))?;
+                        flush(buffer, spool)
                     };
                     match &mut digests {
                         None => write(None, cells),
                         Some(digests) => digests.row(cells, &mut write),
                     }
                 })?;
-                if buffer.len() >= BATCH {
-                    spool.write_all(buffer)?;
-                    memory::reuse(buffer);
-                }
                 if rows.is_multiple_of(1024) {
                     wait::interrupted()?;
                     progress::rows(self.rows + before + rows);
@@ -243,11 +241,7 @@ impl FileBuilder<'_> {
                 Some(digests) if admitted => digests.rest(&mut |change, cells| {
                     written += 1;
                     layout.row(cells, &mut |cells| write_row(encoder, change, cells, buffer))?;
-                    if buffer.len() >= BATCH {
-                        spool.write_all(buffer)?;
-                        memory::reuse(buffer);
-                    }
-                    Ok(())
+                    flush(buffer, spool)
                 }),
                 _ => Ok(()),
             }
@@ -261,8 +255,8 @@ impl FileBuilder<'_> {
         }
         let mut changes = None;
         if let Some(digests) = digests {
-            let (digests, counts) = digests.finish(part, self.task.role)?;
-            (self.digests, changes) = (Some(digests), counts);
+            let is_key_whole = plan.key.iter().all(|place| !redactor.removed()[*place].any());
+            (self.digests, changes) = digests.finish(part, self.task.role, is_key_whole)?;
         }
         Ok(Some(Written { rows: written, removed: plan.removed(&redactor), changes }))
     }
@@ -290,6 +284,15 @@ impl FileBuilder<'_> {
             parts: Vec::new(),
         }
     }
+}
+
+/// Sends what is encoded to the spool, once it is worth it.
+fn flush(buffer: &mut Vec<u8>, spool: &mut Spool) -> Result<()> {
+    if buffer.len() >= BATCH {
+        spool.write_all(buffer)?;
+        memory::reuse(buffer);
+    }
+    Ok(())
 }
 
 /// Writes a row, behind its change where the file is one of changes.

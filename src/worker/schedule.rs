@@ -97,7 +97,8 @@ fn start(due: &Due) -> Result<bool> {
             // This time is left out.
             Obstacle::Passing | Obstacle::Other => {
                 not_started(due, &failure);
-                let job = failed_job(due, &failure);
+                let was_told = own(|| refused::was_told(due, failure.sqlstate()))?;
+                let job = if was_told { None } else { failed_job(due, &failure) };
                 own(|| due.put_off(next, job.as_deref())).map(|()| false)
             }
         },

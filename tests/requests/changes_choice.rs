@@ -171,7 +171,50 @@ fn a_member_called_change_is_refused_when_it_is_asked_for() {
         .batch_execute("SELECT acct_export_set_field('users', 'email', json_path => 'change.to')")
         .unwrap();
     let mut client = app.session(&app.login, 0);
-    let sql = format!("SELECT acct_export_start('users', 'ndjson', {})", since("nothing", ""));
-    refused(&mut client, &sql, "22023", "called as the column of changes", "fields");
-    assert_eq!(text(&mut client, "SELECT count(*)::text FROM acct_export_jobs").as_deref(), Some("0"));
+    let label = r#", "labels": {"custom.n": "Change"}"#;
+    for (format, more, hint) in
+        [("ndjson", "", "fields"), ("csv", label, "labels"), ("xlsx", label, "labels")]
+    {
+        let fields = if more.is_empty() { "" } else { ", fields => '{id,custom.n}'" };
+        let sql =
+            format!("SELECT acct_export_start('users', '{format}'{fields}, {})", since("nothing", more));
+        refused(&mut client, &sql, "22023", "called as the column of changes", hint);
+    }
+    completed(&mut client, &format!("'users', 'csv', {}", since("nothing", "")));
+    completed(
+        &mut client,
+        &format!("'users', 'ndjson', fields => '{{id,custom.n}}', {}", since("nothing", "")),
+    );
+}
+
+#[test]
+fn keys_that_tell_no_rows_apart() {
+    let app = TwoTenants::with_users(shared(), 4);
+    let mut superuser = app.superuser();
+    superuser
+        .batch_execute(&format!(
+            "CREATE TABLE app.lists (k int[] PRIMARY KEY, v int); INSERT INTO app.lists VALUES ('{{1,2}}', 1), ('{{1}}', 2);
+             CREATE TABLE app.links (k text PRIMARY KEY, v int);
+             INSERT INTO app.links VALUES ('postgres://app:one@db/x', 1), ('postgres://app:two@db/x', 2), ('plain', 3);
+             GRANT SELECT ON app.lists, app.links TO {};
+             SELECT acct_export_register('lists', 'app.lists', 'k'), acct_export_register('links', 'app.links', 'k')",
+            app.login
+        ))
+        .unwrap();
+    let mut client = app.session(&app.login, 0);
+    for options in [DIGESTS.to_owned(), since("nothing", "")] {
+        let sql = format!("SELECT acct_export_start('lists', 'csv', {options})");
+        refused(&mut client, &sql, "22023", "list or a document", "another key");
+        let job = start(&mut client, &format!("'links', 'csv', {options}"));
+        let row = wait_for_job(&mut client, &job);
+        assert_eq!((row.get::<_, &str>("status"), row.get::<_, &str>("error_code")), ("failed", "55000"));
+        assert!(row.get::<_, &str>("error").contains("look like secrets"));
+    }
+    // Saved exports make digests where they can.
+    for dataset in ["lists", "links"] {
+        client.batch_execute(&format!("SELECT acct_export_save('{dataset}', '{dataset}', 'csv')")).unwrap();
+        let job = text(&mut client, &format!("SELECT acct_export_start_saved('{dataset}')::text")).unwrap();
+        assert_eq!(wait_for_job(&mut client, &job).get::<_, &str>("status"), "completed");
+    }
+    assert_eq!(text(&mut superuser, "SELECT count(*)::text FROM acct_export.digest").as_deref(), Some("0"));
 }

@@ -53,7 +53,8 @@ fn digests_that_are_gone_are_told() {
             .as_deref()
             == Some("0")
     });
-    client.execute("SELECT acct_export_delete($1::text::uuid)", &[&second]).unwrap();
+    let (third, _) = run(&mut client, "w");
+    client.execute("SELECT acct_export_delete($1::text::uuid)", &[&third]).unwrap();
     let start = "SELECT acct_export_start_saved('w')";
     refused(&mut client, start, "55000", "were deleted", "replace => true");
     client
@@ -63,11 +64,38 @@ fn digests_that_are_gone_are_told() {
         .unwrap();
     assert!(run(&mut client, "w").1.iter().all(|change| change == "added"));
     // One that is dropped and saved again begins anew as well, and keeps nothing for ever.
+    let (last, _) = run(&mut client, "w");
     client.batch_execute("SELECT acct_export_drop_saved('w')").unwrap();
-    assert_eq!(
-        text(&mut superuser, "SELECT count(saved)::text FROM acct_export.digest").as_deref(),
-        Some("0")
-    );
+    expire(&mut superuser, &last);
+    superuser.batch_execute("UPDATE acct_export.job SET finished_at = now() - interval '400 days'").unwrap();
+    wait_until(LIMIT, "nothing is left", || {
+        superuser.batch_execute("SELECT acct_export_purge()").unwrap();
+        text(&mut superuser, "SELECT count(*)::text FROM acct_export.job").as_deref() == Some("0")
+    });
+}
+
+/// Two runs at a time would be since the same one.
+#[test]
+fn runs_that_tell_changes_come_one_after_the_other() {
+    let app = TwoTenants::with_users(shared(), 4);
+    let mut client = app.session(&app.login, 0);
+    for (name, more) in [("w", ""), ("r", r#", "if_active": "return""#)] {
+        let options = format!(r#"options => '{{"changes_since": "last"{more}}}'"#);
+        client
+            .batch_execute(&format!("SELECT acct_export_save('{name}', 'users', 'ndjson', {options})"))
+            .unwrap();
+        let gate = Gate::close(&app);
+        let sql = format!("SELECT acct_export_start_saved('{name}')::text");
+        let job = text(&mut client, &sql).unwrap();
+        let again = format!("SELECT acct_export_start_saved('{name}', reason => 'again')::text");
+        match name {
+            "w" => drop(refused(&mut client, &again, "55006", "is active", "acct_export_wait")),
+            _ => assert_eq!(text(&mut client, &again).as_deref(), Some(job.as_str())),
+        }
+        gate.open();
+        wait_for_job(&mut client, &job);
+        run(&mut client, name);
+    }
 }
 
 #[test]
@@ -103,6 +131,9 @@ fn a_twin_is_no_run() {
     let one = text(&mut client, "SELECT acct_export_start_saved('a')::text").unwrap();
     let twin = text(&mut client, "SELECT acct_export_start_saved('b')::text").unwrap();
     assert_eq!(one, twin);
+    // Not in one transaction either.
+    let both = "SELECT acct_export_start_saved('a') = acct_export_start_saved('b') AS one";
+    client.batch_execute(both).unwrap();
     let run_of = "SELECT s.name FROM acct_export.job AS j JOIN acct_export.saved AS s ON s.id = j.saved";
     assert_eq!(column(&mut app.superuser(), run_of), ["a"]);
     gate.open();

@@ -1,5 +1,6 @@
 //! The digest of a row.
 
+use super::varint;
 use crate::error::{Error, Kind, Result};
 use crate::value::text;
 use crate::value::{memory, Cell, Grid};
@@ -43,34 +44,52 @@ impl Digester {
     }
 }
 
-/// A value so that no two rows look alike: its kind, the length of what follows, its text.
+/// A value so that no two rows look alike: its kind, then bytes whose length the kind tells, or stands before them. Dates and moments are
+/// hashed as the numbers that they are: their texts take longer to make than all else.
 fn append(cell: &Cell<'_>, out: &mut Vec<u8>) -> Result<()> {
-    let kind = match cell {
-        Cell::Null => b'0',
-        Cell::Bool(_) => b'b',
-        Cell::Int(_) | Cell::Numeric(_) => b'n',
-        Cell::Float(_) => b'f',
-        Cell::Text(_) => b't',
-        Cell::Date(_) => b'd',
-        Cell::Timestamp(_) | Cell::Instant { .. } => b'm',
-        Cell::Json(_) => b'j',
-        Cell::List(_) | Cell::Grid(_) => b'l',
-    };
     memory::reserve(out, cell.text_bytes() + 64)?;
+    match *cell {
+        Cell::Null => out.push(b'0'),
+        Cell::Bool(value) => out.extend_from_slice(if value { b"bt" } else { b"bf" }),
+        Cell::Date(days) => fixed(b'd', &days.to_le_bytes(), out),
+        Cell::Timestamp(micros) => fixed(b'm', &micros.to_le_bytes(), out),
+        Cell::Instant { utc, .. } => fixed(b'i', &utc.to_le_bytes(), out),
+        // 0 and -0 are written alike, and so are all that are not a number.
+        Cell::Float(value) => {
+            let value = if value == 0.0 || value.is_nan() { value.abs() } else { value };
+            fixed(b'f', &value.to_bits().to_le_bytes(), out);
+        }
+        // A type that became wider has the same values.
+        Cell::Int(_) | Cell::Numeric(_) => sized(b'n', out, |out| text::plain(cell, out))?,
+        Cell::Text(text) => bytes(b't', text, out),
+        Cell::Json(text) => bytes(b'j', text, out),
+        Cell::List(items) => sized(b'l', out, |out| items.iter().try_for_each(|item| append(item, out)))?,
+        Cell::Grid(Grid { items, sizes }) => sized(b'g', out, |out| {
+            out.extend_from_slice(&(sizes.len() as u64).to_le_bytes());
+            sizes.iter().for_each(|size| out.extend_from_slice(&(*size as u64).to_le_bytes()));
+            items.iter().try_for_each(|item| append(item, out))
+        })?,
+    }
+    Ok(())
+}
+
+fn fixed(kind: u8, bytes: &[u8], out: &mut Vec<u8>) {
+    out.push(kind);
+    out.extend_from_slice(bytes);
+}
+
+fn bytes(kind: u8, text: &str, out: &mut Vec<u8>) {
+    out.push(kind);
+    varint::append(text.len(), out);
+    out.extend_from_slice(text.as_bytes());
+}
+
+/// What is written has its length before it.
+fn sized(kind: u8, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> Result<()>) -> Result<()> {
     out.push(kind);
     let start = out.len();
     out.extend_from_slice(&[0; 8]);
-    match cell {
-        Cell::List(items) => items.iter().try_for_each(|item| append(item, out))?,
-        Cell::Grid(Grid { items, sizes }) => {
-            for size in *sizes {
-                out.push(b's');
-                out.extend_from_slice(&(*size as u64).to_le_bytes());
-            }
-            items.iter().try_for_each(|item| append(item, out))?;
-        }
-        cell => text::plain(cell, out)?,
-    }
+    write(out)?;
     let length = (out.len() - start - 8) as u64;
     out[start..start + 8].copy_from_slice(&length.to_le_bytes());
     Ok(())
@@ -112,6 +131,10 @@ mod tests {
             vec![Cell::Grid(&grids[1])],
             vec![Cell::Date(0)],
             vec![Cell::Timestamp(0)],
+            vec![Cell::Instant { utc: 0, local: 0 }],
+            vec![Cell::Float(1.0)],
+            vec![Cell::Float(f64::NAN)],
+            vec![Cell::Float(0.0)],
         ];
         for (place, row) in rows.iter().enumerate() {
             for other in &rows[..place] {
@@ -123,6 +146,9 @@ mod tests {
 
     #[test]
     fn the_digest_is_of_the_value_and_the_tenant() {
+        assert_eq!(digest(&[Cell::Float(0.0)]), digest(&[Cell::Float(-0.0)]));
+        assert_eq!(digest(&[Cell::Float(f64::NAN)]), digest(&[Cell::Float(-f64::NAN)]));
+        assert_eq!(digest(&[Cell::Int(12)]), digest(&[Cell::Numeric("12")]));
         // The wall clock of the reader is no part of the value.
         let here = [Cell::Instant { utc: 5, local: 5 }];
         assert_eq!(digest(&here), digest(&[Cell::Instant { utc: 5, local: 3_600_000_005 }]));

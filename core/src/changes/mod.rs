@@ -6,10 +6,11 @@
 mod digest;
 mod merge;
 mod record;
+mod varint;
 
 pub use digest::{Digest, Digester};
 pub use merge::{Change, Merge, Source};
-pub use record::{append, Record, Records};
+pub use record::{Block, Record, Records};
 
 /// The value of option `changes_since` by which all rows are new.
 pub const NOTHING: &str = "nothing";

@@ -51,9 +51,15 @@ fn between(reading: &Reading, by_key: &HashMap<String, usize>) -> Option<Map<Str
             (keys.iter().min()?.to_string(), keys.iter().max()?.to_string())
         }
         Class::Uuid => {
-            let is_uuid =
-                |key: &&String| key.len() == 36 && !key.contains(|letter: char| letter.is_uppercase());
-            if !by_key.keys().all(|key| is_uuid(&key)) {
+            // As texts they are in the order of their values.
+            let is_uuid = |key: &String| {
+                key.len() == 36
+                    && key.bytes().enumerate().all(|(place, byte)| match place {
+                        8 | 13 | 18 | 23 => byte == b'-',
+                        _ => byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte),
+                    })
+            };
+            if !by_key.keys().all(is_uuid) {
                 return None;
             }
             (by_key.keys().min()?.clone(), by_key.keys().max()?.clone())
