@@ -77,9 +77,9 @@ fn digests_that_are_gone_are_told() {
 /// Two runs at a time would be since the same one.
 #[test]
 fn runs_that_tell_changes_come_one_after_the_other() {
-    let app = TwoTenants::with_users(shared(), 4);
-    let mut client = app.session(&app.login, 0);
     for (name, more) in [("w", ""), ("r", r#", "if_active": "return""#)] {
+        let app = TwoTenants::with_users(shared(), 4);
+        let mut client = app.session(&app.login, 0);
         let options = format!(r#"options => '{{"changes_since": "last"{more}}}'"#);
         client
             .batch_execute(&format!("SELECT acct_export_save('{name}', 'users', 'ndjson', {options})"))
