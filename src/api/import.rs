@@ -3,6 +3,7 @@
 mod columns;
 mod comparison;
 mod differences;
+mod exported_as;
 mod known;
 mod narrowed;
 mod referred;
@@ -53,8 +54,8 @@ fn check(dataset: Option<&str>, workbook: Option<&[u8]>) -> Result<Vec<Problem>>
         columns::key_can_be_read(&loaded.dataset)?;
         match format {
             Format::Csv => {
-                let csv = CsvFile::open(file, &loaded.dataset.fields, wait::interrupted)?;
-                csv_beside_database(&loaded, asked.clone(), &csv, file.len())
+                let (csv, info) = exported_as::open(file, &loaded.dataset)?;
+                csv_beside_database(&loaded, asked.clone(), &csv, &info, file.len())
             }
             _ => workbook_beside_database(
                 &loaded,
@@ -127,15 +128,16 @@ fn csv_beside_database(
     loaded: &Loaded,
     mut asked: ExportRequest,
     file: &CsvFile<'_>,
+    info: &Info,
     bytes: usize,
 ) -> Result<Vec<Problem>> {
     const SHEET: usize = 0;
-    let dataset = &loaded.dataset;
+    let dataset = &info.relabelled(&loaded.dataset);
     let references = reference::of(&dataset.name)?;
     let sheets = [(String::new(), file.header().clone())];
     let data: &[usize] = if file.has_known_columns() { &[SHEET] } else { &[] };
-    let (mut problems, info) = (Problems::default(), Info::default());
-    let columns = Columns::of(dataset, &sheets, data, &info, &mut problems);
+    let mut problems = Problems::default();
+    let columns = Columns::of(dataset, &sheets, data, info, &mut problems);
     asked.fields = Some(columns.fields().map(|field| Some(field.name.clone())).collect());
     let reading = Reading::of(&asked, Format::Csv, Manner::AtOnce)?;
     let places = columns.places(SHEET);
@@ -164,7 +166,7 @@ fn csv_beside_database(
     for (row, fields) in scan.long {
         problems.add(Some(SHEET), Some(row), None, problem::uneven(fields, file.width()));
     }
-    let mut comparison = Comparison::of(&reading, &asked, &columns, &references, &info, &[], &mut problems)?;
+    let mut comparison = Comparison::of(&reading, &asked, &columns, &references, info, &[], &mut problems)?;
     let mut batches = file.batches(&places, columns.width())?;
     loop {
         let rows = batches.read()?;

@@ -6,6 +6,7 @@
 
 use super::line::Line;
 use super::packed::{Packing, Writer, Written, CHUNK};
+use crate::changes::Hashing;
 use crate::error::{Error, Kind, Result};
 use crate::pg::{catalog, wait};
 use std::fs::File;
@@ -25,6 +26,25 @@ impl Spool {
         let file = tempfile::tempfile_in(directory)?;
         let writer = Writer::new(file, packing, catalog::temp_file_limit());
         Ok(Spool { line: Line::start(writer, Writer::write_all, Writer::finish)?, current: Vec::new() })
+    }
+
+    /// The same for rows whose digests the thread makes.
+    pub fn of_digests(directory: &Path, hashing: Hashing) -> Result<Spool> {
+        let file = tempfile::tempfile_in(directory)?;
+        let writer = Writer::new(file, Packing::Lz4, catalog::temp_file_limit());
+        let line = Line::start(
+            (hashing, writer),
+            |(hashing, writer), rows| {
+                let taken = hashing.take(rows, &mut |block| Ok(writer.write_all(block)?));
+                taken.map_err(io::Error::other)
+            },
+            |(mut hashing, mut writer)| {
+                let taken = hashing.finish(&mut |block| Ok(writer.write_all(block)?));
+                taken.map_err(io::Error::other)?;
+                writer.finish()
+            },
+        )?;
+        Ok(Spool { line, current: Vec::new() })
     }
 
     /// Ends the file and makes it ready to be read.

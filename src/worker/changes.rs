@@ -1,7 +1,7 @@
 //! The digests of the rows that are read, and the comparison with those of an earlier export.
 
 use super::export::Task;
-use crate::changes::{Block, Change, Digest, Digester, Merge, Record, Records, Source, NOTHING};
+use crate::changes::{self, Change, Digester, Hashing, Merge, Record, Records, Row, Source, NOTHING};
 use crate::encode::Cell;
 use crate::error::{Error, Kind, Result};
 use crate::job::digests::{self, Digests};
@@ -14,7 +14,7 @@ use crate::pseudonym_key;
 use crate::settings;
 use crate::source::changes as choice;
 use crate::source::dataset_export::DatasetExport;
-use crate::spool::{Packing, Spool};
+use crate::spool::Spool;
 use crate::value::{key_text, memory, text};
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -30,8 +30,11 @@ pub struct Changes {
     columns: usize,
     /// The key of the present row, and the values of one of several columns.
     text: Vec<u8>,
+    /// The values of the present row.
+    values: Vec<u8>,
+    /// The row on its way to the spool, whose thread makes its digest where nothing has to be compared.
+    row: Vec<u8>,
     spool: Spool,
-    block: Block,
     rows: u64,
     /// Nobody asked for them.
     is_optional: bool,
@@ -68,14 +71,17 @@ impl Changes {
                 Some(Comparison { merge, told, values: key_order(part, local)? })
             }
         };
+        let secret = pseudonym_key::of(part.context.tenant.key())?;
+        let hashing = Hashing::new(Digester::new(&secret)?);
         Ok(Some(Changes {
-            digester: Digester::new(&pseudonym_key::of(part.context.tenant.key())?)?,
+            digester: Digester::new(&secret)?,
             layout: choice::compared(plan),
             key: plan.key.clone(),
             columns: plan.columns.len(),
             text: Vec::new(),
-            spool: Spool::create(&settings::spool_directory()?, Packing::Lz4)?,
-            block: Block::default(),
+            values: Vec::new(),
+            row: Vec::new(),
+            spool: Spool::of_digests(&settings::spool_directory()?, hashing)?,
             rows: 0,
             is_optional: options.digests == KeepDigests::Auto && earlier.is_none(),
             earlier,
@@ -86,17 +92,19 @@ impl Changes {
     pub fn row(&mut self, cells: &[Cell<'_>], write: &mut WriteRow<'_>) -> Result<()> {
         let key = key_of(&self.key, cells, &mut self.text)?;
         let key = key.as_ref();
-        let mut digest = Digest::default();
-        let digester = &mut self.digester;
-        self.layout.row(cells, &mut |cells| {
-            digest = digester.of(cells)?;
-            Ok(())
-        })?;
+        let values = &mut self.values;
+        memory::reuse(values);
+        self.layout.row(cells, &mut |cells| changes::values(cells, values))?;
         self.rows += 1;
-        if self.block.push(key, &digest)? {
-            send(&mut self.block, &mut self.spool)?;
-        }
-        let Some(Comparison { merge, told, values }) = &mut self.earlier else { return write(None, cells) };
+        memory::reuse(&mut self.row);
+        let Some(Comparison { merge, told, values }) = &mut self.earlier else {
+            changes::append_row(key, Row::Values(&self.values), &mut self.row)?;
+            self.spool.write_all(&self.row)?;
+            return write(None, cells);
+        };
+        let digest = self.digester.of(&self.values)?;
+        changes::append_row(key, Row::Digest(&digest), &mut self.row)?;
+        self.spool.write_all(&self.row)?;
         let (places, columns) = (&self.key, self.columns);
         let removed = &mut told.removed;
         let change = merge.row(key, &digest, &mut |key| {
@@ -127,7 +135,7 @@ impl Changes {
     ///
     /// Errors: 55000 for other keys, by which rows cannot be told apart, where digests or changes were asked for.
     pub fn finish(
-        mut self,
+        self,
         part: &DatasetExport,
         role: u32,
         is_key_whole: bool,
@@ -135,15 +143,10 @@ impl Changes {
         if !is_key_whole {
             return if self.is_optional { Ok((None, None)) } else { Err(redacted_key(part)) };
         }
-        send(&mut self.block, &mut self.spool)?;
         let selection = choice::kept_selection(part, role);
         let digests = Digests { spooled: self.spool.finish()?, rows: self.rows, selection };
         Ok((Some(digests), self.earlier.map(|earlier| earlier.told)))
     }
-}
-
-fn send(block: &mut Block, spool: &mut Spool) -> Result<()> {
-    block.take(&mut |piece| Ok(spool.write_all(piece)?))
 }
 
 fn redacted_key(part: &DatasetExport) -> Error {

@@ -346,3 +346,41 @@ fn csv_files_are_read_back() {
             .unwrap();
     }
 }
+
+/// A CSV file does not say what its export was asked for: the jobs of its role do.
+#[test]
+fn csv_files_with_labels_are_read_back() {
+    let (db, mut client) = reader();
+    client.batch_execute("SET TimeZone = 'Europe/Paris'").unwrap();
+    for options in [
+        r#"{"labels": {"email": "E-mail", "seen": "Zuletzt"}}"#,
+        r#"{"labels": {"email": "E-mail", "seen": "Seen at"}, "timestamps": "local", "time_zone": "Asia/Tokyo", "decimal": ",", "delimiter": ";"}"#,
+        r#"{"labels": {"id": "No.", "email": "seen at all"}}"#,
+    ] {
+        let csv = exported(&mut client, &format!("'t', 'csv', fields => '{{*}}', options => '{options}'"));
+        assert_eq!(check(&mut client, "t", &csv), NONE, "{options}");
+        let mut superuser = shared().connect(&db, "postgres");
+        superuser
+            .batch_execute(
+                "UPDATE t SET email = 'other' || email, seen = seen + interval '1 hour' WHERE id = 2",
+            )
+            .unwrap();
+        let found = check(&mut client, "t", &csv);
+        assert_eq!(found.len(), 2, "{options}: {found:?}");
+        superuser
+            .batch_execute(
+                "UPDATE t SET email = substr(email, 6), seen = seen - interval '1 hour' WHERE id = 2",
+            )
+            .unwrap();
+        // To others these headers say nothing.
+        let mut superuser = shared().connect(&db, "postgres");
+        let found = check(&mut superuser, "t", &csv);
+        assert!(
+            found
+                .iter()
+                .any(|problem| problem.3.contains("no column of dataset")
+                    || problem.3.contains("has no column")),
+            "{found:?}"
+        );
+    }
+}

@@ -16,7 +16,6 @@ const PURPOSE: &[u8] = b"digest of a row";
 /// Makes digests under a tenant's secret.
 pub struct Digester {
     mac: Hmac<Sha256>,
-    row: Vec<u8>,
 }
 
 impl Digester {
@@ -26,17 +25,13 @@ impl Digester {
         };
         let mut own = mac(key)?;
         own.update(PURPOSE);
-        Ok(Digester { mac: mac(&own.finalize().into_bytes())?, row: Vec::new() })
+        Ok(Digester { mac: mac(&own.finalize().into_bytes())? })
     }
 
-    /// Of the values of a row, as they leave: two rows have one digest if all of their values are the same.
-    pub fn of(&mut self, cells: &[Cell<'_>]) -> Result<Digest> {
-        memory::reuse(&mut self.row);
-        for cell in cells {
-            append(cell, &mut self.row)?;
-        }
+    /// Of a row's [values]: two rows have one digest if all of their values are the same.
+    pub fn of(&self, values: &[u8]) -> Result<Digest> {
         let mut mac = self.mac.clone();
-        mac.update(&self.row);
+        mac.update(values);
         let whole: [u8; 32] = mac.finalize().into_bytes().into();
         let (digest, _) =
             whole.split_first_chunk().ok_or_else(|| Error::new(Kind::Internal, "a short digest"))?;
@@ -44,7 +39,12 @@ impl Digester {
     }
 }
 
-/// A value so that no two rows look alike: its kind, then bytes whose length the kind tells, or stands before them. Dates and moments are
+/// Appends the values of a row, as they leave, so that no two rows look alike.
+pub fn values(cells: &[Cell<'_>], out: &mut Vec<u8>) -> Result<()> {
+    cells.iter().try_for_each(|cell| append(cell, out))
+}
+
+/// A value: its kind, then bytes whose length the kind tells, or stands before them. Dates and moments are
 /// hashed as the numbers that they are: their texts take longer to make than all else.
 fn append(cell: &Cell<'_>, out: &mut Vec<u8>) -> Result<()> {
     memory::reserve(out, cell.text_bytes() + 64)?;
@@ -100,8 +100,14 @@ fn sized(kind: u8, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> Result
 mod tests {
     use super::*;
 
+    fn digest_by(key: u8, cells: &[Cell<'_>]) -> Digest {
+        let mut row = Vec::new();
+        values(cells, &mut row).unwrap();
+        Digester::new(&[key; 32]).unwrap().of(&row).unwrap()
+    }
+
     fn digest(cells: &[Cell<'_>]) -> Digest {
-        Digester::new(&[7; 32]).unwrap().of(cells).unwrap()
+        digest_by(7, cells)
     }
 
     #[test]
@@ -152,6 +158,6 @@ mod tests {
         // The wall clock of the reader is no part of the value.
         let here = [Cell::Instant { utc: 5, local: 5 }];
         assert_eq!(digest(&here), digest(&[Cell::Instant { utc: 5, local: 3_600_000_005 }]));
-        assert_ne!(digest(&here), Digester::new(&[8; 32]).unwrap().of(&here).unwrap());
+        assert_ne!(digest(&here), digest_by(8, &here));
     }
 }

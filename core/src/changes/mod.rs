@@ -4,11 +4,13 @@
 //! text, to name rows that are gone. Memory does not grow with the number of rows.
 
 mod digest;
+mod hashing;
 mod merge;
 mod record;
 mod varint;
 
-pub use digest::{Digest, Digester};
+pub use digest::{values, Digest, Digester};
+pub use hashing::{append_row, Hashing, Row};
 pub use merge::{Change, Merge, Source};
 pub use record::{Block, Record, Records};
 

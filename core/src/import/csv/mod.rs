@@ -83,6 +83,11 @@ impl<'a> CsvFile<'a> {
         self.known > 0
     }
 
+    /// Columns that are fields of the dataset.
+    pub fn known_columns(&self) -> usize {
+        self.known
+    }
+
     /// The records behind the header.
     fn records(&self) -> Result<Records<'a>> {
         let mut records = Records::new(self.bytes, self.delimiter, self.interrupted);
