@@ -26,7 +26,7 @@ fn posted(hook: &Hook, job: &str) -> Value {
     wait_until(LIMIT, "the webhook is posted", || {
         let all = hook.posted();
         let of_job = all.iter().map(|posted| serde_json::from_slice::<Value>(&posted.body).unwrap());
-        event = of_job.filter(|event| event["subject"] == job).last().unwrap_or_default();
+        event = of_job.filter(|event| event["subject"] == job).next_back().unwrap_or_default();
         !event.is_null()
     });
     event

@@ -44,7 +44,7 @@ fn digests_that_are_gone_are_told() {
     // However long ago that was.
     expire(&mut superuser, &first);
     superuser.batch_execute("UPDATE acct_export.job SET finished_at = now() - interval '400 days'; SELECT acct_export_purge()").unwrap();
-    let (second, changes) = run(&mut client, "w");
+    let (_, changes) = run(&mut client, "w");
     assert_eq!(changes, Vec::<String>::new());
     // The first one is no more needed.
     wait_until(LIMIT, "the record of the first run is gone", || {
