@@ -25,8 +25,8 @@ fn posted(hook: &Hook, job: &str) -> Value {
     let mut event = Value::Null;
     wait_until(LIMIT, "the webhook is posted", || {
         let all = hook.posted();
-        let of_job = all.iter().map(|posted| serde_json::from_slice::<Value>(&posted.body).unwrap());
-        event = of_job.filter(|event| event["subject"] == job).next_back().unwrap_or_default();
+        let mut of_job = all.iter().map(|posted| serde_json::from_slice::<Value>(&posted.body).unwrap());
+        event = of_job.rfind(|event| event["subject"] == job).unwrap_or_default();
         !event.is_null()
     });
     event
