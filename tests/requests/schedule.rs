@@ -485,6 +485,16 @@ fn a_copy_of_the_database_runs_none() {
     superuser.batch_execute("SELECT acct_export_schedule('all', '@daily', 'UTC')").unwrap();
     assert_eq!(column(&mut superuser, shown), ["f"]);
     assert_eq!(run_due(&mut app.superuser()), 1, "the original runs its own");
+    // One that takes the place of its original adopts what is due.
+    let next = unique("next");
+    wait_until(LIMIT, "the database can be copied", || {
+        let mut elsewhere = server().connect("postgres", "postgres");
+        elsewhere.batch_execute(&format!("CREATE DATABASE {next} TEMPLATE {}", app.db)).is_ok()
+    });
+    let mut superuser = server().connect(&next, "postgres");
+    superuser.batch_execute("SELECT acct_export_adopt()").unwrap();
+    set_due(&mut superuser);
+    assert_eq!(run_due(&mut superuser), 1);
 }
 
 #[test]

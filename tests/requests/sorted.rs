@@ -257,3 +257,46 @@ fn an_index_gives_the_order() {
     let sorted = plan("name desc");
     assert!(sorted.contains("Sort"), "{sorted}");
 }
+
+/// Under row security, of one tenant, in a stream of pieces and a preview.
+#[test]
+fn an_index_of_the_tenant_gives_the_order() {
+    let cluster = Cluster::start(
+        ClusterOptions::default()
+            .set("shared_preload_libraries", "pg_acctexport,auto_explain")
+            .set("auto_explain.log_min_duration", "0"),
+    );
+    let db = cluster.create_database_with_extension("ordered");
+    let role = unique("reader");
+    let mut superuser = cluster.connect(&db, "postgres");
+    for statement in [
+        "CREATE TABLE accounts AS SELECT n AS id, 1 + n % 5 AS tenant, lpad(n::text, 8, '0') AS name FROM generate_series(1, 50000) AS n",
+        "ALTER TABLE accounts ADD PRIMARY KEY (id), ENABLE ROW LEVEL SECURITY",
+        "CREATE POLICY tenant ON accounts USING (tenant = (SELECT nullif(current_setting('app.tenant_id', true), '')::int))",
+        "CREATE INDEX by_name ON accounts (tenant, name DESC NULLS LAST, id)",
+        "VACUUM ANALYZE accounts",
+        &format!("CREATE ROLE {role} LOGIN; GRANT SELECT ON accounts TO {role}"),
+        "SELECT acct_export_register('accounts', 'accounts', 'id', tenant_column => 'tenant')",
+    ] {
+        superuser.batch_execute(statement).unwrap();
+    }
+    let mut client = cluster.connect(&db, &role);
+    client.batch_execute("SET app.tenant_id = '3'").unwrap();
+    let mut plan = |sql: &str| {
+        let from = cluster.log().len();
+        client
+            .batch_execute(&sql.replace("OPTIONS", r#"options => '{"order": ["name desc nulls last"]}'"#))
+            .unwrap();
+        let log = cluster.log();
+        let query = log[from..].find("ORDER BY s.\"name\" DESC").expect("the plan is in the log");
+        log[from + query..].lines().take(6).collect::<Vec<_>>().join("\n")
+    };
+    for sql in [
+        "CALL acct_export_run('accounts', 'csv', OPTIONS)",
+        "SELECT acct_export_stream('accounts', 'csv', OPTIONS)",
+        "SELECT acct_export_ndjson('accounts', OPTIONS)",
+    ] {
+        let served = plan(sql);
+        assert!(served.contains("by_name") && !served.contains("Sort"), "{sql}: {served}");
+    }
+}

@@ -238,3 +238,31 @@ fn rows_of_a_persons_rows() {
         refused(&mut client, &sql, "22023", message, "");
     }
 }
+
+/// The dataset's policy holds for one person as well.
+#[test]
+fn policies_hold() {
+    let (db, mut client) = reader(1);
+    let mut superuser = shared().connect(&db, "postgres");
+    let key = text(&mut client, "SELECT md5('2')::uuid::text").unwrap();
+    let sql = format!("SELECT acct_export_subject('users', '{key}')");
+    let mut hold = |policy: &str, sqlstate: &str, named: &str| {
+        superuser.batch_execute(policy).unwrap();
+        refused(&mut client, &sql, sqlstate, named, "");
+    };
+    hold("SELECT acct_export_set_policy('users', require_filter => '{status}')", "22023", "status");
+    hold(
+        "SELECT acct_export_set_policy('users', reset => '{require_filter}'), acct_export_set_policy('logins', max_rows => 1)",
+        "54000",
+        "logins",
+    );
+    let role = unique("right");
+    hold(
+        &format!(
+            "SELECT acct_export_set_policy('logins', reset => '{{max_rows}}'); CREATE ROLE {role};
+             SELECT acct_export_alter('users', required_roles => '{{{role}}}')"
+        ),
+        "22023",
+        "unknown dataset",
+    );
+}
