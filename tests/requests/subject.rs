@@ -251,18 +251,24 @@ fn policies_hold() {
         refused(&mut client, &sql, sqlstate, named, "");
     };
     hold("SELECT acct_export_set_policy('users', require_filter => '{status}')", "22023", "status");
-    hold(
-        "SELECT acct_export_set_policy('users', reset => '{require_filter}'), acct_export_set_policy('logins', max_rows => 1)",
-        "54000",
-        "logins",
-    );
     let role = unique("right");
     hold(
         &format!(
-            "SELECT acct_export_set_policy('logins', reset => '{{max_rows}}'); CREATE ROLE {role};
+            "SELECT acct_export_set_policy('users', reset => '{{require_filter}}'); CREATE ROLE {role};
              SELECT acct_export_alter('users', required_roles => '{{{role}}}')"
         ),
-        "22023",
-        "unknown dataset",
+        "42501",
+        "may not export",
+    );
+    superuser
+        .batch_execute(
+            "SELECT acct_export_alter('users', reset => '{required_roles}'), acct_export_set_policy('logins', max_rows => 1)",
+        )
+        .unwrap();
+    let job = text(&mut client, &format!("{sql}::text")).unwrap();
+    let row = wait_for_job(&mut client, &job);
+    assert_eq!(
+        (row.get::<_, &str>("status"), row.get::<_, &str>("error_code")),
+        ("completed_with_errors", "54000")
     );
 }
