@@ -95,15 +95,57 @@ pub struct Due {
     next_run_at: String,
 }
 
-const CLAIM: &str = "
-SELECT to_jsonb(id) FROM acct_export.saved
- WHERE next_run_at <= (SELECT clock_timestamp()) AND made_in = $1 AND id <> ALL ($2::bigint[])
- ORDER BY next_run_at, id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED";
+/// The place of a start within the minute, where many are due: the same for a saved export each time.
+macro_rules! in_its_second {
+    () => {
+        "next_run_at + (id * 37 % 60) * interval '1 second'"
+    };
+}
 
-/// Locks the next one that is due, without those that were tried; its id. As the owner.
-pub fn claim(tried: &[i64]) -> Result<Option<i64>> {
-    let tried: Vec<String> = tried.iter().map(i64::to_string).collect();
-    sql::change(CLAIM, &[(&worker::here()).into(), (&format!("{{{}}}", tried.join(","))).into()])
+const CLAIM: &str = concat!(
+    "SELECT to_jsonb(id) FROM acct_export.saved
+      WHERE next_run_at <= (SELECT clock_timestamp()) AND made_in = $1 AND id <> ALL ($2::bigint[])
+        AND (NOT $3 OR ",
+    in_its_second!(),
+    " <= (SELECT clock_timestamp()))
+      ORDER BY next_run_at, id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED"
+);
+
+/// Locks the next one that is due, without those that were tried; its id. `spread`: if its second of the minute has come. As the owner.
+pub fn claim(tried: &[i64], spread: bool) -> Result<Option<i64>> {
+    sql::change(CLAIM, &[(&worker::here()).into(), (&array(tried)).into(), spread.into()])
+}
+
+fn array(ids: &[i64]) -> String {
+    format!("{{{}}}", ids.iter().map(i64::to_string).collect::<Vec<_>>().join(","))
+}
+
+/// So many that are due at one time are spread over the minute.
+const MANY: &str = "100";
+
+const ARE_MANY: &str = "
+SELECT to_jsonb(count(*) > $2::bigint)
+  FROM (SELECT FROM acct_export.saved
+         WHERE next_run_at <= (SELECT clock_timestamp()) AND made_in = $1 LIMIT $2::bigint + 1) AS due";
+
+/// True if so many are due that their starts are spread over the minute. As the owner.
+pub fn are_many() -> Result<bool> {
+    let answer: Option<bool> = sql::document(ARE_MANY, &[(&worker::here()).into(), MANY.into()])?;
+    Ok(answer.unwrap_or(false))
+}
+
+const WAIT: &str = concat!(
+    "SELECT to_jsonb(ceil(extract(epoch FROM min(",
+    in_its_second!(),
+    ") - clock_timestamp()) * 1000)::bigint)
+       FROM acct_export.saved
+      WHERE next_run_at <= (SELECT clock_timestamp()) AND made_in = $1 AND id <> ALL ($2::bigint[])"
+);
+
+/// Milliseconds until the next one of those that are due comes to its second; None: none is due. As the owner.
+pub fn wait(tried: &[i64]) -> Result<Option<i64>> {
+    let wait: Option<Option<i64>> = sql::document(WAIT, &[(&worker::here()).into(), (&array(tried)).into()])?;
+    Ok(wait.flatten())
 }
 
 const LOOK: &str = "

@@ -4,7 +4,7 @@
 //! it, its next moment is set, and the next one follows. In a process without a client nothing of a caller's session can reach the
 //! start, and nothing of the owner's session can reach a caller.
 
-use super::{hold_extension, is_installed, log};
+use super::{as_owner, hold_extension, is_installed, log};
 use crate::error::{Error, Kind, Result};
 use crate::job::create::Created;
 use crate::job::refused;
@@ -21,29 +21,41 @@ use std::time::{Duration, Instant};
 /// The longest time that one start may take, foreign code that decides on it included.
 const STARTING: Duration = Duration::from_secs(20);
 
+/// The time in which those that are due at one moment are started.
+const MINUTE: Duration = Duration::from_secs(60);
+
 /// The longest wait for a lock, as `lock_timeout` reads it.
 const LOCKED: &str = "5s";
 
 /// Time until a start is tried again that something passing prevented, in microseconds, unless the schedule comes first.
 const AGAIN: i64 = 5 * 60 * 1_000_000;
 
-/// Starts what is due; how many were started. Nothing while `max_workers` is 0, or another process is at it.
+/// Starts what is due, many at one time in the course of the minute; how many were started. Nothing while `max_workers` is 0, or another process is at it.
 pub fn start_due() -> u32 {
     if settings::max_workers() == 0 || !Lock::Schedules.try_acquire() {
         return 0;
     }
-    let (mut tried, mut started) = (Vec::new(), 0);
+    let begin = Instant::now();
+    let spread = as_owner(xact::Mode::ReadWrite, schedule::are_many).unwrap_or(false);
+    // Those that stay due because their transaction failed; the others have another time now.
+    let mut tried: Vec<i64> = Vec::new();
+    let (mut started, mut last) = (0, None);
     loop {
         let claimed = Cell::new(None);
-        match start_next(&tried, &claimed) {
+        let outcome = start_next(&tried, spread, &claimed);
+        let id = claimed.get();
+        match outcome {
             Ok(true) => started += 1,
             Ok(false) => {}
-            Err(failure) => log(&failure, "starting a scheduled export"),
+            Err(ref failure) => log(failure, "starting a scheduled export"),
         }
-        match claimed.get() {
-            Some(id) => tried.push(id),
+        match id {
+            Some(id) if outcome.is_err() || last == Some(id) => tried.push(id),
+            Some(_) => {}
+            None if spread && begin.elapsed() < MINUTE && wait_for_next(&tried) => {}
             None => break,
         }
+        last = id;
     }
     // It is lost where foreign code called pg_advisory_unlock_all.
     if Lock::Schedules.is_held() {
@@ -52,12 +64,32 @@ pub fn start_due() -> u32 {
     started
 }
 
+/// Waits until the next one comes to its second; false: none is due.
+fn wait_for_next(tried: &[i64]) -> bool {
+    match as_owner(xact::Mode::ReadWrite, || schedule::wait(tried)) {
+        Ok(Some(milliseconds)) => {
+            // Not in a transaction: a slow one would keep old rows alive.
+            wait::pause(Duration::from_millis(milliseconds.clamp(1, 1000).unsigned_abs()));
+            true
+        }
+        Ok(None) => false,
+        Err(failure) => {
+            log(&failure, "looking for scheduled exports");
+            false
+        }
+    }
+}
+
 /// Starts the next one, without those that were tried; true if it has a job now. `claimed`: its id.
-fn start_next(tried: &[i64], claimed: &Cell<Option<i64>>) -> std::result::Result<bool, Failure> {
+fn start_next(
+    tried: &[i64],
+    spread: bool,
+    claimed: &Cell<Option<i64>>,
+) -> std::result::Result<bool, Failure> {
     let outcome = xact::transaction(xact::Mode::ReadWrite, || {
         let due = own(|| {
             hold_extension()?;
-            claimed.set(schedule::claim(tried)?);
+            claimed.set(schedule::claim(tried, spread)?);
             claimed.get().map_or(Ok(None), schedule::look)
         })?;
         due.map_or(Ok(false), |due| start(&due))

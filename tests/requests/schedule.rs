@@ -558,6 +558,37 @@ fn many_that_are_due_at_one_time_all_start_once() {
     );
 }
 
+/// So many that they are spread over the minute.
+#[test]
+fn a_crowd_is_spread_over_the_minute() {
+    let app = TwoTenants::with_users(server(), 3);
+    let mut client = app.session(&app.login, 0);
+    let tenants = 120;
+    for tenant in 0..tenants {
+        client.batch_execute(&format!("SET app.tenant_id = 'd0000000-0000-4000-8000-{tenant:012}'")).unwrap();
+        client
+            .batch_execute("SELECT acct_export_save('all', 'users', 'csv'); SELECT acct_export_schedule('all', '0 12 1 1 *', 'UTC')")
+            .unwrap();
+    }
+    let mut superuser = app.superuser();
+    wait_until_idle(&mut superuser);
+    let due =
+        text(&mut superuser, "UPDATE acct_export.saved SET next_run_at = now() RETURNING next_run_at::text")
+            .unwrap();
+    assert_eq!(run_due(&mut superuser), tenants);
+    let started = format!(
+        "SELECT extract(epoch FROM created_at - '{due}')::int AS second FROM acct_export.job ORDER BY 1"
+    );
+    let seconds: Vec<i32> = superuser.query(&started, &[]).unwrap().iter().map(|row| row.get(0)).collect();
+    assert_eq!(seconds.len(), tenants as usize);
+    // None waits beyond the minute, and no ten seconds have more than a third of them.
+    assert!(seconds.iter().all(|second| (0..=63).contains(second)), "{seconds:?}");
+    for from in 0..54 {
+        let within = seconds.iter().filter(|second| (from..from + 10).contains(*second)).count();
+        assert!(within <= tenants as usize / 3, "{seconds:?}");
+    }
+}
+
 /// Code that decides on requests has 20 seconds. One that is started again soon is told of when it is started; a time that is left out is told.
 #[test]
 fn a_start_that_takes_too_long_holds_up_nobody_for_long() {
