@@ -623,7 +623,7 @@ ALTER TABLE acct_export.job ALTER COLUMN rows_print SET NOT NULL, ALTER COLUMN s
 UPDATE acct_export.job SET runs = attempts, made_in = acct_export.here();
 ALTER TABLE acct_export.job ALTER COLUMN made_in SET NOT NULL;
 ALTER TABLE acct_export.job ADD COLUMN saved bigint;
-COMMENT ON COLUMN acct_export.job.saved IS 'saved export that it is a run of, as it was then: one that is replaced gets another id';
+COMMENT ON COLUMN acct_export.job.saved IS 'generation of the saved export that it is a run of';
 COMMENT ON COLUMN acct_export.job.made_in IS 'system identifier and database that it was asked for in: a copy of the database does not run it';
 
 COMMENT ON COLUMN acct_export.job.attempts IS 'runs that count: those that an administrator or a shutdown interrupted do not';
@@ -646,7 +646,7 @@ CREATE INDEX job_turns ON acct_export.job ((coalesce(tenant_key, '')) COLLATE "C
 CREATE INDEX job_rows ON acct_export.job (rows_print, finished_at) WHERE rows_done IS NOT NULL;
 CREATE INDEX job_history ON acct_export.job (finished_at) WHERE status IN ('expired', 'failed', 'cancelled');
 CREATE INDEX job_asked ON acct_export.job (requested_by, dataset);
-CREATE INDEX job_saved ON acct_export.job (saved) WHERE saved IS NOT NULL;
+CREATE INDEX job_saved ON acct_export.job (saved, requested_by, finished_at) WHERE saved IS NOT NULL;
 
 UPDATE acct_export.file AS f
    SET parts = (SELECT jsonb_agg(p.part || jsonb_build_object('masks', '{}'::jsonb, 'attnums', (
@@ -1304,6 +1304,7 @@ COMMENT ON COLUMN acct_export.digest_chunk.unpacked IS 'bytes of content where d
 -- Requests under a name, each of a role and of the session that saved it.
 CREATE TABLE acct_export.saved (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    generation bigint GENERATED ALWAYS AS IDENTITY,
     name       text NOT NULL,
     owner      oid NOT NULL,
     owner_name text NOT NULL,
@@ -1327,6 +1328,7 @@ CREATE TABLE acct_export.saved (
 CREATE UNIQUE INDEX saved_name ON acct_export.saved (owner, name, acct_export.session_print(session));
 CREATE INDEX saved_due ON acct_export.saved (next_run_at) WHERE next_run_at IS NOT NULL;
 COMMENT ON TABLE acct_export.saved IS 'requests that were saved under a name; see the view acct_export_saved';
+COMMENT ON COLUMN acct_export.saved.generation IS 'another one each time that it is replaced: runs of what was there before are no runs of it';
 COMMENT ON COLUMN acct_export.saved.request IS 'the arguments of acct_export_start as asked';
 COMMENT ON COLUMN acct_export.saved.session IS 'tenants and further settings of the session that saved it: it is visible in sessions that have the same';
 COMMENT ON COLUMN acct_export.saved.captured IS 'settings, login and role of the session that saved it: its schedule starts it in such a session';

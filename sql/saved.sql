@@ -3,6 +3,7 @@ SET LOCAL search_path TO pg_catalog, pg_temp; -- see schema.sql
 -- Requests under a name, each of a role and of the session that saved it.
 CREATE TABLE acct_export.saved (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    generation bigint GENERATED ALWAYS AS IDENTITY,
     name       text NOT NULL,
     owner      oid NOT NULL,
     owner_name text NOT NULL,
@@ -26,6 +27,7 @@ CREATE TABLE acct_export.saved (
 CREATE UNIQUE INDEX saved_name ON acct_export.saved (owner, name, acct_export.session_print(session));
 CREATE INDEX saved_due ON acct_export.saved (next_run_at) WHERE next_run_at IS NOT NULL;
 COMMENT ON TABLE acct_export.saved IS 'requests that were saved under a name; see the view acct_export_saved';
+COMMENT ON COLUMN acct_export.saved.generation IS 'another one each time that it is replaced: runs of what was there before are no runs of it';
 COMMENT ON COLUMN acct_export.saved.request IS 'the arguments of acct_export_start as asked';
 COMMENT ON COLUMN acct_export.saved.session IS 'tenants and further settings of the session that saved it: it is visible in sessions that have the same';
 COMMENT ON COLUMN acct_export.saved.captured IS 'settings, login and role of the session that saved it: its schedule starts it in such a session';

@@ -206,7 +206,7 @@ COMMENT ON COLUMN acct_export.job.failed_part IS 'the first companion that could
 COMMENT ON COLUMN acct_export.job.attempts IS 'runs that count: those that an administrator or a shutdown interrupted do not';
 COMMENT ON COLUMN acct_export.job.runs IS 'how often a worker has begun it: the number of the present run';
 COMMENT ON COLUMN acct_export.job.created_xid IS 'the asking transaction, which cannot wait for its own job';
-COMMENT ON COLUMN acct_export.job.saved IS 'saved export that it is a run of, as it was then: one that is replaced gets another id';
+COMMENT ON COLUMN acct_export.job.saved IS 'generation of the saved export that it is a run of';
 COMMENT ON COLUMN acct_export.job.made_in IS 'system identifier and database that it was asked for in: a copy of the database does not run it';
 
 CREATE UNIQUE INDEX job_active_twin ON acct_export.job (fingerprint)
@@ -225,7 +225,7 @@ CREATE INDEX job_expiry ON acct_export.job (expires_at)
     WHERE status IN ('completed', 'completed_with_errors', 'awaiting_approval');
 CREATE INDEX job_history ON acct_export.job (finished_at) WHERE status IN ('expired', 'failed', 'cancelled');
 CREATE INDEX job_asked ON acct_export.job (requested_by, dataset);
-CREATE INDEX job_saved ON acct_export.job (saved) WHERE saved IS NOT NULL;
+CREATE INDEX job_saved ON acct_export.job (saved, requested_by, finished_at) WHERE saved IS NOT NULL;
 CREATE INDEX job_newest ON acct_export.job (created_at);
 
 CREATE TABLE acct_export.file (

@@ -7,8 +7,8 @@ use crate::job::saved::{self, Captured};
 use crate::job::session::Session;
 use crate::model::ExportRequest;
 use crate::pg::argument::Jsonb;
-use crate::pg::identity;
 use crate::pg::report::{Report, Reported};
+use crate::pg::{identity, xact};
 use crate::settings;
 use crate::start::ready;
 use pgrx::datum::{Date, TimestampWithTimeZone, Uuid};
@@ -92,17 +92,25 @@ fn acct_export_start_saved(
 
 fn start_saved(name: Option<&str>, reason: Option<String>) -> Result<Uuid> {
     let found = saved::find(name)?;
-    if let Some(active) = saved::run_to_return(found.id, &found.request)? {
-        return uuid(&active);
+    xact::require_write("start an export")?;
+    if let Some(active) = saved::active_run(found.id, found.generation, &found.request)? {
+        let mut asked = saved::request_to_check(&found.request);
+        asked.reason = reason.or(asked.reason);
+        // Rights are asked for all the same.
+        watched(&asked, "start", || found.in_its_zone(|| ready(&asked, true).map(drop)))?;
+        return match asked.options.get("if_active") {
+            Some(value) if value == "return" => uuid(&active),
+            _ => Err(saved::is_active(&active)),
+        };
     }
-    let mut asked = saved::request_of_run(found.id, &found.request)?;
+    let mut asked = saved::request_of_run(found.generation, &found.request)?;
     asked.reason = reason.or(asked.reason);
     // The mail is for who has saved it: somebody else may see more, and the first one may hear of it, not read it.
     if found.owner != identity::current_user() {
         asked.notify_email = None;
     }
     let job = found.in_its_zone(|| start(&asked, None))?;
-    saved::started(found.id, &job.to_string())?;
+    saved::started(&found, &job.to_string())?;
     Ok(job)
 }
 

@@ -7,6 +7,7 @@
 use super::chunks;
 use crate::error::{Error, Kind, Result};
 use crate::pg::sql::{self, Arg};
+use crate::pg::xact;
 use crate::spool::Spooled;
 use serde_json::Value;
 
@@ -49,7 +50,16 @@ pub(super) fn replace_earlier(job: &str) -> Result<()> {
 
 /// The choice of rows and fields that a job's digests are of; None: it has none. As the owner.
 pub fn selection_of(job: &str) -> Result<Option<Value>> {
-    sql::document("SELECT selection FROM acct_export.digest WHERE job = $1::uuid", &[job.into()])
+    xact::with_latest_snapshot(|| {
+        sql::document("SELECT selection FROM acct_export.digest WHERE job = $1::uuid", &[job.into()])
+    })
+}
+
+/// The number of rows that a job's digests are of. As the owner.
+pub fn rows_of(job: &str) -> Result<u64> {
+    let rows =
+        sql::document("SELECT to_jsonb(rows) FROM acct_export.digest WHERE job = $1::uuid", &[job.into()])?;
+    Ok(rows.unwrap_or_default())
 }
 
 /// A chunk after the size of its content, in four bytes, if it is packed; after zeros if it is not.
@@ -73,12 +83,17 @@ pub fn last_of(saved: i64, role: u32) -> Result<Option<(String, bool)>> {
     sql::document(LAST, &[saved.into(), i64::from(role).into()])
 }
 
-/// SQL: true of a job `j` that is the last run of a saved export with digests.
+/// SQL: true of a job `j` that is a run of a saved export, if there is no later one by its role. `$with`: which of them count.
 macro_rules! is_last_run {
-    () => {
-        "(EXISTS (SELECT FROM acct_export.saved s WHERE s.id = j.saved)
-          AND NOT EXISTS (SELECT FROM acct_export.job l JOIN acct_export.digest n ON n.job = l.id
-                           WHERE l.saved = j.saved AND l.requested_by = j.requested_by AND l.id <> j.id AND l.finished_at > j.finished_at))"
+    ($with:literal) => {
+        concat!(
+            "(EXISTS (SELECT FROM acct_export.saved s WHERE s.generation = j.saved)
+              AND NOT EXISTS (SELECT FROM acct_export.job l
+                               WHERE l.saved = j.saved AND l.requested_by = j.requested_by AND l.finished_at > j.finished_at
+                                 AND l.status IN ('completed', 'completed_with_errors', 'expired')",
+            $with,
+            "))"
+        )
     };
 }
 pub(super) use is_last_run;
@@ -87,7 +102,7 @@ const REMOVE: &str = concat!(
     "DELETE FROM acct_export.digest d USING acct_export.job j
       WHERE d.job = $1::uuid AND j.id = d.job
         AND ($2 OR j.request #>> '{options,digests}' = 'auto' AND NOT ",
-    is_last_run!(),
+    is_last_run!(" AND EXISTS (SELECT FROM acct_export.digest n WHERE n.job = l.id)"),
     ")"
 );
 

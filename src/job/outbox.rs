@@ -34,7 +34,7 @@ SELECT j.id, $3, $4::oid, $5, j.requested_by, j.session, j.made_in, CASE $3 WHEN
            'error_code', j.error_code, 'failed_part', j.titles[j.failed_part],
            'schedule', (SELECT jsonb_build_object('name', s.name, 'disabled', NOT s.enabled, 'reason', j.error)
                           FROM acct_export.saved s
-                         WHERE s.id = j.saved AND s.cron IS NOT NULL AND $2 = 'failed' AND j.runs = 0 AND j.expires_at IS NULL),
+                         WHERE s.generation = j.saved AND s.cron IS NOT NULL AND $2 = 'failed' AND j.runs = 0 AND j.expires_at IS NULL),
            'created_at', to_char(j.created_at AT TIME ZONE 'UTC', t.iso),
            'finished_at', to_char(j.finished_at AT TIME ZONE 'UTC', t.iso),
            'expires_at', to_char(j.expires_at AT TIME ZONE 'UTC', t.iso)),

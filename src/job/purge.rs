@@ -79,8 +79,8 @@ const FORGET: &str = concat!(
          SELECT id FROM acct_export.job AS j
           WHERE status IN ('expired', 'failed', 'cancelled') AND finished_at < (SELECT clock_timestamp() - $1::interval)
             AND NOT (j.saved IS NOT NULL AND j.request #>> '{options,changes_since}' IS NOT NULL
-                     AND EXISTS (SELECT FROM acct_export.digest AS d WHERE d.job = j.id) AND ",
-    is_last_run!(),
+                     AND ",
+    is_last_run!(""),
     ")
           ORDER BY finished_at LIMIT $2 FOR UPDATE SKIP LOCKED))"
 );

@@ -17,19 +17,19 @@ INSERT INTO acct_export.job (dataset, format, status, request, context, fingerpr
 SELECT s.dataset, s.format, 'failed', s.request, s.captured -> 'context', $2, s.owner, $3, s.captured #>> '{context,actor}', s.tenant,
        (s.captured ->> 'login')::oid, ARRAY[coalesce((SELECT d.title FROM acct_export.dataset AS d WHERE d.dataset = s.dataset), s.dataset)],
        $4, s.session, $5, s.captured #>> '{context,login}', clock_timestamp(), $6, $7,
-       $8, s.id
+       $8, s.generation
   FROM acct_export.saved AS s WHERE s.id = $1::bigint
 RETURNING to_jsonb(id)";
 
-/// A schedule that fails often tells the same at most once in an hour.
+/// A schedule that fails often tells the same about once in an hour; each start of an hourly one is told.
 const TOLD: &str = "
 SELECT 'x' FROM acct_export.saved AS s JOIN acct_export.job AS j ON j.id = s.last_job
- WHERE s.id = $1::bigint AND j.status = 'failed' AND j.runs = 0 AND j.error_code = $2
-   AND j.finished_at > clock_timestamp() - interval '1 hour'";
+ WHERE s.id = $1::bigint AND j.status = 'failed' AND j.runs = 0 AND j.error = $2 AND j.error_code = $3
+   AND j.finished_at > clock_timestamp() - interval '55 minutes'";
 
 /// True if the last start failed in the same way not long ago. As the owner.
-pub fn was_told(due: &Due, sqlstate: &str) -> Result<bool> {
-    Ok(sql::text(TOLD, &[due.id.into(), sqlstate.into()])?.is_some())
+pub fn was_told(due: &Due, message: &str, sqlstate: &str) -> Result<bool> {
+    Ok(sql::text(TOLD, &[due.id.into(), message.into(), sqlstate.into()])?.is_some())
 }
 
 /// Records that a due saved export was refused; the id of the failed job. Mails and webhooks go out as for any failure. As the owner.

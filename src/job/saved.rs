@@ -38,6 +38,7 @@ pub fn request_to_check(asked: &ExportRequest) -> ExportRequest {
 #[derive(Debug, Deserialize)]
 pub struct Saved {
     pub id: i64,
+    pub generation: i64,
     pub(super) name: String,
     pub owner: u32,
     pub request: ExportRequest,
@@ -71,7 +72,7 @@ impl Captured {
 }
 
 const NAMED: &str = "
-SELECT jsonb_build_object('id', id, 'name', name, 'owner', owner::bigint, 'request', request, 'tenant', tenant, 'session', session,
+SELECT jsonb_build_object('id', id, 'generation', generation, 'name', name, 'owner', owner::bigint, 'request', request, 'tenant', tenant, 'session', session,
                           'time_zone', captured #>> '{context,time_zone}')
   FROM acct_export.saved WHERE name = $1 ORDER BY id DESC";
 
@@ -79,10 +80,9 @@ const SAVE: &str = "
 INSERT INTO acct_export.saved (name, owner, owner_name, dataset, format, request, tenant, session, captured)
 VALUES ($1, $2::oid, $3, $4, $5, $6::jsonb, $7, $8::jsonb, $9::jsonb) ON CONFLICT DO NOTHING RETURNING to_jsonb(id)";
 
-/// It is another one from now on: what ran before is no run of it.
 const REPLACE: &str = "
 UPDATE acct_export.saved
-   SET id = DEFAULT, dataset = $2, format = $3, request = $4::jsonb, tenant = $5, session = $6::jsonb, captured = $7::jsonb, saved_at = clock_timestamp()
+   SET generation = DEFAULT, dataset = $2, format = $3, request = $4::jsonb, tenant = $5, session = $6::jsonb, captured = $7::jsonb, saved_at = clock_timestamp()
  WHERE id = $1::bigint";
 
 const COUNT: &str = "
@@ -232,70 +232,65 @@ impl Saved {
     }
 }
 
-/// The active run of the current role that is to be given in place of a new one, where that is asked for.
-pub fn run_to_return(saved: i64, request: &ExportRequest) -> Result<Option<String>> {
-    let is_asked_for = |option: &str, value: &str| request.options.get(option) == Some(&json!(value));
-    if is_asked_for(SINCE, LAST) && is_asked_for("if_active", "return") {
-        return active(saved);
-    }
-    Ok(None)
-}
+/// Locks a saved export until the transaction ends, so that starts of it see one another.
+const LOCK: &str =
+    "SELECT to_jsonb(generation) FROM acct_export.saved WHERE id = $1::bigint FOR NO KEY UPDATE";
 
-fn active(saved: i64) -> Result<Option<String>> {
+/// The active run of the current role of a saved export that tells changes. Two at a time would both tell what has changed since the one
+/// before them: from here on nobody else starts one.
+pub fn active_run(saved: i64, generation: i64, request: &ExportRequest) -> Result<Option<String>> {
+    if request.options.get(SINCE) != Some(&json!(LAST)) {
+        return Ok(None);
+    }
     let role = i64::from(identity::current_user());
-    xact::with_latest_snapshot(|| identity::as_owner(|| sql::document(ACTIVE, &[saved.into(), role.into()])))
+    identity::as_owner(|| {
+        sql::change_latest::<i64>(LOCK, &[saved.into()])?;
+        xact::with_latest_snapshot(|| sql::document(ACTIVE, &[generation.into(), role.into()]))
+    })
 }
 
-/// The run of a saved export that `"last"` means; None: the next run is the first one.
-fn last(saved: i64) -> Result<Option<String>> {
-    let role = identity::current_user();
-    // Two at a time would both tell what has changed since the one before them.
-    if let Some(job) = active(saved)? {
-        return Err(Error::new(
-            Kind::ObjectInUse,
-            "a run of the saved export is active, and tells what has changed",
-        )
+/// 55006 for a run that is active.
+pub fn is_active(job: &str) -> Error {
+    Error::new(Kind::ObjectInUse, "a run of the saved export is active, and tells what has changed")
         .detail(format!("Job {job}."))
-        .hint("Wait for its end with acct_export_wait, or cancel it with acct_export_cancel."));
-    }
-    match identity::as_owner(|| digests::last_of(saved, role))? {
-        Some((job, true)) => Ok(Some(job)),
-        Some((job, false)) => Err(Error::new(
-            Kind::NotInPrerequisiteState,
-            format!("the digests of the last run of the saved export, job {job}, were deleted"),
-        )
-        .hint(
-            "Save it again with acct_export_save and replace => true: its next run has all rows as added.",
-        )),
-        None => Ok(None),
-    }
+        .hint("Wait for its end with acct_export_wait, or cancel it with acct_export_cancel.")
 }
 
 /// The request of a run. Digests are made where they can be, for a later run that asks what has changed; `"changes_since": "last"` is since the
-/// last run of the role. At the first run all rows are new.
-///
-/// Errors of `"last"`: 55006 while a run is active; 55000 where somebody has deleted the digests of the last one.
-pub fn request_of_run(saved: i64, request: &ExportRequest) -> Result<ExportRequest> {
+/// last run of the role. At the first run all rows are new. 55000 where somebody has deleted the digests of the last one.
+pub fn request_of_run(generation: i64, request: &ExportRequest) -> Result<ExportRequest> {
     let mut asked = request.clone();
     asked.options.entry("digests").or_insert_with(|| json!("auto"));
     if asked.options.get(SINCE) == Some(&json!(LAST)) {
-        let last = last(saved)?;
-        asked.options.insert(SINCE.to_owned(), json!(last.as_deref().unwrap_or(NOTHING)));
+        let role = identity::current_user();
+        let last = xact::with_latest_snapshot(|| identity::as_owner(|| digests::last_of(generation, role)))?;
+        let since = match last {
+            Some((job, true)) => job,
+            Some((job, false)) => {
+                return Err(Error::new(
+                    Kind::NotInPrerequisiteState,
+                    format!("the digests of the last run of the saved export, job {job}, were deleted"),
+                )
+                .hint("Save it again with acct_export_save and replace => true: its next run has all rows as added."))
+            }
+            None => NOTHING.to_owned(),
+        };
+        asked.options.insert(SINCE.to_owned(), json!(since));
     }
     Ok(asked)
 }
 
 /// Keeps the job that was started last.
-pub fn started(saved: i64, job: &str) -> Result<()> {
+pub fn started(saved: &Saved, job: &str) -> Result<()> {
     identity::as_owner(|| {
-        sql::run(STARTED, &[saved.into(), job.into()])?;
-        mark(saved, job)
+        sql::run(STARTED, &[saved.id.into(), job.into()])?;
+        mark(saved.generation, job)
     })
 }
 
 /// Marks a job as a run of a saved export, also where it has run already, in the session. As the owner.
-pub(super) fn mark(saved: i64, job: &str) -> Result<()> {
-    sql::run(STARTED_BY, &[saved.into(), job.into()])?;
+pub(super) fn mark(generation: i64, job: &str) -> Result<()> {
+    sql::run(STARTED_BY, &[generation.into(), job.into()])?;
     digests::replace_earlier(job)
 }
 

@@ -14,7 +14,7 @@ use crate::pg::zone::Zone;
 use crate::pg::{guc, identity, sql, worker, xact};
 use crate::value::shown;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{json, Value};
 
 const SET: &str = "
 UPDATE acct_export.saved
@@ -83,6 +83,7 @@ fn next(cron: &str, time_zone: &str) -> Result<i64> {
 #[derive(Debug, Deserialize)]
 pub struct Due {
     pub id: i64,
+    pub generation: i64,
     pub name: String,
     pub owner: u32,
     owner_name: String,
@@ -149,7 +150,7 @@ pub fn wait(tried: &[i64]) -> Result<Option<i64>> {
 }
 
 const LOOK: &str = "
-SELECT jsonb_build_object('id', id, 'name', name, 'owner', owner::bigint, 'owner_name', owner_name, 'request', request, 'tenant', tenant,
+SELECT jsonb_build_object('id', id, 'generation', generation, 'name', name, 'owner', owner::bigint, 'owner_name', owner_name, 'request', request, 'tenant', tenant,
                           'session', session, 'captured', captured, 'cron', cron, 'time_zone', time_zone, 'next_run_at', next_run_at)
   FROM acct_export.saved WHERE id = $1::bigint FOR NO KEY UPDATE";
 
@@ -183,7 +184,7 @@ impl Due {
     /// Its job was queued. As the owner.
     pub fn started(&self, job: &str, next: i64) -> Result<()> {
         sql::run(MOVE, &[self.id.into(), next.into(), job.into()])?;
-        saved::mark(self.id, job)?;
+        saved::mark(self.generation, job)?;
         record::record(
             audit::SCHEDULE_STARTED,
             job,
@@ -204,6 +205,17 @@ impl Due {
     /// Records that it was disabled. `job`: the failed job that reports the reason. As the owner.
     pub fn record_disabled(&self, reason: &str, sqlstate: &str, job: Option<&str>) -> Result<()> {
         sql::run(FAILED, &[self.id.into(), job.into()])?;
+        let detail = json!({ "name": self.name, "error": reason, "error_code": sqlstate });
+        self.record(audit::SCHEDULE_DISABLED, detail, job)
+    }
+
+    /// Records a start that failed as the one before it did. As the owner.
+    pub fn record_failed(&self, error: &str, sqlstate: &str) -> Result<()> {
+        let detail = json!({ "schedule": self.name, "error": error, "error_code": sqlstate });
+        self.record(audit::FAILED, detail, None)
+    }
+
+    fn record(&self, event: &'static str, detail: Value, job: Option<&str>) -> Result<()> {
         let context = &self.captured.context;
         let by = By {
             role: self.role(),
@@ -212,8 +224,7 @@ impl Due {
             client_addr: None,
             application_name: None,
         };
-        let detail = json!({ "name": self.name, "error": reason, "error_code": sqlstate });
-        let mut event = Event::new(audit::SCHEDULE_DISABLED, by, detail);
+        let mut event = Event::new(event, by, detail);
         event.job = job.map(str::to_owned);
         event.dataset = Some(self.request.dataset.clone());
         event.tenant = self.tenant.clone();

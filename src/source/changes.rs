@@ -9,7 +9,7 @@ use crate::error::{Error, Kind, Result};
 use crate::job::{commands, digests};
 use crate::layout::Layout;
 use crate::model::{Digests, Format, JobStatus};
-use crate::pg::{catalog, identity};
+use crate::pg::{catalog, identity, xact};
 use crate::value::{key_text, shown};
 use serde_json::{json, Value};
 use std::collections::BTreeMap;
@@ -116,7 +116,10 @@ pub fn check(part: &DatasetExport, options: &Options) -> Result<()> {
         return Err(Error::invalid(format!("option \"changes_since\" is no id of a job: {}", shown(job)))
             .hint("Give the id of an export with option digests; \"last\" is for saved exports, started with acct_export_start_saved."));
     }
-    let seen = commands::find_for(job, "changes_since", json!({ "dataset": part.asked.dataset }))?;
+    // The statement may have waited for that job.
+    let seen = xact::with_latest_snapshot(|| {
+        commands::find_for(job, "changes_since", json!({ "dataset": part.asked.dataset }))
+    })?;
     if matches!(seen.status, JobStatus::AwaitingApproval | JobStatus::Queued | JobStatus::Running) {
         return Err(Error::new(
             Kind::NotInPrerequisiteState,

@@ -37,7 +37,10 @@ pub fn start_scheduled(due: &Due, limit: &str) -> Result<Created> {
             )
             .hint("Save it again with acct_export_save and replace => true."));
         }
-        let asked = saved::request_of_run(due.id, &due.request)?;
+        if let Some(active) = saved::active_run(due.id, due.generation, &due.request)? {
+            return Err(saved::is_active(&active));
+        }
+        let asked = saved::request_of_run(due.generation, &due.request)?;
         let checked = ready(&asked, true)?;
         match lost {
             Some(error) if checked.reads_login => Err(error),

@@ -20,6 +20,9 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::io::Write;
 
+/// Bytes of a row's values of which the digest is made at once.
+const LARGE: usize = 64 * 1024;
+
 /// Digests under way.
 pub struct Changes {
     digester: Digester,
@@ -98,7 +101,13 @@ impl Changes {
         self.rows += 1;
         memory::reuse(&mut self.row);
         let Some(Comparison { merge, told, values }) = &mut self.earlier else {
-            changes::append_row(key, Row::Values(&self.values), &mut self.row)?;
+            // One that is large is not sent about.
+            if self.values.len() > LARGE {
+                let digest = self.digester.of(&self.values)?;
+                changes::append_row(key, Row::Digest(&digest), &mut self.row)?;
+            } else {
+                changes::append_row(key, Row::Values(&self.values), &mut self.row)?;
+            }
             self.spool.write_all(&self.row)?;
             return write(None, cells);
         };
@@ -200,11 +209,17 @@ type Chunks = Box<dyn FnMut() -> Result<Option<Vec<u8>>>>;
 /// The rows of an earlier export.
 struct Earlier {
     records: Records<Chunks>,
+    /// Rows that have not been read.
+    left: u64,
     order: KeyOrder,
 }
 
 impl Earlier {
     fn of(job: &str, part: &DatasetExport) -> Result<Earlier> {
+        let left = match job {
+            NOTHING => 0,
+            job => identity::as_owner(|| digests::rows_of(job))?,
+        };
         let (job, mut number) = (job.to_owned(), 0);
         let next = move || {
             if job == NOTHING {
@@ -213,13 +228,22 @@ impl Earlier {
             number += 1;
             identity::as_owner(|| digests::read(&job, number))
         };
-        Ok(Earlier { records: Records::new(Box::new(next)), order: key_order(part, false)? })
+        Ok(Earlier { records: Records::new(Box::new(next)), left, order: key_order(part, false)? })
     }
 }
 
 impl Source for Earlier {
     fn next(&mut self) -> Result<Option<Record>> {
-        self.records.read()
+        let record = self.records.read()?;
+        // A row too few would look added.
+        match (record.is_some(), self.left) {
+            (true, 0) | (false, 1..) => {
+                return Err(Error::new(Kind::DataCorrupted, "the digests of an export are damaged"))
+            }
+            (true, left) => self.left = left - 1,
+            (false, 0) => {}
+        }
+        Ok(record)
     }
 
     fn compare(&mut self, one: &str, other: &str) -> Result<Ordering> {

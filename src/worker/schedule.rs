@@ -129,8 +129,14 @@ fn start(due: &Due) -> Result<bool> {
             // This time is left out.
             Obstacle::Passing | Obstacle::Other => {
                 not_started(due, &failure);
-                let was_told = own(|| refused::was_told(due, failure.sqlstate()))?;
-                let job = if was_told { None } else { failed_job(due, &failure) };
+                let (message, sqlstate) = failure.described();
+                let was_told = own(|| refused::was_told(due, &message, &sqlstate))?;
+                let job = if was_told {
+                    own(|| due.record_failed(&message, &sqlstate))?;
+                    None
+                } else {
+                    failed_job(due, &failure)
+                };
                 own(|| due.put_off(next, job.as_deref())).map(|()| false)
             }
         },

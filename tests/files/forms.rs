@@ -372,6 +372,10 @@ fn csv_files_with_labels_are_read_back() {
                 "UPDATE t SET email = substr(email, 6), seen = seen - interval '1 hour' WHERE id = 2",
             )
             .unwrap();
+        // In a session of another zone the file is still of its own.
+        client.batch_execute("SET TimeZone = 'America/New_York'").unwrap();
+        assert_eq!(check(&mut client, "t", &csv), NONE, "{options}");
+        client.batch_execute("SET TimeZone = 'Europe/Paris'").unwrap();
         // To others these headers say nothing.
         let mut superuser = shared().connect(&db, "postgres");
         let found = check(&mut superuser, "t", &csv);
@@ -382,5 +386,35 @@ fn csv_files_with_labels_are_read_back() {
                     || problem.3.contains("has no column")),
             "{found:?}"
         );
+    }
+}
+
+/// Labels that are those of other fields: the newest export with exactly these headers tells.
+#[test]
+fn csv_files_whose_labels_are_other_fields() {
+    let (_, mut client) = reader();
+    for options in [
+        r#"{"labels": {"email": "seen", "seen": "email"}}"#,
+        "{}",
+        r#"{"labels": {"email": "amount"}}"#,
+        "{}",
+    ] {
+        for fields in ["{id,email,seen}", "{id,email}", "{id,amount}"] {
+            if fields == "{id,amount}" && options.contains("labels") {
+                continue;
+            }
+            let options = if fields == "{id,email}" {
+                options.replace(r#", "seen": "email""#, "")
+            } else {
+                options.to_owned()
+            };
+            let csv =
+                exported(&mut client, &format!("'t', 'csv', fields => '{fields}', options => '{options}'"));
+            let found = check(&mut client, "t", &csv);
+            assert!(
+                found.iter().all(|problem| problem.3.contains("missing")),
+                "{fields} {options}: {found:?}"
+            );
+        }
     }
 }

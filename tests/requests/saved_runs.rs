@@ -92,9 +92,37 @@ fn runs_that_tell_changes_come_one_after_the_other() {
             "w" => drop(refused(&mut client, &again, "55006", "is active", "acct_export_wait")),
             _ => assert_eq!(text(&mut client, &again).as_deref(), Some(job.as_str())),
         }
+        // Nor while another session has not committed its run.
         gate.open();
         wait_for_job(&mut client, &job);
-        run(&mut client, name);
+        let (mut one, mut other) = (app.session(&app.login, 0), app.session(&app.login, 0));
+        one.batch_execute(&format!("BEGIN; SELECT acct_export_start_saved('{name}', reason => 'one')"))
+            .unwrap();
+        let started = std::thread::spawn(move || {
+            let outcome = other.batch_execute(&again.replace("again", "other"));
+            outcome.err().and_then(|error| error.code().map(|code| code.code().to_owned()))
+        });
+        let waits = "SELECT count(*)::text FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        wait_until(LIMIT, "the other one waits", || text(&mut client, waits).as_deref() == Some("1"));
+        one.batch_execute("COMMIT").unwrap();
+        let refused = started.join().unwrap();
+        // By then the first one may have ended.
+        assert!(refused.is_none() || refused.as_deref() == Some("55006"), "{refused:?}");
+        wait_until(LIMIT, "all have ended", || {
+            let active = "SELECT count(*)::text FROM acct_export_jobs WHERE status IN ('queued', 'running')";
+            text(&mut client, active).as_deref() == Some("0")
+        });
+        let since = "SELECT (count(*) = count(DISTINCT request #>> '{options,changes_since}'))::text FROM acct_export.job";
+        assert_eq!(text(&mut app.superuser(), since).as_deref(), Some("true"));
+        // A statement that waits for one run and starts the next one is since that one.
+        let next = text(&mut client, &sql.replace(")::text", ", reason => 'next')::text")).unwrap();
+        let both = format!(
+            "SELECT acct_export_start_saved('{name}', reason => s.status)::text FROM acct_export_wait('{next}') AS s"
+        );
+        let last = text(&mut client, &both).unwrap();
+        let since = format!("SELECT acct_export_job('{last}')#>>'{{request,options,changes_since}}'");
+        assert_eq!(text(&mut client, &since), Some(next));
+        wait_for_job(&mut client, &last);
     }
 }
 
@@ -131,13 +159,14 @@ fn a_twin_is_no_run() {
     let one = text(&mut client, "SELECT acct_export_start_saved('a')::text").unwrap();
     let twin = text(&mut client, "SELECT acct_export_start_saved('b')::text").unwrap();
     assert_eq!(one, twin);
-    // Not in one transaction either.
-    let both = "SELECT acct_export_start_saved('a') = acct_export_start_saved('b') AS one";
-    client.batch_execute(both).unwrap();
     let run_of = "SELECT s.name FROM acct_export.job AS j JOIN acct_export.saved AS s ON s.id = j.saved";
     assert_eq!(column(&mut app.superuser(), run_of), ["a"]);
     gate.open();
     wait_for_job(&mut client, &one);
+    // Not in one statement either.
+    let both = "SELECT (acct_export_start_saved('b') = acct_export_start_saved('a'))::text";
+    assert_eq!(text(&mut client, both).as_deref(), Some("true"));
+    assert_eq!(column(&mut app.superuser(), &format!("{run_of} ORDER BY j.created_at")), ["a", "b"]);
 }
 
 #[test]

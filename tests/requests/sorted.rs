@@ -270,7 +270,7 @@ fn an_index_of_the_tenant_gives_the_order() {
     let role = unique("reader");
     let mut superuser = cluster.connect(&db, "postgres");
     for statement in [
-        "CREATE TABLE accounts AS SELECT n AS id, 1 + n % 5 AS tenant, lpad(n::text, 8, '0') AS name FROM generate_series(1, 50000) AS n",
+        "CREATE TABLE accounts AS SELECT n AS id, 1 + n % 5 AS tenant, lpad(n::text, 8, '0') AS name FROM generate_series(1, 50000) AS n ORDER BY 2, 3 DESC",
         "ALTER TABLE accounts ADD PRIMARY KEY (id), ENABLE ROW LEVEL SECURITY",
         "CREATE POLICY tenant ON accounts USING (tenant = (SELECT nullif(current_setting('app.tenant_id', true), '')::int))",
         "CREATE INDEX by_name ON accounts (tenant, name DESC NULLS LAST, id)",

@@ -4,7 +4,7 @@ use super::{varint, Block, Digest, Digester};
 use crate::error::{Error, Kind, Result};
 use crate::value::memory;
 
-/// What is known of a row.
+/// A row's values, or their digest.
 pub enum Row<'r> {
     /// Its values, of which the digest has to be made.
     Values(&'r [u8]),
@@ -55,6 +55,9 @@ impl Hashing {
             at = self.held.len() - rest.len();
         }
         self.held.drain(..at);
+        if self.held.is_empty() {
+            memory::reuse(&mut self.held);
+        }
         Ok(())
     }
 

@@ -12,7 +12,7 @@ pub struct Record {
     pub digest: Digest,
 }
 
-/// The most rows of a block, and the bytes of keys that one is not filled beyond.
+/// The most rows of a block, and the bytes of keys with which one is full.
 const MOST: usize = 4096;
 const FULL: usize = 256 * 1024;
 
@@ -62,11 +62,13 @@ pub struct Records<F> {
     key: usize,
     keys_end: usize,
     digest: usize,
+    /// The end of the block.
+    end: usize,
 }
 
 impl<F: FnMut() -> Result<Option<Vec<u8>>>> Records<F> {
     pub fn new(next: F) -> Self {
-        Records { next, held: Vec::new(), key: 0, keys_end: 0, digest: 0 }
+        Records { next, held: Vec::new(), key: 0, keys_end: 0, digest: 0, end: 0 }
     }
 
     /// The next record; None at the end.
@@ -87,13 +89,22 @@ impl<F: FnMut() -> Result<Option<Vec<u8>>>> Records<F> {
 
     /// Gathers the next block; false: there is none.
     fn open(&mut self) -> Result<bool> {
-        self.held.drain(..self.digest.min(self.held.len()));
+        // As many digests as keys.
+        if self.digest != self.end {
+            return Err(broken());
+        }
+        self.held.drain(..self.end);
+        self.end = 0;
         loop {
             if let Some((rows, keys, head)) = head(&self.held) {
+                if rows == 0 || rows > MOST || keys < rows {
+                    return Err(broken());
+                }
                 let whole = keys.checked_add(rows.checked_mul(16).ok_or_else(broken)?).ok_or_else(broken)?;
                 if self.held.len() - head >= whole {
                     (self.key, self.keys_end, self.digest) = (head, head + keys, head + keys);
-                    return if rows > 0 && keys > 0 { Ok(true) } else { Err(broken()) };
+                    self.end = head + whole;
+                    return Ok(true);
                 }
             }
             match (self.next)()? {
@@ -102,7 +113,7 @@ impl<F: FnMut() -> Result<Option<Vec<u8>>>> Records<F> {
                     self.held.extend_from_slice(&piece);
                 }
                 None if self.held.is_empty() => {
-                    (self.key, self.keys_end, self.digest) = (0, 0, 0);
+                    (self.key, self.keys_end, self.digest, self.end) = (0, 0, 0, 0);
                     return Ok(false);
                 }
                 None => return Err(broken()),
@@ -163,6 +174,21 @@ mod tests {
             prop_assert_eq!(read(&bytes, piece).unwrap(), wanted);
             if !bytes.is_empty() {
                 prop_assert!(read(&bytes[..bytes.len() - 1], piece).is_err());
+            }
+        }
+    }
+
+    proptest! {
+        /// Whatever bytes there are, they are read or refused.
+        #[test]
+        fn damaged_blocks_are_errors(place in 0usize..400, flip in 1u8..=255, piece in 1usize..70) {
+            let wanted: Vec<Record> = (0..9u8).map(|n| Record { key: format!("key {n}"), digest: [n; 16] }).collect();
+            let mut bytes = written(&wanted);
+            let place = place % bytes.len();
+            bytes[place] ^= flip;
+            // A digest that is another one, or a letter of a key, cannot be told; the number of rows stays.
+            if let Ok(found) = read(&bytes, piece) {
+                prop_assert_eq!(found.len(), wanted.len());
             }
         }
     }
