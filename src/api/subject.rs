@@ -33,13 +33,9 @@ fn ask(dataset: &str, key: &str, format: Format, reason: Option<&str>) -> Result
                 loaded.dataset.key_names()
             ))
         })?;
-        let mut known: Vec<String> = vec![dataset.to_owned()];
-        known.extend(subject::matched(&loaded.dataset).cloned());
-        let mut further: Vec<Further> = Vec::new();
+        let mut further = Further::new();
         for companion in subject::matched(&loaded.dataset) {
-            let found = subject::further(&load::load_named(companion)?.dataset, &known);
-            known.extend(found.iter().map(|further| further.name.clone()));
-            further.extend(found);
+            subject::add_further(dataset, &load::load_named(companion)?.dataset, &mut further);
         }
         let asked = subject::request(&loaded.dataset, &values, &further, format, reason);
         let reading = Reading::of(&asked, format, Manner::AtOnce)?;

@@ -3,19 +3,20 @@
 
 use super::order_by::Form;
 use super::plan::{self, Plan};
-use super::where_clause::KeyMatch;
+use super::where_clause::{KeyMatch, Owner};
 use crate::catalog::load::{self, Loaded};
 use crate::catalog::rights;
 use crate::encode::{self, Format, Options, Order};
 use crate::error::{Error, Result};
+use crate::filter::Param;
 use crate::job::captured_session::CapturedSession;
 use crate::model::ExportRequest;
 use crate::pg::identity::{self, Reader};
 use crate::pg::params;
 use crate::pg::report::Failure;
-use crate::request::{companions, required};
+use crate::request::companions::{self, Companion};
+use crate::request::required;
 use crate::tenant;
-use crate::value::key_text;
 use std::collections::BTreeMap;
 
 /// A dataset and what is read of it.
@@ -24,7 +25,7 @@ pub struct DatasetExport {
     pub asked: ExportRequest,
     pub context: CapturedSession,
     pub plan: Plan,
-    /// Of a companion that has no rows but those of what is exported: the dataset and its own field.
+    /// Of a companion that has no rows but those of what is exported: the datasets and its own fields.
     pub matched: Option<(String, String)>,
 }
 
@@ -63,25 +64,54 @@ impl Planner<'_> {
 
     fn riding(&self, main: &DatasetExport, name: &str) -> Result<DatasetExport> {
         let wanted = companions::companion(&main.asked, name)?;
-        let between = wanted.of.as_deref().map(|of| self.riding(main, of)).transpose()?;
-        let owner = between.as_ref().unwrap_or(main);
-        let dataset = &owner.loaded.dataset;
-        if !dataset.companions.iter().any(|companion| companion == name) {
-            return Err(Error::invalid(format!(
-                "dataset \"{name}\" is not a companion of dataset \"{}\" any more",
-                dataset.name
-            ))
-            .hint("Ask for it with an export of its own."));
+        // Each plan has the parameters of the one before it in front of its own, so that the numbers of all of them hold together.
+        let mut params = main.plan.params.clone();
+        let mut between: Vec<DatasetExport> = Vec::new();
+        for of in wanted.of.iter().filter(|of| **of != main.asked.dataset) {
+            let direct = Companion { of: Vec::new(), ..companions::companion(&main.asked, of)? };
+            let owner = self.owned(main, of, direct, vec![main], params)?;
+            params = owner.plan.params.clone();
+            between.push(owner);
         }
-        let matched = wanted.matched.as_ref().or(dataset.matches.get(name));
-        let key_match = matched.map(|fields| KeyMatch { dataset, plan: &owner.plan, fields });
-        if between.is_some() && key_match.is_none() {
-            return Err(Error::invalid(format!(
-                "no field of dataset \"{name}\" is known to hold the key of \"{}\"",
-                dataset.name
-            ))
-            .hint("Name it with \"match\", or with acct_export_set_companion."));
+        let is_own = wanted.of.is_empty() || wanted.of.contains(&main.asked.dataset);
+        let owners = is_own.then_some(main).into_iter().chain(&between).collect();
+        self.owned(main, name, wanted, owners, params)
+    }
+
+    /// A companion, held to rows of these exports. `params`: of all of them.
+    fn owned(
+        &self,
+        main: &DatasetExport,
+        name: &str,
+        wanted: Companion,
+        owners: Vec<&DatasetExport>,
+        params: Vec<Param>,
+    ) -> Result<DatasetExport> {
+        let is_direct = matches!(owners.as_slice(), [owner] if owner.asked.dataset == main.asked.dataset);
+        let mut found = Vec::new();
+        for owner in owners {
+            let dataset = &owner.loaded.dataset;
+            if !dataset.companions.iter().any(|companion| companion == name) {
+                return Err(Error::invalid(format!(
+                    "dataset \"{name}\" is not a companion of dataset \"{}\" any more",
+                    dataset.name
+                ))
+                .hint("Ask for it with an export of its own."));
+            }
+            match wanted.matched.as_ref().or(dataset.matches.get(name)) {
+                Some(fields) => found.push(Owner { dataset, plan: &owner.plan, fields }),
+                // All rows of it.
+                None if is_direct => {}
+                None => {
+                    return Err(Error::invalid(format!(
+                        "no field of dataset \"{name}\" is known to hold the key of \"{}\"",
+                        dataset.name
+                    ))
+                    .hint("Name it with \"match\", or with acct_export_set_companion."))
+                }
+            }
         }
+        let key_match = (!found.is_empty()).then_some(KeyMatch { owners: found, params });
         // Fields and labels that the options name are those of the dataset that is exported.
         let order = match self.options.order.as_ref().unwrap_or(&self.order) {
             Order::By(_) => Order::Key,
@@ -145,7 +175,7 @@ impl Planner<'_> {
             .undone(|| identity::as_requester(self.reader, || params::bind(&plan.params).map(|_| ())))
             .map_err(Failure::into_error)?;
         rights::authorize(dataset, &asked, self.reader)?;
-        let matched = key_match.map(|rows| (rows.dataset.name.clone(), key_text::of_names(rows.fields)));
+        let matched = key_match.map(KeyMatch::described);
         Ok(DatasetExport { loaded, asked, context, plan, matched })
     }
 }

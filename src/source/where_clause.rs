@@ -9,8 +9,8 @@ use crate::model::ExportRequest;
 use crate::model::{Class, Dataset, Field, Treatment};
 use crate::pg::types;
 use crate::tenant;
-use crate::value::quote_ident;
 use crate::value::shown;
+use crate::value::{key_text, quote_ident};
 use std::collections::BTreeSet;
 
 /// Collects conditions and their parameters.
@@ -50,19 +50,47 @@ impl WhereClause {
     }
 }
 
-/// Rows that belong to those of another plan: what a companion may be held to.
+/// Rows that belong to those of other plans: what a companion may be held to.
 pub struct KeyMatch<'a> {
+    /// A row of one of them suffices.
+    pub owners: Vec<Owner<'a>>,
+    /// The parameters of all of them.
+    pub params: Vec<Param>,
+}
+
+/// A plan whose rows other rows belong to.
+pub struct Owner<'a> {
     pub dataset: &'a Dataset,
     pub plan: &'a Plan,
-    /// The companion's fields that hold the other dataset's key, in its order.
+    /// The companion's fields that hold the dataset's key, in its order.
     pub fields: &'a [String],
 }
 
 impl KeyMatch<'_> {
-    /// The other plan's parameters come first, so that their numbers hold.
+    /// The other plans' parameters come first, so that their numbers hold.
     pub fn narrow(&self, dataset: &Dataset, narrowing: &mut WhereClause) -> Result<()> {
+        narrowing.params.clone_from(&self.params);
+        let conditions: Vec<String> =
+            self.owners.iter().map(|owner| owner.condition(dataset, narrowing)).collect::<Result<_>>()?;
+        narrowing.conditions.push(match conditions.as_slice() {
+            [condition] => condition.clone(),
+            conditions => format!("({})", conditions.join(" OR ")),
+        });
+        Ok(())
+    }
+
+    /// The names of the datasets, and the fields, for people.
+    pub fn described(&self) -> (String, String) {
+        let owners = || self.owners.iter();
+        let datasets: Vec<&str> = owners().map(|owner| owner.dataset.name.as_str()).collect();
+        let fields: Vec<String> = owners().map(|owner| key_text::of_names(owner.fields)).collect();
+        (datasets.join(", "), fields.join(", "))
+    }
+}
+
+impl Owner<'_> {
+    fn condition(&self, dataset: &Dataset, narrowing: &mut WhereClause) -> Result<String> {
         companion::can_match(self.dataset, dataset, self.fields)?;
-        narrowing.params.clone_from(&self.plan.params);
         let mut columns = Vec::with_capacity(self.fields.len());
         for field in self.fields {
             let field = filter::comparable(dataset, field)?;
@@ -73,8 +101,7 @@ impl KeyMatch<'_> {
             [column] => column.clone(),
             columns => format!("({})", columns.join(", ")),
         };
-        narrowing.conditions.push(format!("{row} IN ({})", self.plan.keys_sql));
-        Ok(())
+        Ok(format!("{row} IN ({})", self.plan.keys_sql))
     }
 }
 

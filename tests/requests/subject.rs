@@ -239,6 +239,84 @@ fn rows_of_a_persons_rows() {
     }
 }
 
+/// Rows that belong to a person in several ways come once, whichever way it is.
+#[test]
+fn each_way_to_a_row_counts() {
+    let (db, mut client) = reader(1);
+    let mut superuser = shared().connect(&db, "postgres");
+    superuser
+        .batch_execute(
+            "CREATE TABLE subscriptions (id int PRIMARY KEY, tenant_id int, user_id uuid);
+             CREATE TABLE orders (id text PRIMARY KEY, tenant_id int, user_id uuid, subscription int);
+             CREATE TABLE invoices (id int PRIMARY KEY, tenant_id int, subscription int, \"order\" text, payer uuid);
+             INSERT INTO subscriptions SELECT substring(email FROM '[0-9]+')::int, tenant_id, id FROM users;
+             INSERT INTO orders SELECT 'o' || s.id, tenant_id, CASE WHEN s.id % 4 = 0 THEN user_id END, s.id FROM subscriptions AS s;
+             INSERT INTO invoices SELECT n, 1 + s.id % 2, CASE WHEN n % 3 = 0 THEN s.id END, CASE WHEN n % 3 = 1 THEN 'o' || s.id END,
+                    CASE WHEN n % 5 = 0 THEN s.user_id END
+               FROM generate_series(1, 240) AS n JOIN subscriptions AS s ON s.id = 1 + n % 12;
+             SELECT acct_export_register(d, d::regclass, 'id', tenant_column => 'tenant_id') FROM unnest('{invoices,orders,subscriptions}'::text[]) d;
+             SELECT acct_export_set_companion('subscriptions', 'invoices', 'subscription'), acct_export_set_companion('orders', 'invoices', 'order'),
+                    acct_export_set_companion('subscriptions', 'orders', 'subscription'), acct_export_set_companion('orders', 'users'),
+                    acct_export_set_companion('users', 'subscriptions', 'user_id'), acct_export_set_companion('users', 'orders', 'user_id'),
+                    acct_export_set_companion('users', 'invoices', 'payer')",
+        )
+        .unwrap();
+    for table in ["subscriptions", "orders", "invoices"] {
+        superuser
+            .batch_execute(&format!(
+                "ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
+                 CREATE POLICY tenant ON {table} USING (tenant_id = nullif(current_setting('app.tenant_id', true), '')::int);
+                 GRANT SELECT ON {table} TO PUBLIC"
+            ))
+            .unwrap();
+    }
+    for n in [2, 4, 6, 8, 12] {
+        let key = text(&mut client, &format!("SELECT md5('{n}')::uuid::text")).unwrap();
+        let files = archive(&mut client, &format!("'users', '{key}'"));
+        for (name, belongs) in [
+            ("subscriptions", "r.user_id = $1"),
+            (
+                "orders",
+                "r.user_id = $1 OR r.subscription IN (SELECT id FROM subscriptions WHERE user_id = $1)",
+            ),
+            (
+                "invoices",
+                "r.payer = $1 OR r.subscription IN (SELECT id FROM subscriptions WHERE user_id = $1)
+                 OR r.\"order\" IN (SELECT id FROM orders WHERE user_id = $1)",
+            ),
+        ] {
+            let sql = format!(
+                "SELECT coalesce(jsonb_agg(id ORDER BY id), '[]')::text FROM {name} AS r WHERE {belongs}"
+            );
+            let wanted: Value =
+                serde_json::from_str(&text(&mut client, &sql.replace("$1", &format!("'{key}'"))).unwrap())
+                    .unwrap();
+            let rows: Vec<Value> = serde_json::from_str(&files[name]).unwrap();
+            let found: Value = rows.iter().map(|row| row["id"].clone()).collect();
+            assert_eq!(found, wanted, "{n} {name}");
+        }
+    }
+    // By a request, with filters of the companions between: all parameters have their numbers.
+    let job = support::asking::completed(
+        &mut client,
+        r#"'users', 'json', filter => '{"status": "active"}', include => '{subscriptions,orders,invoices}', options => '{"archive": "zip", "companions": {
+             "subscriptions": {"filter": {"id": {"gt": 3}}}, "orders": {"filter": {"id": {"ne": "o8"}}},
+             "invoices": {"of": ["orders", "users", "subscriptions"], "filter": {"id": {"lt": 200}}}}}'"#,
+    );
+    let rows = text(
+        &mut client,
+        &format!("SELECT f->>'rows' FROM jsonb_array_elements(acct_export_manifest('{job}')->'files') AS f, jsonb_array_elements(f->'datasets') AS d WHERE d->>'dataset' = 'invoices'"),
+    );
+    let wanted = text(
+        &mut client,
+        "SELECT count(*)::text FROM invoices AS i WHERE id < 200 AND (
+             payer IN (SELECT id FROM users WHERE status = 'active')
+             OR subscription IN (SELECT s.id FROM subscriptions AS s JOIN users AS u ON u.id = s.user_id WHERE s.id > 3 AND status = 'active')
+             OR \"order\" IN (SELECT o.id FROM orders AS o JOIN users AS u ON u.id = o.user_id WHERE o.id <> 'o8' AND status = 'active'))",
+    );
+    assert_eq!(rows, wanted);
+}
+
 /// The dataset's policy holds for one person as well.
 #[test]
 fn policies_hold() {

@@ -36,8 +36,9 @@ pub struct Companion {
     pub asked: ExportRequest,
     /// Its fields that hold the main dataset's key: only rows of what the main selection holds.
     pub matched: Option<Vec<String>>,
-    /// Another companion, whose companion it is: only rows of what that one's selection holds.
-    pub of: Option<String>,
+    /// The companions whose companion it is, and the dataset itself if it is that one's too: only rows of what one of their selections holds.
+    /// None: the dataset's alone.
+    pub of: Vec<String>,
 }
 
 /// More companions than these have no selections of their own: each is resolved before anything else is looked at.
@@ -66,8 +67,10 @@ pub fn check(asked: &ExportRequest, included: &[String]) -> Result<()> {
         .hint(format!("Companions in include: {}.", listed(included.iter().map(String::as_str)))));
     }
     let further = further(asked)?;
-    for (name, of) in &further {
-        if !included.contains(of) || further.contains_key(of) {
+    for (name, of) in further.iter().flat_map(|(name, all)| all.iter().map(move |of| (name, of))) {
+        // One whose rows come by itself too is a companion of the dataset all the same.
+        let is_direct = |of| further.get(of).is_none_or(|all| all.contains(&asked.dataset));
+        if *of != asked.dataset && (!included.contains(of) || !is_direct(of)) {
             return Err(Error::invalid(format!(
                 "companion {} is said to be one of {}, which is no companion of the dataset in include",
                 shown(name),
@@ -80,10 +83,11 @@ pub fn check(asked: &ExportRequest, included: &[String]) -> Result<()> {
 }
 
 /// The companions of companions, with those that they are companions of.
-pub fn further(asked: &ExportRequest) -> Result<BTreeMap<String, String>> {
+pub fn further(asked: &ExportRequest) -> Result<BTreeMap<String, Vec<String>>> {
     let mut found = BTreeMap::new();
     for name in described(asked)? {
-        if let Some(of) = companion(asked, &name)?.of {
+        let of = companion(asked, &name)?.of;
+        if !of.is_empty() {
             found.insert(name, of);
         }
     }
@@ -109,7 +113,7 @@ pub fn companion(asked: &ExportRequest, name: &str) -> Result<Companion> {
             ..ExportRequest::default()
         },
         matched: None,
-        of: None,
+        of: Vec::new(),
     };
     let selection = match selections(asked)?.and_then(|all| all.get(name)) {
         None => return Ok(companion),
@@ -129,6 +133,7 @@ pub fn companion(asked: &ExportRequest, name: &str) -> Result<Companion> {
                     value => Some(value.as_bool().ok_or_else(|| at("true or false"))?),
                 }
             }
+            "of" => companion.of = names(value).ok_or_else(|| at("a string or an array of strings"))?,
             "match" => {
                 companion.matched =
                     match_fields(value).ok_or_else(|| at("a string or an array of strings"))?;
@@ -140,7 +145,6 @@ pub fn companion(asked: &ExportRequest, name: &str) -> Result<Companion> {
                     "end_date" => &mut chosen.end_date,
                     "period_field" => &mut chosen.period_field,
                     "since" => &mut chosen.since,
-                    "of" => &mut companion.of,
                     _ => return Err(unknown(name, key)),
                 };
                 *place = match value {
@@ -161,6 +165,14 @@ fn match_fields(value: &Value) -> Option<Option<Vec<String>>> {
             None => Some(None),
             Some(fields) => fields.into_iter().collect::<Option<_>>().map(Some),
         },
+    }
+}
+
+/// One name, or several; none where it is null.
+fn names(value: &Value) -> Option<Vec<String>> {
+    match value {
+        Value::String(name) => Some(vec![name.clone()]),
+        value => texts(value)?.unwrap_or_default().into_iter().collect(),
     }
 }
 

@@ -3,28 +3,17 @@
 use crate::model::{Dataset, ExportRequest, Format};
 use serde_json::{json, Map, Value};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
-/// A companion of one of the dataset's companions.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Further {
-    pub name: String,
-    /// The companion that it is one of.
-    pub of: String,
-    /// Its fields that hold that one's key.
-    pub fields: Vec<String>,
-}
+/// Companions of the dataset's companions, by name: those that they are companions of.
+pub type Further = BTreeMap<String, Vec<String>>;
 
-/// The companions of a companion that hold the rows of its rows. `known`: what the request has already, the dataset itself among it:
-/// rows of other persons may belong to one of their rows too.
-pub fn further(companion: &Dataset, known: &[String]) -> Vec<Further> {
-    let matched = companion.companions.iter().filter(|name| !known.contains(name));
-    let matched = matched.filter_map(|name| Some((name, companion.matches.get(name)?)));
-    let further = |(name, fields): (&String, &Vec<String>)| Further {
-        name: name.clone(),
-        of: companion.name.clone(),
-        fields: fields.clone(),
-    };
-    matched.map(further).collect()
+/// Adds the companions of a companion that hold the rows of its rows, but for the dataset itself: rows of other persons may belong to one of
+/// their rows too.
+pub fn add_further(dataset: &str, companion: &Dataset, further: &mut Further) {
+    for name in matched(companion).filter(|name| *name != dataset) {
+        further.entry(name.clone()).or_default().push(companion.name.clone());
+    }
 }
 
 /// The companions of a dataset that hold rows of its rows.
@@ -36,29 +25,30 @@ pub fn matched(dataset: &Dataset) -> impl Iterator<Item = &String> {
 pub fn request(
     dataset: &Dataset,
     key: &[Cow<'_, str>],
-    further: &[Further],
+    further: &Further,
     format: Format,
     reason: Option<&str>,
 ) -> ExportRequest {
     let all = || Some(vec![Some("*".to_owned())]);
-    let selection = |name: &String| {
-        let selection = json!({ "fields": ["*"], "include_disabled": true, "match": dataset.matches[name] });
-        (name.clone(), selection)
+    let direct: Vec<&String> = matched(dataset).collect();
+    let names: Vec<&String> =
+        direct.iter().copied().chain(further.keys().filter(|name| !direct.contains(name))).collect();
+    let selection = |name: &&String| {
+        let mut selection = json!({ "fields": ["*"], "include_disabled": true });
+        let own = direct.contains(name).then_some(&dataset.name);
+        match further.get(*name) {
+            None => selection["match"] = json!(dataset.matches[*name]),
+            Some(of) => selection["of"] = json!(own.into_iter().chain(of).collect::<Vec<_>>()),
+        }
+        ((*name).clone(), selection)
     };
-    let further_selection = |further: &Further| {
-        let selection =
-            json!({ "fields": ["*"], "include_disabled": true, "of": further.of, "match": further.fields });
-        (further.name.clone(), selection)
-    };
-    let selections: Map<String, Value> =
-        matched(dataset).map(selection).chain(further.iter().map(further_selection)).collect();
+    let selections: Map<String, Value> = names.iter().map(selection).collect();
     let mut options = Map::from_iter([("archive".to_owned(), json!("zip"))]);
     if !selections.is_empty() {
         options.insert("companions".to_owned(), Value::Object(selections));
     }
     let filter = dataset.key.iter().zip(key).map(|(field, value)| (field.clone(), json!({ "eq": value })));
-    let further = further.iter().map(|further| &further.name);
-    let include: Vec<Option<String>> = matched(dataset).chain(further).cloned().map(Some).collect();
+    let include: Vec<Option<String>> = names.into_iter().cloned().map(Some).collect();
     ExportRequest {
         dataset: dataset.name.clone(),
         format: format.as_str().to_owned(),
@@ -85,34 +75,44 @@ mod tests {
             matches: [("events".to_owned(), vec!["user_id".to_owned()])].into(),
             ..fixture::dataset()
         };
-        let asked = request(&dataset, &["7".into()], &[], Format::Json, Some("Art. 15"));
+        let asked = request(&dataset, &["7".into()], &Further::new(), Format::Json, Some("Art. 15"));
         assert_eq!(asked.include, Some(vec![Some("events".to_owned())]));
         assert_eq!(asked.filter, Some(json!({ "id": { "eq": "7" } })));
         assert_eq!(asked.options["companions"]["events"]["match"], json!(["user_id"]));
-        let alone =
-            request(&Dataset { companions: vec![], ..dataset }, &["7".into()], &[], Format::Json, None);
+        let alone = request(
+            &Dataset { companions: vec![], ..dataset },
+            &["7".into()],
+            &Further::new(),
+            Format::Json,
+            None,
+        );
         assert_eq!((alone.include, alone.options.len()), (None, 1));
     }
 
     #[test]
-    fn what_belongs_to_its_rows_is_asked_for_once() {
-        let companion = Dataset {
-            name: "subscriptions".into(),
-            companions: vec!["users".into(), "invoices".into(), "plans".into(), "logins".into()],
-            matches: ["users", "invoices", "logins"]
-                .map(|name| (name.to_owned(), vec!["subscription_id".to_owned()]))
-                .into(),
+    fn what_belongs_to_its_rows_is_asked_for_by_each_way() {
+        let companion = |name: &str, matched: &[&str]| Dataset {
+            name: name.into(),
+            companions: matched.iter().map(|name| (*name).to_owned()).chain(["plans".to_owned()]).collect(),
+            matches: matched.iter().map(|name| ((*name).to_owned(), vec![format!("{name}_id")])).collect(),
             ..fixture::dataset()
         };
-        let known = ["users".to_owned(), "subscriptions".to_owned(), "logins".to_owned()];
-        let found = further(&companion, &known);
-        assert_eq!(found.iter().map(|further| further.name.as_str()).collect::<Vec<_>>(), ["invoices"]);
-        let asked = request(&fixture::dataset(), &["7".into()], &found, Format::Json, None);
-        assert_eq!(asked.include, Some(vec![Some("invoices".to_owned())]));
-        let selection = &asked.options["companions"]["invoices"];
+        let dataset = companion("users", &["subscriptions", "orders", "logins"]);
+        let mut further = Further::new();
+        add_further("users", &companion("subscriptions", &["users", "invoices", "logins"]), &mut further);
+        add_further("users", &companion("orders", &["invoices", "subscriptions"]), &mut further);
+        let asked = request(&dataset, &["7".into()], &further, Format::Json, None);
+        let names = ["subscriptions", "orders", "logins", "invoices"];
+        assert_eq!(asked.include, Some(names.map(|name| Some(name.to_owned())).to_vec()));
+        let of = |name: &str| asked.options["companions"][name].get("of").cloned().unwrap_or_default();
         assert_eq!(
-            (&selection["of"], &selection["match"]),
-            (&json!("subscriptions"), &json!(["subscription_id"]))
+            names.map(of),
+            [
+                json!(["users", "orders"]),
+                Value::Null,
+                json!(["users", "subscriptions"]),
+                json!(["subscriptions", "orders"])
+            ]
         );
     }
 }
