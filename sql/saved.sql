@@ -25,6 +25,7 @@ CREATE TABLE acct_export.saved (
     CHECK (next_run_at IS NULL OR enabled)
 );
 CREATE UNIQUE INDEX saved_name ON acct_export.saved (owner, name, acct_export.session_print(session));
+CREATE UNIQUE INDEX saved_generation ON acct_export.saved (generation);
 CREATE INDEX saved_due ON acct_export.saved (next_run_at) WHERE next_run_at IS NOT NULL;
 COMMENT ON TABLE acct_export.saved IS 'requests that were saved under a name; see the view acct_export_saved';
 COMMENT ON COLUMN acct_export.saved.generation IS 'another one each time that it is replaced: runs of what was there before are no runs of it';

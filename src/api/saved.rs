@@ -93,9 +93,14 @@ fn acct_export_start_saved(
 fn start_saved(name: Option<&str>, reason: Option<String>) -> Result<Uuid> {
     let found = saved::find(name)?;
     xact::require_write("start an export")?;
-    if let Some(active) = saved::active_run(found.id, found.generation, &found.request)? {
-        let mut asked = saved::request_to_check(&found.request);
-        asked.reason = reason.or(asked.reason);
+    let mut request = found.request.clone();
+    request.reason = reason.or(request.reason);
+    // The mail is for who has saved it: somebody else may see more, and the first one may hear of it, not read it.
+    if found.owner != identity::current_user() {
+        request.notify_email = None;
+    }
+    if let Some(active) = saved::active_run(found.id, found.generation, &request)? {
+        let asked = saved::request_to_check(&request);
         // Rights are asked for all the same.
         watched(&asked, "start", || found.in_its_zone(|| ready(&asked, true).map(drop)))?;
         return match asked.options.get("if_active") {
@@ -103,12 +108,7 @@ fn start_saved(name: Option<&str>, reason: Option<String>) -> Result<Uuid> {
             _ => Err(saved::is_active(&active)),
         };
     }
-    let mut asked = saved::request_of_run(found.generation, &found.request)?;
-    asked.reason = reason.or(asked.reason);
-    // The mail is for who has saved it: somebody else may see more, and the first one may hear of it, not read it.
-    if found.owner != identity::current_user() {
-        asked.notify_email = None;
-    }
+    let asked = saved::request_of_run(found.generation, &request)?;
     let job = found.in_its_zone(|| start(&asked, None))?;
     saved::started(&found, &job.to_string())?;
     Ok(job)

@@ -78,7 +78,7 @@ const FORGET: &str = concat!(
     "DELETE FROM acct_export.job WHERE id = ANY (ARRAY(
          SELECT id FROM acct_export.job AS j
           WHERE status IN ('expired', 'failed', 'cancelled') AND finished_at < (SELECT clock_timestamp() - $1::interval)
-            AND NOT (j.saved IS NOT NULL AND j.request #>> '{options,changes_since}' IS NOT NULL
+            AND NOT (j.status = 'expired' AND j.saved IS NOT NULL AND j.request #>> '{options,changes_since}' IS NOT NULL
                      AND ",
     is_last_run!(""),
     ")

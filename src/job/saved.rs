@@ -244,7 +244,11 @@ pub fn active_run(saved: i64, generation: i64, request: &ExportRequest) -> Resul
     }
     let role = i64::from(identity::current_user());
     identity::as_owner(|| {
-        sql::change_latest::<i64>(LOCK, &[saved.into()])?;
+        let now = sql::change_latest::<i64>(LOCK, &[saved.into()])?;
+        if now != Some(generation) {
+            return Err(Error::new(Kind::NoDataFound, "the saved export was dropped or replaced meanwhile")
+                .hint("Start it again; acct_export_saved lists the saved exports that you can start."));
+        }
         xact::with_latest_snapshot(|| sql::document(ACTIVE, &[generation.into(), role.into()]))
     })
 }

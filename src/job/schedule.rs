@@ -135,12 +135,15 @@ pub fn are_many() -> Result<bool> {
     Ok(answer.unwrap_or(false))
 }
 
+/// One whose second has come and that somebody has locked is for the next round.
 const WAIT: &str = concat!(
     "SELECT to_jsonb(ceil(extract(epoch FROM min(",
     in_its_second!(),
     ") - clock_timestamp()) * 1000)::bigint)
        FROM acct_export.saved
-      WHERE next_run_at <= (SELECT clock_timestamp()) AND made_in = $1 AND id <> ALL ($2::bigint[])"
+      WHERE next_run_at <= (SELECT clock_timestamp()) AND made_in = $1 AND id <> ALL ($2::bigint[]) AND ",
+    in_its_second!(),
+    " > (SELECT clock_timestamp())"
 );
 
 /// Milliseconds until the next one of those that are due comes to its second; None: none is due. As the owner.

@@ -40,7 +40,14 @@ pub fn start_due() -> u32 {
     // Those that stay due because their transaction failed; the others have another time now.
     let mut tried: Vec<i64> = Vec::new();
     let (mut started, mut last) = (0, None);
+    // What becomes due meanwhile, or is left, is for another process.
+    let mut is_late = false;
     loop {
+        worker::reload_if_asked();
+        is_late = is_late || begin.elapsed() >= MINUTE;
+        if is_late || settings::max_workers() == 0 || wait::interrupted().is_err() {
+            break;
+        }
         let claimed = Cell::new(None);
         let outcome = start_next(&tried, spread, &claimed);
         let id = claimed.get();
@@ -52,7 +59,7 @@ pub fn start_due() -> u32 {
         match id {
             Some(id) if outcome.is_err() || last == Some(id) => tried.push(id),
             Some(_) => {}
-            None if spread && begin.elapsed() < MINUTE && wait_for_next(&tried) => {}
+            None if spread && outcome.is_ok() && wait_for_next(&tried) => {}
             None => break,
         }
         last = id;
@@ -60,6 +67,9 @@ pub fn start_due() -> u32 {
     // It is lost where foreign code called pg_advisory_unlock_all.
     if Lock::Schedules.is_held() {
         Lock::Schedules.release();
+    }
+    if is_late {
+        worker::start_worker(worker::database());
     }
     started
 }
@@ -69,7 +79,7 @@ fn wait_for_next(tried: &[i64]) -> bool {
     match as_owner(xact::Mode::ReadWrite, || schedule::wait(tried)) {
         Ok(Some(milliseconds)) => {
             // Not in a transaction: a slow one would keep old rows alive.
-            wait::pause(Duration::from_millis(milliseconds.clamp(1, 1000).unsigned_abs()));
+            wait::for_latch(Duration::from_millis(milliseconds.clamp(1, 1000).unsigned_abs()));
             true
         }
         Ok(None) => false,

@@ -74,6 +74,28 @@ fn digests_that_are_gone_are_told() {
     });
 }
 
+/// Runs that came to nothing go with history.
+#[test]
+fn failed_runs_are_forgotten() {
+    let app = TwoTenants::with_users(shared(), 4);
+    let (mut client, mut superuser) = (app.session(&app.login, 0), app.superuser());
+    client.batch_execute(&format!("SELECT acct_export_save('w', 'users', 'ndjson', {CHANGES})")).unwrap();
+    let (first, _) = run(&mut client, "w");
+    let gate = Gate::close(&app);
+    let cancelled = text(&mut client, "SELECT acct_export_start_saved('w')::text").unwrap();
+    wait_for_status(&mut client, &cancelled, "running");
+    client.execute("SELECT acct_export_cancel($1::text::uuid)", &[&cancelled]).unwrap();
+    wait_for_job(&mut client, &cancelled);
+    gate.open();
+    expire(&mut superuser, &first);
+    superuser.batch_execute("UPDATE acct_export.job SET finished_at = now() - interval '400 days'").unwrap();
+    wait_until(LIMIT, "it is forgotten", || {
+        superuser.batch_execute("SELECT acct_export_purge()").unwrap();
+        column(&mut superuser, "SELECT id::text AS shown FROM acct_export.job") == [first.clone()]
+    });
+    assert_eq!(run(&mut client, "w").1, Vec::<String>::new());
+}
+
 /// Two runs at a time would be since the same one.
 #[test]
 fn runs_that_tell_changes_come_one_after_the_other() {

@@ -485,6 +485,8 @@ fn a_copy_of_the_database_runs_none() {
     superuser.batch_execute("SELECT acct_export_schedule('all', '@daily', 'UTC')").unwrap();
     assert_eq!(column(&mut superuser, shown), ["f"]);
     assert_eq!(run_due(&mut app.superuser()), 1, "the original runs its own");
+    let job = last_job(&mut app.superuser(), "all");
+    wait_for_job(&mut app.superuser(), &job);
     // One that takes the place of its original adopts what is due.
     let next = unique("next");
     wait_until(LIMIT, "the database can be copied", || {

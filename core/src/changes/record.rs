@@ -107,6 +107,10 @@ impl<F: FnMut() -> Result<Option<Vec<u8>>>> Records<F> {
                     return Ok(true);
                 }
             }
+            // Two lengths have fewer bytes.
+            if head(&self.held).is_none() && self.held.len() >= 20 {
+                return Err(broken());
+            }
             match (self.next)()? {
                 Some(piece) => {
                     memory::reserve(&mut self.held, piece.len())?;

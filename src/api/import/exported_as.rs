@@ -17,21 +17,23 @@ use std::collections::{BTreeMap, BTreeSet};
 struct Asked {
     labels: Option<BTreeMap<String, String>>,
     /// The fields, where they were named.
-    fields: Option<Vec<String>>,
+    fields: Option<Vec<Option<String>>>,
     time_zone: Option<String>,
     timestamps: Option<String>,
 }
 
-/// The newest exports of a dataset by a role in sessions of these prints. An index serves each of them.
+/// The newest exports of a dataset by a role in sessions of these prints, that had a file. An index serves each of them, and is not
+/// followed for ever.
 const ASKED: &str = "
 SELECT jsonb_build_object('labels', request #> '{options,labels}', 'timestamps', request #> '{options,timestamps}', 'fields', fields,
                           'time_zone', coalesce(request #>> '{options,time_zone}', context ->> 'time_zone'))
   FROM unnest($4::uuid[]) AS print,
-       LATERAL (SELECT request, context, created_at,
+       LATERAL (SELECT dataset, format, status, request, context, created_at,
                        CASE WHEN jsonb_typeof(request -> 'fields') = 'array' THEN request -> 'fields' END AS fields
                   FROM acct_export.job
-                 WHERE requested_by = $1::oid AND acct_export.session_print(session) = print AND dataset = $2 AND format = $3
-                 ORDER BY created_at DESC LIMIT 200) AS asked
+                 WHERE requested_by = $1::oid AND acct_export.session_print(session) = print
+                 ORDER BY created_at DESC LIMIT 2000) AS asked
+ WHERE dataset = $2 AND format = $3 AND status IN ('completed', 'completed_with_errors', 'expired')
  ORDER BY created_at DESC LIMIT 200";
 
 /// Opens a CSV file, and finds the export that it came from, as far as its headers tell: the newest one that has exactly these, or else,
@@ -78,7 +80,7 @@ impl Asked {
     fn info(&self) -> Info {
         Info {
             labels: self.labels.clone().unwrap_or_default(),
-            fields: self.fields.clone().unwrap_or_default(),
+            fields: self.fields.iter().flatten().flatten().cloned().collect(),
             time_zone: self.time_zone.clone(),
             has_local_texts: self.timestamps.as_deref() == Some("local"),
             ..Info::default()
@@ -93,6 +95,9 @@ impl Asked {
         };
         let Some(fields) = &self.fields else { return false };
         fields.len() == header.len()
-            && fields.iter().zip(header).all(|(name, (_, text))| label(name) == Some(folded(text)))
+            && fields
+                .iter()
+                .zip(header)
+                .all(|(name, (_, text))| name.as_ref().and_then(label) == Some(folded(text)))
     }
 }
