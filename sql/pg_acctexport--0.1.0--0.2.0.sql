@@ -693,6 +693,7 @@ DROP VIEW acct_export.job_status, acct_export.job_now;
 DROP FUNCTION acct_export.worker_progress(integer);
 -- The jobs of a session, newest first; and the few kinds of sessions that there are.
 CREATE INDEX job_session ON acct_export.job (requested_by, acct_export.session_print(session), created_at);
+CREATE INDEX job_csv ON acct_export.job (requested_by, acct_export.session_print(session), dataset, created_at) WHERE format = 'csv';
 CREATE INDEX job_shape ON acct_export.job (acct_export.session_shape(session));
 CREATE INDEX job_awaiting ON acct_export.job (created_at) WHERE status = 'awaiting_approval';
 

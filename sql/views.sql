@@ -4,6 +4,7 @@ SET LOCAL search_path TO pg_catalog, pg_temp; -- see schema.sql
 
 -- The jobs of a session, newest first; and the few kinds of sessions that there are.
 CREATE INDEX job_session ON acct_export.job (requested_by, acct_export.session_print(session), created_at);
+CREATE INDEX job_csv ON acct_export.job (requested_by, acct_export.session_print(session), dataset, created_at) WHERE format = 'csv';
 CREATE INDEX job_shape ON acct_export.job (acct_export.session_shape(session));
 CREATE INDEX job_awaiting ON acct_export.job (created_at) WHERE status = 'awaiting_approval';
 

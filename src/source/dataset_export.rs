@@ -68,8 +68,8 @@ impl Planner<'_> {
         let mut params = main.plan.params.clone();
         let mut between: Vec<DatasetExport> = Vec::new();
         for of in wanted.of.iter().filter(|of| **of != main.asked.dataset) {
-            let direct = Companion { of: Vec::new(), ..companions::companion(&main.asked, of)? };
-            let owner = self.owned(main, of, direct, vec![main], params)?;
+            let owner = companions::companion(&main.asked, of)?;
+            let owner = self.owned(main, of, owner, vec![main], params)?;
             params = owner.plan.params.clone();
             between.push(owner);
         }
@@ -78,7 +78,8 @@ impl Planner<'_> {
         self.owned(main, name, wanted, owners, params)
     }
 
-    /// A companion, held to rows of these exports. `params`: of all of them.
+    /// A companion, held to rows of these exports: all of its owners, or the dataset alone for one that is an owner itself. `params`: of all of
+    /// them.
     fn owned(
         &self,
         main: &DatasetExport,
@@ -87,7 +88,6 @@ impl Planner<'_> {
         owners: Vec<&DatasetExport>,
         params: Vec<Param>,
     ) -> Result<DatasetExport> {
-        let is_direct = matches!(owners.as_slice(), [owner] if owner.asked.dataset == main.asked.dataset);
         let mut found = Vec::new();
         for owner in owners {
             let dataset = &owner.loaded.dataset;
@@ -100,8 +100,8 @@ impl Planner<'_> {
             }
             match wanted.matched.as_ref().or(dataset.matches.get(name)) {
                 Some(fields) => found.push(Owner { dataset, plan: &owner.plan, fields }),
-                // All rows of it.
-                None if is_direct => {}
+                // All rows of it, where nobody said whose they are to be.
+                None if wanted.of.is_empty() => {}
                 None => {
                     return Err(Error::invalid(format!(
                         "no field of dataset \"{name}\" is known to hold the key of \"{}\"",
@@ -111,7 +111,7 @@ impl Planner<'_> {
                 }
             }
         }
-        let key_match = (!found.is_empty()).then_some(KeyMatch { owners: found, params });
+        let key_match = Some(KeyMatch { owners: found, params });
         // Fields and labels that the options name are those of the dataset that is exported.
         let order = match self.options.order.as_ref().unwrap_or(&self.order) {
             Order::By(_) => Order::Key,
@@ -175,7 +175,7 @@ impl Planner<'_> {
             .undone(|| identity::as_requester(self.reader, || params::bind(&plan.params).map(|_| ())))
             .map_err(Failure::into_error)?;
         rights::authorize(dataset, &asked, self.reader)?;
-        let matched = key_match.map(KeyMatch::described);
+        let matched = key_match.and_then(KeyMatch::described);
         Ok(DatasetExport { loaded, asked, context, plan, matched })
     }
 }

@@ -52,7 +52,7 @@ impl WhereClause {
 
 /// Rows that belong to those of other plans: what a companion may be held to.
 pub struct KeyMatch<'a> {
-    /// A row of one of them suffices.
+    /// A row of one of them suffices. None: all rows.
     pub owners: Vec<Owner<'a>>,
     /// The parameters of all of them.
     pub params: Vec<Param>,
@@ -72,19 +72,20 @@ impl KeyMatch<'_> {
         narrowing.params.clone_from(&self.params);
         let conditions: Vec<String> =
             self.owners.iter().map(|owner| owner.condition(dataset, narrowing)).collect::<Result<_>>()?;
-        narrowing.conditions.push(match conditions.as_slice() {
-            [condition] => condition.clone(),
-            conditions => format!("({})", conditions.join(" OR ")),
-        });
+        match conditions.as_slice() {
+            [] => {}
+            [condition] => narrowing.conditions.push(condition.clone()),
+            conditions => narrowing.conditions.push(format!("({})", conditions.join(" OR "))),
+        }
         Ok(())
     }
 
-    /// The names of the datasets, and the fields, for people.
-    pub fn described(&self) -> (String, String) {
+    /// The names of the datasets, and the fields, for people; None: it is held to no rows.
+    pub fn described(&self) -> Option<(String, String)> {
         let owners = || self.owners.iter();
         let datasets: Vec<&str> = owners().map(|owner| owner.dataset.name.as_str()).collect();
         let fields: Vec<String> = owners().map(|owner| key_text::of_names(owner.fields)).collect();
-        (datasets.join(", "), fields.join(", "))
+        (!datasets.is_empty()).then(|| (datasets.join(", "), fields.join(", ")))
     }
 }
 

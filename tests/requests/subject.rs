@@ -315,6 +315,37 @@ fn each_way_to_a_row_counts() {
              OR \"order\" IN (SELECT o.id FROM orders AS o JOIN users AS u ON u.id = o.user_id WHERE o.id <> 'o8' AND status = 'active'))",
     );
     assert_eq!(rows, wanted);
+
+    // One between that is held to no rows of the dataset has all of its own; who says whose rows they are to be is held to it.
+    superuser.batch_execute("SELECT acct_export_set_companion('users', 'subscriptions')").unwrap();
+    let asked = |subscriptions: &str, invoices: &str| {
+        format!(
+            r#"'users', 'json', filter => '{{"status": "active"}}', include => '{{subscriptions,orders,invoices}}', options => '{{"archive": "zip", "companions": {{
+             "subscriptions": {{"filter": {{"id": {{"gt": 3}}}}{subscriptions}}}, "invoices": {{"of": {invoices}, "filter": {{"id": {{"lt": 200}}}}}}}}}}'"#
+        )
+    };
+    for of in [r#"["users", "subscriptions"]"#, r#"["subscriptions", "users"]"#] {
+        let job = support::asking::completed(&mut client, &asked("", of));
+        let rows = text(
+            &mut client,
+            &format!("SELECT f->>'rows' FROM jsonb_array_elements(acct_export_manifest('{job}')->'files') AS f, jsonb_array_elements(f->'datasets') AS d WHERE d->>'dataset' = 'invoices'"),
+        );
+        let wanted = text(
+            &mut client,
+            "SELECT count(*)::text FROM invoices AS i WHERE id < 200 AND (
+                 payer IN (SELECT id FROM users WHERE status = 'active') OR subscription IN (SELECT id FROM subscriptions WHERE id > 3))",
+        );
+        assert_eq!(rows, wanted, "{of}");
+    }
+    for (subscriptions, invoices, message) in [
+        (r#", "of": ["users", "orders"]"#, r#"["users", "subscriptions"]"#, "no field of dataset"),
+        (r#", "of": "users""#, r#""users""#, "no field of dataset"),
+        ("", r#"["users", "users"]"#, "up to 10 different"),
+        ("", "[]", "up to 10 different"),
+    ] {
+        let sql = format!("SELECT acct_export_start({})", asked(subscriptions, invoices));
+        refused(&mut client, &sql, "22023", message, "");
+    }
 }
 
 /// The dataset's policy holds for one person as well.

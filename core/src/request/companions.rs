@@ -133,7 +133,9 @@ pub fn companion(asked: &ExportRequest, name: &str) -> Result<Companion> {
                     value => Some(value.as_bool().ok_or_else(|| at("true or false"))?),
                 }
             }
-            "of" => companion.of = names(value).ok_or_else(|| at("a string or an array of strings"))?,
+            "of" => {
+                companion.of = names(value).ok_or_else(|| at("a string or up to 10 different strings"))?
+            }
             "match" => {
                 companion.matched =
                     match_fields(value).ok_or_else(|| at("a string or an array of strings"))?;
@@ -168,12 +170,19 @@ fn match_fields(value: &Value) -> Option<Option<Vec<String>>> {
     }
 }
 
-/// One name, or several; none where it is null.
+/// More owners than these have no companion in common.
+const MOST_OWNERS: usize = 10;
+
+/// One name, or several different ones; none where it is null.
 fn names(value: &Value) -> Option<Vec<String>> {
-    match value {
-        Value::String(name) => Some(vec![name.clone()]),
-        value => texts(value)?.unwrap_or_default().into_iter().collect(),
-    }
+    let names: Vec<String> = match value {
+        Value::Null => return Some(Vec::new()),
+        Value::String(name) => vec![name.clone()],
+        value => texts(value)??.into_iter().collect::<Option<_>>()?,
+    };
+    let is_new = |(place, name): (usize, &String)| !names[..place].contains(name);
+    let all_differ = names.iter().enumerate().all(is_new);
+    (all_differ && (1..=MOST_OWNERS).contains(&names.len())).then_some(names)
 }
 
 /// The dates of a companion's request: requests of each alone, by its key.
@@ -290,6 +299,14 @@ mod tests {
                 r#"selection "include" of companion "events" must be an array of strings"#,
             ),
             (json!({ "since": 2025 }), r#"selection "since" of companion "events" must be a string"#),
+            (
+                json!({ "of": [] }),
+                r#"selection "of" of companion "events" must be a string or up to 10 different strings"#,
+            ),
+            (
+                json!({ "of": ["a", "a"] }),
+                r#"selection "of" of companion "events" must be a string or up to 10 different strings"#,
+            ),
             (
                 json!({ "include_disabled": "yes" }),
                 r#"selection "include_disabled" of companion "events" must be true or false"#,

@@ -1,6 +1,5 @@
 //! The request that a CSV file was exported by: a CSV file has no sheet that says so, and the jobs of its role do.
 
-use crate::encode::Format;
 use crate::error::Result;
 use crate::import::csv::CsvFile;
 use crate::import::headers::Header;
@@ -22,18 +21,17 @@ struct Asked {
     timestamps: Option<String>,
 }
 
-/// The newest exports of a dataset by a role in sessions of these prints, that had a file. An index serves each of them, and is not
-/// followed for ever.
+/// The newest exports of a dataset by a role in sessions of these prints, that had a file. An index serves each print.
 const ASKED: &str = "
 SELECT jsonb_build_object('labels', request #> '{options,labels}', 'timestamps', request #> '{options,timestamps}', 'fields', fields,
                           'time_zone', coalesce(request #>> '{options,time_zone}', context ->> 'time_zone'))
-  FROM unnest($4::uuid[]) AS print,
-       LATERAL (SELECT dataset, format, status, request, context, created_at,
+  FROM unnest($3::uuid[]) AS print,
+       LATERAL (SELECT request, context, created_at,
                        CASE WHEN jsonb_typeof(request -> 'fields') = 'array' THEN request -> 'fields' END AS fields
                   FROM acct_export.job
-                 WHERE requested_by = $1::oid AND acct_export.session_print(session) = print
-                 ORDER BY created_at DESC LIMIT 2000) AS asked
- WHERE dataset = $2 AND format = $3 AND status IN ('completed', 'completed_with_errors', 'expired')
+                 WHERE requested_by = $1::oid AND acct_export.session_print(session) = print AND dataset = $2 AND format = 'csv'
+                   AND status IN ('completed', 'completed_with_errors', 'expired')
+                 ORDER BY created_at DESC LIMIT 200) AS asked
  ORDER BY created_at DESC LIMIT 200";
 
 /// Opens a CSV file, and finds the export that it came from, as far as its headers tell: the newest one that has exactly these, or else,
@@ -68,7 +66,7 @@ fn exports(dataset: &Dataset) -> Result<Vec<Asked>> {
     let role = i64::from(identity::current_user());
     let prints: Vec<String> = seen::prints()?.iter().map(hex).collect();
     let prints = format!("{{{}}}", prints.join(","));
-    let arguments = [role.into(), (&dataset.name).into(), Format::Csv.as_str().into(), (&prints).into()];
+    let arguments = [role.into(), (&dataset.name).into(), (&prints).into()];
     xact::with_latest_snapshot(|| identity::as_owner(|| sql::documents(ASKED, &arguments)))
 }
 
