@@ -105,7 +105,7 @@ fn start_saved(name: Option<&str>, reason: Option<String>) -> Result<Uuid> {
         watched(&asked, "start", || found.in_its_zone(|| ready(&asked, true).map(drop)))?;
         return match asked.options.get("if_active") {
             Some(value) if value == "return" => uuid(&active),
-            _ => Err(saved::is_active(&active)),
+            _ => Err(saved::already_active(&active)),
         };
     }
     let asked = saved::request_of_run(found.generation, &request)?;

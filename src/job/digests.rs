@@ -55,11 +55,14 @@ pub fn selection_of(job: &str) -> Result<Option<Value>> {
     })
 }
 
-/// The number of rows that a job's digests are of. As the owner.
+/// The number of rows that a job's digests are of. 55000 where they are gone by now. As the owner.
 pub fn rows_of(job: &str) -> Result<u64> {
     let rows =
         sql::document("SELECT to_jsonb(rows) FROM acct_export.digest WHERE job = $1::uuid", &[job.into()])?;
-    Ok(rows.unwrap_or_default())
+    rows.ok_or_else(|| {
+        Error::new(Kind::NotInPrerequisiteState, format!("the digests of export job {job} were deleted"))
+            .hint("Export everything once more with \"digests\": true.")
+    })
 }
 
 /// A chunk after the size of its content, in four bytes, if it is packed; after zeros if it is not.

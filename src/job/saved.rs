@@ -254,7 +254,7 @@ pub fn active_run(saved: i64, generation: i64, request: &ExportRequest) -> Resul
 }
 
 /// 55006 for a run that is active.
-pub fn is_active(job: &str) -> Error {
+pub fn already_active(job: &str) -> Error {
     Error::new(Kind::ObjectInUse, "a run of the saved export is active, and tells what has changed")
         .detail(format!("Job {job}."))
         .hint("Wait for its end with acct_export_wait, or cancel it with acct_export_cancel.")

@@ -122,7 +122,7 @@ fn array(ids: &[i64]) -> String {
 }
 
 /// So many that are due at one time are spread over the minute.
-const MANY: &str = "100";
+const MANY: i64 = 100;
 
 const ARE_MANY: &str = "
 SELECT to_jsonb(count(*) > $2::bigint)
@@ -153,8 +153,8 @@ pub fn wait(tried: &[i64]) -> Result<Option<i64>> {
 }
 
 const LOOK: &str = "
-SELECT jsonb_build_object('id', id, 'generation', generation, 'name', name, 'owner', owner::bigint, 'owner_name', owner_name, 'request', request, 'tenant', tenant,
-                          'session', session, 'captured', captured, 'cron', cron, 'time_zone', time_zone, 'next_run_at', next_run_at)
+SELECT jsonb_build_object('id', id, 'generation', generation, 'name', name, 'owner', owner::bigint, 'owner_name', owner_name, 'request', request,
+                          'tenant', tenant, 'session', session, 'captured', captured, 'cron', cron, 'time_zone', time_zone, 'next_run_at', next_run_at)
   FROM acct_export.saved WHERE id = $1::bigint FOR NO KEY UPDATE";
 
 /// One that this transaction has locked. As the owner.

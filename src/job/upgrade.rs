@@ -10,6 +10,7 @@ use crate::pg::{identity, xact};
 use crate::request::ExportRequest;
 use crate::settings;
 use crate::tenant::{SessionTenant, TenantType};
+use crate::value::text::hex;
 use serde_json::{json, Map, Value};
 
 /// A row of 0.1.0.
@@ -105,10 +106,6 @@ fn depends_on_login(dataset: &str) -> Result<bool> {
         Err(failure) if failure.is_of_server() => Err(failure.into_error()),
         outcome => Ok(outcome.unwrap_or(true)),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn unreadable(what: &str) -> Error {

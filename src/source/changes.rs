@@ -10,9 +10,9 @@ use crate::job::{commands, digests};
 use crate::layout::Layout;
 use crate::model::{Digests, Format, JobStatus};
 use crate::pg::{catalog, identity, xact};
+use crate::value::text::is_uuid;
 use crate::value::{key_text, shown};
 use serde_json::{json, Value};
-use std::collections::BTreeMap;
 
 /// The values that are compared: what was asked for, in the form that JSON has in all formats. Documents of which csv has the keys as columns
 /// are compared whole, since other rows may bring other keys.
@@ -23,7 +23,7 @@ pub fn compared(plan: &Plan) -> Layout {
 /// The parts of a choice, by the words of messages.
 fn selection(part: &DatasetExport, role: u32) -> Vec<(&'static str, Value)> {
     let (asked, plan, dataset) = (&part.asked, &part.plan, &part.loaded.dataset);
-    let masks: BTreeMap<_, _> = plan.masks().into_iter().collect();
+    let masks = plan.masks();
     let layout = compared(plan);
     let fields: Vec<&str> = layout.columns().iter().map(|column| column.name.as_str()).collect();
     let is_in_period =
@@ -107,12 +107,7 @@ pub fn check(part: &DatasetExport, options: &Options) -> Result<()> {
     if job == NOTHING {
         return Ok(());
     }
-    let is_id = job.len() == 36
-        && job.bytes().enumerate().all(|(place, byte)| match place {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        });
-    if !is_id {
+    if !is_uuid(&job.to_ascii_lowercase()) {
         return Err(Error::invalid(format!("option \"changes_since\" is no id of a job: {}", shown(job)))
             .hint("Give the id of an export with option digests; \"last\" is for saved exports, started with acct_export_start_saved."));
     }

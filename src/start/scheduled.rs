@@ -38,7 +38,7 @@ pub fn start_scheduled(due: &Due, limit: &str) -> Result<Created> {
             .hint("Save it again with acct_export_save and replace => true."));
         }
         if let Some(active) = saved::active_run(due.id, due.generation, &due.request)? {
-            return Err(saved::is_active(&active));
+            return Err(saved::already_active(&active));
         }
         let asked = saved::request_of_run(due.generation, &due.request)?;
         let checked = ready(&asked, true)?;

@@ -30,7 +30,8 @@ const LOCKED: &str = "5s";
 /// Time until a start is tried again that something passing prevented, in microseconds, unless the schedule comes first.
 const AGAIN: i64 = 5 * 60 * 1_000_000;
 
-/// Starts what is due, many at one time in the course of the minute; how many were started. Nothing while `max_workers` is 0, or another process is at it.
+/// Starts what is due, many at one time in the course of the minute; how many were started. Nothing while `max_workers` is 0, or another
+/// process is at it.
 pub fn start_due() -> u32 {
     if settings::max_workers() == 0 || !Lock::Schedules.try_acquire() {
         return 0;
@@ -40,7 +41,7 @@ pub fn start_due() -> u32 {
     // Those that stay due because their transaction failed; the others have another time now.
     let mut tried: Vec<i64> = Vec::new();
     let (mut started, mut last) = (0, None);
-    // What becomes due meanwhile, or is left, is for another process.
+    // The minute is over: another process starts the rest, and those that became due meanwhile.
     let mut is_late = false;
     loop {
         worker::reload_if_asked();

@@ -72,7 +72,7 @@ fn all_of_them_are_told() {
         (&"nightly".into(), &false.into())
     );
 
-    // What it needs is gone.
+    // A field that it needs is barred.
     save(&mut client, "");
     app.superuser()
         .batch_execute("SELECT acct_export_secret_column('app.users', 'email', 'private now')")

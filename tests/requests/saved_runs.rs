@@ -96,6 +96,25 @@ fn failed_runs_are_forgotten() {
     assert_eq!(run(&mut client, "w").1, Vec::<String>::new());
 }
 
+/// Without workers the run is made within the statement that waited for the one before it.
+#[test]
+fn runs_in_the_session_are_since_the_one_before() {
+    let app = TwoTenants::with_users(shared(), 4);
+    let mut client = app.session(&app.login, 0);
+    client.batch_execute(&format!("SELECT acct_export_save('w', 'users', 'ndjson', {CHANGES})")).unwrap();
+    let first = text(&mut client, "SELECT acct_export_start_saved('w')::text").unwrap();
+    let mut session = app.superuser();
+    session.batch_execute(&format!("ALTER DATABASE {} SET acct_export.async = off", app.db)).unwrap();
+    drop(session);
+    let mut session = app.session(&app.login, 0);
+    let sql = format!(
+        "SELECT acct_export_start_saved('w', reason => s.status)::text FROM acct_export_wait('{first}') AS s"
+    );
+    let second = text(&mut session, &sql).unwrap();
+    assert_eq!(wait_for_job(&mut client, &second).get::<_, &str>("status"), "completed");
+    assert_eq!(file(&mut client, &second), b"", "nothing has changed");
+}
+
 /// Two runs at a time would be since the same one.
 #[test]
 fn runs_that_tell_changes_come_one_after_the_other() {

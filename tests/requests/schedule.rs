@@ -594,7 +594,7 @@ fn a_crowd_is_spread_over_the_minute() {
     }
 }
 
-/// Code that decides on requests has 20 seconds. One that is started again soon is told of when it is started; a time that is left out is told.
+/// A start is broken off after 20 seconds. A yearly schedule is tried again in five minutes, without a word; one of each minute is told of.
 #[test]
 fn a_start_that_takes_too_long_holds_up_nobody_for_long() {
     let app = TwoTenants::with_users(server(), 3);

@@ -222,9 +222,8 @@ fn companions_keep_their_order() {
     assert_eq!(file(&mut client, 2), (1..=60).map(|id| id.to_string()).collect::<Vec<_>>());
 }
 
-/// No sort where an index has the order: the plan that the worker ran, as auto_explain logs it.
-#[test]
-fn an_index_gives_the_order() {
+/// Accounts on a server that logs plans, made and registered by these statements; a session of a role that reads them.
+fn accounts(statements: &[&str]) -> (Cluster, Client) {
     let cluster = Cluster::start(
         ClusterOptions::default()
             .set("shared_preload_libraries", "pg_acctexport,auto_explain")
@@ -233,64 +232,50 @@ fn an_index_gives_the_order() {
     let db = cluster.create_database_with_extension("ordered");
     let role = unique("reader");
     let mut superuser = cluster.connect(&db, "postgres");
-    for statement in [
+    let grant = format!("CREATE ROLE {role} LOGIN; GRANT SELECT ON accounts TO {role}");
+    for statement in statements.iter().copied().chain(["VACUUM ANALYZE accounts", &grant]) {
+        superuser.batch_execute(statement).unwrap();
+    }
+    let client = cluster.connect(&db, &role);
+    (cluster, client)
+}
+
+/// The plan of an export in this order, as the worker ran it.
+fn plan(cluster: &Cluster, client: &mut Client, order: &str) -> String {
+    let from = cluster.log().len();
+    completed(client, &format!("'accounts', 'csv', options => '{{\"order\": [\"{order}\"]}}'"));
+    let log = cluster.log();
+    let query = log[from..].find("ORDER BY s.\"name\" DESC").expect("the plan is in the log");
+    log[from + query..].lines().take(5).collect::<Vec<_>>().join("\n")
+}
+
+/// No sort where an index has the order: the plan that the worker ran, as auto_explain logs it.
+#[test]
+fn an_index_gives_the_order() {
+    let (cluster, mut client) = accounts(&[
         "CREATE TABLE accounts AS SELECT n AS id, lpad(n::text, 8, '0') AS name FROM generate_series(1, 50000) AS n",
         "ALTER TABLE accounts ADD PRIMARY KEY (id)",
         "CREATE INDEX by_name ON accounts (name DESC NULLS LAST, id)",
-        "VACUUM ANALYZE accounts",
-        &format!("CREATE ROLE {role} LOGIN; GRANT SELECT ON accounts TO {role}"),
         "SELECT acct_export_register('accounts', 'accounts', 'id')",
-    ] {
-        superuser.batch_execute(statement).unwrap();
-    }
-    let mut client = cluster.connect(&db, &role);
-    let mut plan = |order: &str| {
-        let from = cluster.log().len();
-        completed(&mut client, &format!("'accounts', 'csv', options => '{{\"order\": [\"{order}\"]}}'"));
-        let log = cluster.log();
-        let query = log[from..].find("AS s ORDER BY s.\"name\" DESC").expect("the plan is in the log");
-        log[from + query..].lines().take(4).collect::<Vec<_>>().join("\n")
-    };
-    let served = plan("name desc nulls last");
+    ]);
+    let served = plan(&cluster, &mut client, "name desc nulls last");
     assert!(served.contains("by_name") && !served.contains("Sort"), "{served}");
     // Another order is sorted.
-    let sorted = plan("name desc");
+    let sorted = plan(&cluster, &mut client, "name desc");
     assert!(sorted.contains("Sort"), "{sorted}");
 }
 
 /// Under row security, of one tenant.
 #[test]
 fn an_index_of_the_tenant_gives_the_order() {
-    let cluster = Cluster::start(
-        ClusterOptions::default()
-            .set("shared_preload_libraries", "pg_acctexport,auto_explain")
-            .set("auto_explain.log_min_duration", "0"),
-    );
-    let db = cluster.create_database_with_extension("ordered");
-    let role = unique("reader");
-    let mut superuser = cluster.connect(&db, "postgres");
-    for statement in [
+    let (cluster, mut client) = accounts(&[
         "CREATE TABLE accounts AS SELECT n AS id, 1 + n % 5 AS tenant, lpad(n::text, 8, '0') AS name FROM generate_series(1, 50000) AS n ORDER BY 2, 3 DESC",
         "ALTER TABLE accounts ADD PRIMARY KEY (id), ENABLE ROW LEVEL SECURITY",
         "CREATE POLICY tenant ON accounts USING (tenant = (SELECT nullif(current_setting('app.tenant_id', true), '')::int))",
         "CREATE INDEX by_name ON accounts (tenant, name DESC NULLS LAST, id)",
-        "VACUUM ANALYZE accounts",
-        &format!("CREATE ROLE {role} LOGIN; GRANT SELECT ON accounts TO {role}"),
         "SELECT acct_export_register('accounts', 'accounts', 'id', tenant_column => 'tenant')",
-    ] {
-        superuser.batch_execute(statement).unwrap();
-    }
-    let mut client = cluster.connect(&db, &role);
+    ]);
     client.batch_execute("SET app.tenant_id = '3'").unwrap();
-    let mut plan = |sql: &str| {
-        let from = cluster.log().len();
-        client
-            .batch_execute(&sql.replace("OPTIONS", r#"options => '{"order": ["name desc nulls last"]}'"#))
-            .unwrap();
-        let log = cluster.log();
-        let query = log[from..].find("ORDER BY s.\"name\" DESC").expect("the plan is in the log");
-        log[from + query..].lines().take(6).collect::<Vec<_>>().join("\n")
-    };
-    let served = plan("CALL acct_export_run('accounts', 'csv', OPTIONS)");
+    let served = plan(&cluster, &mut client, "name desc nulls last");
     assert!(served.contains("by_name") && !served.contains("Sort"), "{served}");
 }

@@ -48,6 +48,19 @@ fn reader(tenant: i32) -> (String, Client) {
     (db, client)
 }
 
+/// Tables whose rows everybody reads within their tenant.
+fn by_tenant(superuser: &mut Client, tables: &[&str]) {
+    for table in tables {
+        superuser
+            .batch_execute(&format!(
+                "ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
+                 CREATE POLICY tenant ON {table} USING (tenant_id = nullif(current_setting('app.tenant_id', true), '')::int);
+                 GRANT SELECT ON {table} TO PUBLIC"
+            ))
+            .unwrap();
+    }
+}
+
 /// The files of the archive of one person.
 fn archive(client: &mut Client, arguments: &str) -> BTreeMap<String, String> {
     let job = text(client, &format!("SELECT acct_export_subject({arguments})::text")).unwrap();
@@ -191,15 +204,7 @@ fn rows_of_a_persons_rows() {
              SELECT acct_export_set_companion('users', 'subscriptions', 'user_id')",
         )
         .unwrap();
-    for table in ["subscriptions", "invoices", "lines"] {
-        superuser
-            .batch_execute(&format!(
-                "ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
-                 CREATE POLICY tenant ON {table} USING (tenant_id = nullif(current_setting('app.tenant_id', true), '')::int);
-                 GRANT SELECT ON {table} TO PUBLIC"
-            ))
-            .unwrap();
-    }
+    by_tenant(&mut superuser, &["subscriptions", "invoices", "lines"]);
     let key = text(&mut client, "SELECT md5('2')::uuid::text").unwrap();
     for format in ["json", "ndjson"] {
         let files = archive(&mut client, &format!("'users', '{key}', '{format}'"));
@@ -261,15 +266,7 @@ fn each_way_to_a_row_counts() {
                     acct_export_set_companion('users', 'invoices', 'payer')",
         )
         .unwrap();
-    for table in ["subscriptions", "orders", "invoices"] {
-        superuser
-            .batch_execute(&format!(
-                "ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
-                 CREATE POLICY tenant ON {table} USING (tenant_id = nullif(current_setting('app.tenant_id', true), '')::int);
-                 GRANT SELECT ON {table} TO PUBLIC"
-            ))
-            .unwrap();
-    }
+    by_tenant(&mut superuser, &["subscriptions", "orders", "invoices"]);
     for n in [2, 4, 6, 8, 12] {
         let key = text(&mut client, &format!("SELECT md5('{n}')::uuid::text")).unwrap();
         let files = archive(&mut client, &format!("'users', '{key}'"));

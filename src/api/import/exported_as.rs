@@ -8,6 +8,7 @@ use crate::job::seen;
 use crate::model::label::folded;
 use crate::model::Dataset;
 use crate::pg::{identity, sql, wait, xact};
+use crate::value::text::hex;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -64,14 +65,10 @@ pub fn open<'a>(file: &'a [u8], dataset: &Dataset) -> Result<(CsvFile<'a>, Info)
 
 fn exports(dataset: &Dataset) -> Result<Vec<Asked>> {
     let role = i64::from(identity::current_user());
-    let prints: Vec<String> = seen::prints()?.iter().map(hex).collect();
+    let prints: Vec<String> = seen::prints()?.iter().map(|print| hex(print)).collect();
     let prints = format!("{{{}}}", prints.join(","));
     let arguments = [role.into(), (&dataset.name).into(), (&prints).into()];
     xact::with_latest_snapshot(|| identity::as_owner(|| sql::documents(ASKED, &arguments)))
-}
-
-fn hex(print: &[u8; 16]) -> String {
-    print.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Asked {

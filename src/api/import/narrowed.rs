@@ -7,6 +7,7 @@ use crate::model::ExportRequest;
 use crate::source::order_by::Form;
 use crate::source::plan::{self, Plan};
 use crate::value::key_text;
+use crate::value::text::is_uuid;
 use serde_json::{json, Map, Value};
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
@@ -52,14 +53,7 @@ fn between(reading: &Reading, by_key: &HashMap<String, usize>) -> Option<Map<Str
         }
         Class::Uuid => {
             // As texts they are in the order of their values.
-            let is_uuid = |key: &String| {
-                key.len() == 36
-                    && key.bytes().enumerate().all(|(place, byte)| match place {
-                        8 | 13 | 18 | 23 => byte == b'-',
-                        _ => byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte),
-                    })
-            };
-            if !by_key.keys().all(is_uuid) {
+            if !by_key.keys().all(|key| is_uuid(key)) {
                 return None;
             }
             (by_key.keys().min()?.clone(), by_key.keys().max()?.clone())
