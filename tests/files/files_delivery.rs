@@ -12,6 +12,7 @@ use support::asking::{column, completed, file, refusal, refused, start, status, 
 use support::common::{
     error_of, shared, unique, wait_for_job, wait_until, Cluster, ClusterOptions, TwoTenants,
 };
+use support::jobs::wait_until_idle;
 
 fn of_file(client: &mut Client, job: &str) -> Value {
     let files: Value = status(client, job).get("files");
@@ -144,6 +145,7 @@ fn files_expire() {
     let sql = format!("SELECT (expires_at - finished_at)::text FROM acct_export_status('{kept}')");
     assert!(text(&mut client, &sql).unwrap().starts_with("7 days"));
 
+    wait_until_idle(&mut superuser); // a worker that is there has the old setting
     superuser.batch_execute(&format!("ALTER DATABASE {} SET acct_export.retention = '0'", app.db)).unwrap();
     let job = start(&mut client, "'users', 'csv'");
     // Its time is over at once, whether somebody has swept or not.

@@ -124,7 +124,9 @@ fn a_worker_purges_on_its_way() {
     let old = done(&app);
     wait_until_idle(&mut superuser);
     age(&mut superuser, &old, "8 days");
+    // Exports first: the new job is completed before the worker purges.
     let new = done(&app);
+    wait_for_status(&mut superuser, &old, "expired");
     assert_expired(&mut superuser, &old);
     assert_whole(&mut superuser, &new, exported(ROWS));
 }

@@ -2,6 +2,7 @@
 
 use support::asking::{column, exported, file, objects, refusal, refused, start, text};
 use support::common::{shared, wait_for_job, TwoTenants};
+use support::jobs::wait_until_idle;
 
 /// Views over a table whose rows make the read fail: the value in the server's own message must go nowhere.
 #[test]
@@ -108,6 +109,7 @@ fn too_many_rows() {
         .unwrap();
     let mut client = app.session(&app.login, 0);
     assert_eq!(objects(&exported(&mut client, "'users', 'ndjson'")).len(), 9);
+    wait_until_idle(&mut app.superuser()); // a worker that is there has the old setting
     app.superuser()
         .batch_execute(&format!("ALTER DATABASE {} SET acct_export.max_rows = 8", app.db))
         .unwrap();
@@ -131,6 +133,7 @@ fn too_many_rows() {
     let failed =
         text(&mut client, "SELECT job_id::text FROM acct_export_jobs WHERE status = 'failed' LIMIT 1")
             .unwrap();
+    wait_until_idle(&mut app.superuser());
     app.superuser().batch_execute(&format!("ALTER DATABASE {} RESET acct_export.max_rows", app.db)).unwrap();
     let again = text(&mut client, &format!("SELECT acct_export_retry('{failed}')::text")).unwrap();
     assert_eq!(wait_for_job(&mut client, &again).get::<_, String>("status"), "completed");

@@ -4,7 +4,7 @@ use super::{broken, done, names, ROWS};
 use postgres::Client;
 use serde_json::Value;
 use support::common::{error_of, shared, unique, wait_for_job, Cluster, ClusterOptions, TwoTenants};
-use support::jobs::start;
+use support::jobs::{start, wait_until_idle};
 
 /// login, client_addr and application_name of each event, in order.
 fn sessions(superuser: &mut Client) -> Vec<String> {
@@ -43,6 +43,7 @@ fn each_event_names_the_session() {
     second.query("SELECT acct_export_csv('users')", &[]).unwrap();
     // Refused, written by a worker; cancelled while it runs; failed.
     error_of(second.query("SELECT acct_export_start('users', 'csv', all_tenants => true)", &[]));
+    wait_until_idle(&mut superuser); // a worker that is there has the old setting
     superuser.batch_execute(&format!("ALTER DATABASE {} SET acct_export.max_rows = 3", app.db)).unwrap();
     let failed = start(&mut first, "ndjson", "");
     wait_for_job(&mut first, &failed);
