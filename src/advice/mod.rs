@@ -1,7 +1,7 @@
 //! Advice to the DBA: what makes exports of a dataset slow, and what to do about it.
 //!
-//! It is found by looking at the catalogues and at the planner's plan, never by reading rows. Registration tells of it in
-//! warnings and so does a preview; `acct_export_advice` finds it anew.
+//! It is found by looking at the catalogues and at the planner's plan, never by reading rows. It is for those who can follow it: the
+//! owner of the source and superusers. Registration tells of it in warnings; `acct_export_advice` finds it anew.
 
 pub mod check;
 mod indexes;
@@ -16,7 +16,7 @@ use crate::catalog::load::Loaded;
 use crate::catalog::{lapsed, load, owner, rights};
 use crate::error::{Error, Result};
 use crate::pg::report::{self, Failure};
-use crate::pg::{catalog, identity, xact};
+use crate::pg::xact;
 
 /// A finding in the form of a message, and a hint that says what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,21 +25,14 @@ pub struct Advice {
     pub hint: String,
 }
 
-/// All advice on a dataset; sorts are judged by the plan that the current user would get. The size of tables and the planner's
-/// statistics are of all rows: advice by them is for those who may see all rows.
-pub fn on(loaded: &Loaded) -> Result<Vec<Advice>> {
+/// All advice on a dataset; sorts are judged by the plan that the current user would get.
+fn on(loaded: &Loaded) -> Result<Vec<Advice>> {
     xact::with_latest_snapshot(|| {
-        let role = identity::current_user();
-        let sees_all = identity::is_superuser(role)
-            || owner::owner_of_dataset(&loaded.dataset.name).is_ok()
-            || !loaded.lineage.base_tables().any(|table| catalog::row_security_active(table.oid, role));
         let mut found = policies::slow(&loaded.lineage)?;
         found.extend(uncaptured::found(loaded)?);
         found.extend(tenants::unscoped(loaded)?);
-        if sees_all {
-            found.extend(indexes::missing(loaded)?);
-            found.extend(quietly(|| sort::spill(loaded))?.flatten());
-        }
+        found.extend(indexes::missing(loaded)?);
+        found.extend(quietly(|| sort::spill(loaded))?.flatten());
         Ok(found)
     })
 }
@@ -50,16 +43,16 @@ fn lapsed(loaded: &Loaded) -> Result<Vec<Advice>> {
     Ok(found.into_iter().map(|lapsed| Advice { advice: lapsed.message, hint: lapsed.hint }).collect())
 }
 
-/// `acct_export_advice`: for the owner of the source, superusers and those who may export it (42501).
+/// `acct_export_advice`: for the owner of the source and superusers (42501).
 pub fn asked_for(dataset: Option<&str>) -> Result<Vec<Advice>> {
     let dataset = dataset.filter(|name| !name.is_empty()).ok_or_else(|| {
         Error::invalid("dataset must not be null or empty").hint("acct_export_datasets lists the datasets.")
     })?;
     // Before anything is said of tables and fields. One that is not there is an error of `load`.
     rights::check_known(dataset)?;
-    if owner::owner_of_dataset(dataset).is_err() && !rights::caller_may_know(dataset)? {
+    if owner::owner_of_dataset(dataset).is_err() {
         return Err(Error::denied(format!("permission denied for dataset \"{dataset}\""))
-            .hint("Advice is for those who may export it and for the owner of its source."));
+            .hint("Advice is for the owner of its source."));
     }
     let loaded = load::load(dataset)?;
     let mut found = xact::with_latest_snapshot(|| -> Result<Vec<Advice>> {
@@ -91,7 +84,7 @@ pub fn warn_of(dataset: &str) -> Result<()> {
 }
 
 /// Warns of what is found; that nothing can be found is no reason to refuse anything.
-pub fn warn(loaded: &Loaded) -> Result<()> {
+fn warn(loaded: &Loaded) -> Result<()> {
     let found = quietly(|| on(loaded))?;
     for Advice { advice, hint } in found.into_iter().flatten() {
         report::warn(advice, hint);

@@ -4,6 +4,7 @@ mod columns;
 mod comparison;
 mod differences;
 mod exported_as;
+mod keys;
 mod known;
 mod narrowed;
 mod referred;

@@ -2,7 +2,6 @@
 
 use super::session_read::{watched, Manner, Reading};
 use super::start::Selection;
-use crate::advice;
 use crate::audit;
 use crate::catalog::settings_read;
 use crate::encode::{encoder, Cell, Format, Setup};
@@ -40,7 +39,6 @@ impl Preview {
         watched(&asked, Format::Ndjson, "preview", || {
             let reading = Reading::of(&asked, Format::Ndjson, Manner::AtOnce)?;
             let plan = &reading.plan;
-            advice::warn(&reading.loaded)?;
             reading.tell(audit::PREVIEWED, &asked, json!({ "count": count }))?;
             // As a job of this request captures it, so that its number of rows is found.
             let reads_login = settings_read::reads_login(&reading.loaded.lineage)?;

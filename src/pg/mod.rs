@@ -9,6 +9,7 @@ pub mod catalog;
 pub mod client;
 pub mod count;
 pub mod dsm_message;
+pub mod equal_text;
 pub mod exit;
 pub mod explain;
 pub mod guard;

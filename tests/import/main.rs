@@ -10,3 +10,4 @@ mod import_check;
 mod import_owners;
 mod import_reference;
 mod import_refused;
+mod spelling;

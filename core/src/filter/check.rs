@@ -162,6 +162,11 @@ impl<'d> Subject<'_, 'd> {
             (Operator::Pr, Operand::Many(_)) => Err(self.unfit("true or false", "an array")),
             (Operator::In, Operand::Many(items)) => self.one_of(items),
             (Operator::In, Operand::One(other)) => Err(self.unfit("an array of values", other.kind())),
+            (Operator::Gt | Operator::Ge | Operator::Lt | Operator::Le, Operand::One(Scalar::Number(_)))
+                if self.named.field.ty.class == Class::Hstore =>
+            {
+                Err(self.unfit("a string", "a number").hint("Values of hstore are ordered as texts."))
+            }
             (_, Operand::One(value)) => {
                 Ok(Test::Compare { value: self.text(value)?, number: matches!(value, Scalar::Number(_)) })
             }

@@ -27,6 +27,11 @@ pub(super) fn parsed(column: &str) -> String {
     format!("(CASE WHEN {column}::text ~ '{UNREADABLE}' THEN '[[]]' ELSE {column}::jsonb END)")
 }
 
+/// A column of type hstore as jsonb, by the cast of its extension, which needs no search_path: an object of strings and nulls.
+pub(super) fn of_hstore(column: &str) -> String {
+    format!("{column}::jsonb")
+}
+
 /// The condition on a jsonb document, a column or an element.
 pub(super) fn condition(writer: &mut Writer, leaf: &Resolved<'_>, document: &str) -> String {
     if let Test::Compare { value, .. } = &leaf.test {

@@ -9,7 +9,7 @@ use crate::value::shown;
 /// A name that was found.
 pub struct Named<'d> {
     pub field: &'d Field,
-    /// Keys below a JSON field.
+    /// Keys below a field of JSON or hstore.
     pub path: Vec<String>,
     /// For a stand-in the operator that its name means.
     pub implied: Option<Operator>,
@@ -17,7 +17,7 @@ pub struct Named<'d> {
 
 /// Finds the field that a name stands for and refuses what must not be asked about.
 ///
-/// Errors: 22023 for an unknown name, a path below a field that is not JSON, a stand-in without its column;
+/// Errors: 22023 for an unknown name, a path below a field that is no document, a stand-in without its column;
 /// 42501 for a barred field or a secret key in a path.
 pub fn resolve<'d>(
     name: &str,
@@ -43,14 +43,14 @@ pub fn resolve<'d>(
     }
     let Some((field, rest)) = longest_prefix(name, dataset) else { return known(dataset, name).map(whole) };
     let field = open(field)?;
-    if !matches!(field.ty.class, Class::Json | Class::Jsonb) {
+    if !matches!(field.ty.class, Class::Json | Class::Jsonb | Class::Hstore) {
         return Err(Error::invalid(format!(
             "field {} of type {} has no path {} in the filter",
             shown(&field.name),
             field.ty.name,
             shown(rest)
         ))
-        .hint("Only fields of type json and jsonb are reached by path."));
+        .hint("Only fields of type json, jsonb and hstore have paths."));
     }
     Ok(Named { field, path: keys(rest, name, is_secret_key)?, implied: None })
 }

@@ -23,7 +23,9 @@ pub fn operators(ty: &Type, path: &[String]) -> &'static [Operator] {
         Class::Text => TEXTUAL,
         Class::Json | Class::Jsonb if path.is_empty() => DOCUMENT,
         Class::Json | Class::Jsonb => FOUND,
-        Class::Hstore => PRESENCE,
+        Class::Hstore if path.is_empty() => PRESENCE,
+        // Values of hstore are texts.
+        Class::Hstore => TEXTUAL,
         Class::Int
         | Class::Float
         | Class::Numeric

@@ -122,6 +122,7 @@ impl Writer {
             }
             (Class::Json, _) => self.document(leaf, &json::parsed(&column)),
             (Class::Jsonb, _) => self.document(leaf, &column),
+            (Class::Hstore, _) if !leaf.path.is_empty() => self.document(leaf, &json::of_hstore(&column)),
             (Class::Array, _) => self.array(leaf, &column),
             _ => self.scalar(leaf, &column, &leaf.field.ty),
         }

@@ -3,6 +3,7 @@
 use super::super::session_read::Reading;
 use super::columns::Columns;
 use super::differences::Differences;
+use super::keys::Keys;
 use super::referred::refer;
 use crate::catalog::reference::Reference;
 use crate::encode::xlsx::INFO_SHEET;
@@ -43,6 +44,7 @@ pub struct Comparison<'a> {
     references: &'a [Reference],
     names: &'a [String],
     rules: Vec<Rule>,
+    keys: Keys,
     zone: Zone,
     /// The rows of earlier batches, by digests of their keys.
     earlier: HashMap<[u8; 16], (usize, u32)>,
@@ -64,6 +66,7 @@ impl<'a> Comparison<'a> {
     ) -> Result<Comparison<'a>> {
         let rules = rules(reading, columns, info)?;
         let zone = zone(info, &rules, names, problems);
+        let keys = Keys::of(&reading.loaded.dataset);
         let (earlier, separator, nulls) = (HashMap::new(), Separator::default(), Nulls::default());
         Ok(Comparison {
             reading,
@@ -72,6 +75,7 @@ impl<'a> Comparison<'a> {
             references,
             names,
             rules,
+            keys,
             zone,
             earlier,
             matches: 0,
@@ -94,7 +98,7 @@ impl<'a> Comparison<'a> {
             clock: &clock,
         };
         let (matches, separator, nulls) = (&mut self.matches, &mut self.separator, &mut self.nulls);
-        let found = differences.find(&by_key, &mut known, matches, separator, nulls)?;
+        let found = differences.find(&by_key, &mut self.keys, &mut known, matches, separator, nulls)?;
         self.settle_lists(&mut known);
         refer(self.reading, self.asked, self.columns, self.references, &self.rules, &known, problems)?;
         for difference in found {
@@ -124,9 +128,10 @@ impl<'a> Comparison<'a> {
         Ok(())
     }
 
-    /// The rows with their values as the fields have them, and where each key is. Tells of values and keys that are wrong.
+    /// The rows with their values as the fields have them, and where each key is, by its canonical text. Tells of values and keys
+    /// that are wrong.
     fn read(
-        &self,
+        &mut self,
         form: Form<'_>,
         clock: compare::Clock<'_>,
         rows: Vec<Row>,
@@ -168,10 +173,12 @@ impl<'a> Comparison<'a> {
                 self.tell_unfit((row.sheet, row.row), &values, problems);
                 continue;
             };
-            let first = by_key.get(&key).and_then(|index| known.get(*index)).map(|row| (row.sheet, row.row));
+            let canonical = self.keys.canonical(key.clone())?;
+            let first =
+                by_key.get(&canonical).and_then(|index| known.get(*index)).map(|row| (row.sheet, row.row));
             let first = first.or_else(|| match self.earlier.is_empty() {
                 true => None,
-                false => self.earlier.get(&digest(&key)).copied(),
+                false => self.earlier.get(&digest(&canonical)).copied(),
             });
             match first {
                 Some((sheet, first)) => {
@@ -183,7 +190,7 @@ impl<'a> Comparison<'a> {
                     self.tell_unfit((row.sheet, row.row), &values, problems);
                 }
                 None => {
-                    by_key.insert(key, known.len());
+                    by_key.insert(canonical, known.len());
                     let Row { sheet, row, fields, .. } = row;
                     known.push(Known { sheet, row, values, fields, is_in_database: false });
                 }

@@ -3,6 +3,7 @@
 use super::super::session_read::Reading;
 use super::columns::Columns;
 use super::comparison::Known;
+use super::keys::Keys;
 use super::narrowed::narrowed;
 use crate::error::Result;
 use crate::import::compare::{self, Form, Rule, Value};
@@ -37,10 +38,12 @@ const CHANGED: Cow<'static, str> = Cow::Borrowed("the row was changed after the 
 
 impl Differences<'_> {
     /// Reads the dataset and compares the rows whose keys the file has. Only these count against the limits of exports: no
-    /// other row has any influence on the answer. `matches`: the rows that were found, also in earlier batches.
+    /// other row has any influence on the answer. `by_key`: where each row is, by the canonical text of its key; `matches`: the rows
+    /// that were found, also in earlier batches.
     pub fn find(
         &self,
         by_key: &HashMap<String, usize>,
+        keys: &mut Keys,
         known: &mut [Known],
         matches: &mut u64,
         separator: &mut Separator,
@@ -55,7 +58,15 @@ impl Differences<'_> {
         let updated = self.columns.fields().position(|field| Some(field.name.as_str()) == updated);
         let row_limit = RowLimit::of(dataset, false);
         let key_width = self.columns.key_width();
-        let narrowed = narrowed(self.reading, self.asked, by_key);
+        let written: Vec<Cow<'_, str>> = match keys.are_exact() {
+            true => by_key.keys().map(|key| Cow::Borrowed(key.as_str())).collect(),
+            false => {
+                let keys = known.iter().filter_map(|row| compare::row_key(&row.values, key_width));
+                keys.map(Cow::Owned).collect()
+            }
+        };
+        let narrowed = narrowed(self.reading, self.asked, &written);
+        drop(written);
         let (plan, mut redactor) = (narrowed.as_ref().unwrap_or(&self.reading.plan), self.reading.redactor());
         let (mut scratch, mut count, mut admitted) = (Vec::new(), 0_u64, true);
         // Lists that differ unless the file has another separator, with those of the database.
@@ -70,18 +81,19 @@ impl Differences<'_> {
                 }
                 redactor.apply(cells, &mut |cells| {
                     let mut held = Vec::with_capacity(cells.len());
+                    let mut found_at = None;
                     for (cell, rule) in cells.iter().zip(self.rules) {
                         held.push(self.form.held(cell, rule, self.clock, &mut scratch)?);
                         if held.len() == key_width {
                             // Most rows of a large dataset are none of the file's.
-                            let key = compare::row_key(&held, key_width);
-                            if !key.is_some_and(|key| by_key.contains_key(&key)) {
+                            let Some(key) = compare::row_key(&held, key_width) else { return Ok(()) };
+                            found_at = by_key.get(&keys.canonical(key)?).copied();
+                            if found_at.is_none() {
                                 return Ok(());
                             }
                         }
                     }
-                    let key = compare::row_key(&held, key_width);
-                    let Some(index) = key.and_then(|key| by_key.get(&key)).copied() else { return Ok(()) };
+                    let Some(index) = found_at else { return Ok(()) };
                     let Some(row) = known.get_mut(index) else { return Ok(()) };
                     *matches += 1;
                     admitted = row_limit.check(*matches)?;

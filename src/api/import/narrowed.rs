@@ -10,7 +10,7 @@ use crate::value::key_text;
 use crate::value::text::is_uuid;
 use serde_json::{json, Map, Value};
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 /// Keys that are looked up one by one; for more all rows between the first and the last are read, or the whole dataset.
 const FEW: usize = 1_000;
@@ -19,14 +19,14 @@ const SHORT: usize = 256 * 1024;
 
 /// The query held to the file's keys, so that an index serves; None: there are too many, or the server may compare them
 /// otherwise than as these texts. Of a key of several columns each is held to its values: other rows may come, too.
-pub fn narrowed(reading: &Reading, asked: &ExportRequest, by_key: &HashMap<String, usize>) -> Option<Plan> {
+pub fn narrowed(reading: &Reading, asked: &ExportRequest, keys: &[Cow<'_, str>]) -> Option<Plan> {
     let dataset = &reading.loaded.dataset;
-    let bytes: usize = by_key.keys().map(String::len).sum();
-    if by_key.len() > FEW || bytes > SHORT {
-        return held_to(reading, asked, between(reading, by_key)?);
+    let bytes: usize = keys.iter().map(|key| key.len()).sum();
+    if keys.len() > FEW || bytes > SHORT {
+        return held_to(reading, asked, between(reading, keys)?);
     }
     let mut columns: Vec<BTreeSet<Cow<'_, str>>> = vec![BTreeSet::new(); dataset.key.len()];
-    for key in by_key.keys() {
+    for key in keys {
         for (column, value) in columns.iter_mut().zip(key_text::values(key, dataset.key.len())?) {
             column.insert(value);
         }
@@ -42,21 +42,21 @@ pub fn narrowed(reading: &Reading, asked: &ExportRequest, by_key: &HashMap<Strin
 }
 
 /// The first and the last of keys that are in one order here and on the server: a file that is in the order of the key is read in pieces.
-fn between(reading: &Reading, by_key: &HashMap<String, usize>) -> Option<Map<String, Value>> {
+fn between(reading: &Reading, keys: &[Cow<'_, str>]) -> Option<Map<String, Value>> {
     let dataset = &reading.loaded.dataset;
     let [name] = dataset.key.as_slice() else { return None };
     let (first, last) = match dataset.field(name)?.ty.class {
         Class::Int => {
-            let keys: Option<Vec<i64>> = by_key.keys().map(|key| key.parse().ok()).collect();
+            let keys: Option<Vec<i64>> = keys.iter().map(|key| key.parse().ok()).collect();
             let keys = keys?;
             (keys.iter().min()?.to_string(), keys.iter().max()?.to_string())
         }
         Class::Uuid => {
             // As texts they are in the order of their values.
-            if !by_key.keys().all(|key| is_uuid(key)) {
+            if !keys.iter().all(|key| is_uuid(key)) {
                 return None;
             }
-            (by_key.keys().min()?.clone(), by_key.keys().max()?.clone())
+            (keys.iter().min()?.to_string(), keys.iter().max()?.to_string())
         }
         _ => return None,
     };

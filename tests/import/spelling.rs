@@ -1,0 +1,65 @@
+//! acct_export_check_import finds rows by keys that are equal to the server, however they are written.
+
+use support::admins::{check, Problem};
+use support::common::{shared, unique};
+
+/// Keys that the column takes for equal are one row: of citext, of char(n), under a collation that ignores case, of several columns.
+#[test]
+fn keys_are_equal_as_their_columns_say() {
+    let db = shared().create_database_with_extension("spelling");
+    let role = unique("reader");
+    let mut superuser = shared().connect(&db, "postgres");
+    superuser
+        .batch_execute(&format!(
+            "CREATE SCHEMA ext; CREATE EXTENSION citext SCHEMA ext; CREATE ROLE {role} LOGIN;
+             CREATE COLLATION anycase (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+             CREATE DOMAIN handle AS text COLLATE anycase;
+             CREATE TABLE plain (id text PRIMARY KEY, note text);
+             CREATE TABLE folded (id ext.citext PRIMARY KEY, note text);
+             CREATE TABLE collated (id text COLLATE anycase PRIMARY KEY, note text);
+             CREATE TABLE named (id handle PRIMARY KEY, note text);
+             CREATE TABLE padded (id char(8) PRIMARY KEY, note text);
+             CREATE TABLE paired (area int, id ext.citext, note text, PRIMARY KEY (area, id));
+             GRANT USAGE ON SCHEMA ext TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role};
+             INSERT INTO paired VALUES (1, 'Anna', 'x'), (2, 'anna', 'y');
+             SELECT acct_export_register('paired', 'paired', '{{area,id}}')"
+        ))
+        .unwrap();
+    for table in ["plain", "folded", "collated", "named", "padded"] {
+        superuser
+            .batch_execute(&format!(
+                "INSERT INTO {table} VALUES ('Anna', 'x'), ('Émile', 'y');
+                 SELECT acct_export_register('{table}', '{table}', 'id')"
+            ))
+            .unwrap();
+    }
+    let mut session = shared().connect(&db, &role);
+    let new = "is not in the dataset: the row would be new";
+    let differs = "differs from the database";
+    for (table, file, expected) in [
+        ("plain", "Id,Note\r\nANNA,x\r\n", vec![(2, "Id", new)]),
+        ("plain", "Id,Note\r\nAnna,x\r\nÉmile,z\r\n", vec![(3, "Note", differs)]),
+        ("folded", "Id,Note\r\nANNA,x\r\nÉMILE,z\r\n", vec![(3, "Note", differs)]),
+        ("collated", "Id,Note\r\nANNA,x\r\nÉMILE,z\r\n", vec![(3, "Note", differs)]),
+        ("named", "Id,Note\r\naNNA,x\r\nÉMILE,z\r\n", vec![(3, "Note", differs)]),
+        ("padded", "Id,Note\r\nAnna   ,x\r\nÉmile,z\r\n", vec![(3, "Note", differs)]),
+        ("folded", "Id,Note\r\nANNA,x\r\nanna,x\r\n", vec![(3, "Id", "\"anna\" is in row 2 already")]),
+        ("collated", "Id,Note\r\nANNA,x\r\nanna,x\r\n", vec![(3, "Id", "\"anna\" is in row 2 already")]),
+        ("collated", "Id,Note\r\nAnne,x\r\nAñna,x\r\n", vec![(2, "Id", new), (3, "Id", new)]),
+        (
+            "paired",
+            "Area,Id,Note\r\n1,ANNA,x\r\n2,Anna,z\r\n3,anna,x\r\n",
+            vec![(3, "Note", differs), (4, "Area", new)],
+        ),
+    ] {
+        let expected: Vec<(i32, String, String)> = expected
+            .into_iter()
+            .map(|(row, column, problem)| (row, column.to_owned(), problem.to_owned()))
+            .collect();
+        let short = |(_, row, column, problem): Problem| {
+            (row.unwrap_or_default(), column.unwrap_or_default(), problem)
+        };
+        let found: Vec<_> = check(&mut session, table, file.as_bytes()).into_iter().map(short).collect();
+        assert_eq!(found, expected, "{table} {file}");
+    }
+}
