@@ -51,6 +51,30 @@ fn shown(client: &mut postgres::Client, zone: &str, field: &str) -> Vec<Option<S
     client.query(&sql, &[]).unwrap().iter().map(|row| row.get(0)).collect()
 }
 
+/// The moments of rows, as openpyxl and pandas read them; None: the cell is no date.
+fn by_python(workbook: &[u8]) -> [Vec<Vec<Option<String>>>; 2] {
+    let script = "import json, datetime, pandas\n\
+        def told(v):\n    \
+            return v.strftime('%Y-%m-%d %H:%M:%S').rjust(19, '0') if isinstance(v, (datetime.datetime, datetime.date)) else None\n\
+        cells = [[c.value for c in row] for row in sheet.iter_rows(min_row=2, min_col=2)]\n\
+        frame = pandas.read_excel(sys.argv[1]).iloc[:, 1:].values.tolist()\n\
+        print(json.dumps([[[told(v) for v in row] for row in rows] for rows in (cells, frame)]))";
+    serde_json::from_str(&told(workbook, script)).unwrap()
+}
+
+/// The same by calamine, which reads the numbers of cells and their formats.
+fn by_calamine(workbook: &[u8]) -> Vec<Vec<Option<String>>> {
+    let told = |cell: &Data| match cell {
+        Data::DateTime(moment) => {
+            let (year, month, day, hour, minute, second, _) = moment.to_ymd_hms_milli();
+            Some(format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}"))
+        }
+        _ => None,
+    };
+    let rows = Workbook::open(workbook.to_vec()).rows("Edges");
+    rows.iter().skip(1).map(|row| row[1..].iter().map(told).collect()).collect()
+}
+
 #[test]
 fn no_moment_moves_to_another_second_or_day() {
     let rows: Vec<String> = MOMENTS
@@ -73,15 +97,16 @@ fn no_moment_moves_to_another_second_or_day() {
         let workbook = exported(&mut client, "'edges', 'xlsx'");
         let resaved = saved_by_libreoffice(&workbook, "xlsx");
         for (bytes, program) in [(&workbook, "as exported"), (&resaved, "saved by LibreOffice")] {
-            let script = "import json, datetime\n\
-                          def told(v):\n    \
-                              return v.strftime('%Y-%m-%d %H:%M:%S').rjust(19, '0') if isinstance(v, (datetime.datetime, datetime.date)) else None\n\
-                          print(json.dumps([[told(c.value) for c in row] for row in sheet.iter_rows(min_row=2, min_col=2)]))";
-            let found: Vec<Vec<Option<String>>> = serde_json::from_str(&told(bytes, script)).unwrap();
-            for (place, field) in ["day", "local", "instant"].iter().enumerate() {
-                let wanted = shown(&mut client, zone, field);
-                let found: Vec<Option<String>> = found.iter().map(|row| row[place].clone()).collect();
-                assert_eq!(found, wanted, "{field} in {zone}, {program}");
+            let [by_openpyxl, by_pandas] = by_python(bytes);
+            for (reader, found) in
+                [("openpyxl", by_openpyxl), ("pandas", by_pandas), ("calamine", by_calamine(bytes))]
+            {
+                assert_eq!(found.len(), MOMENTS.len(), "{reader}, {program}");
+                for (place, field) in ["day", "local", "instant"].iter().enumerate() {
+                    let wanted = shown(&mut client, zone, field);
+                    let found: Vec<Option<String>> = found.iter().map(|row| row[place].clone()).collect();
+                    assert_eq!(found, wanted, "{field} in {zone}, {program}, read by {reader}");
+                }
             }
             let problems = "SELECT count(*) FROM acct_export_check_import('edges', $1)";
             assert_eq!(
