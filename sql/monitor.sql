@@ -1,8 +1,10 @@
 SET LOCAL search_path TO pg_catalog, pg_temp; -- see schema.sql
 
 -- For monitoring: no tenant and no person is in it.
+CREATE INDEX job_ended ON acct_export.job (finished_at) INCLUDE (status, error_code) WHERE finished_at IS NOT NULL;
+CREATE INDEX file_stored ON acct_export.file (job) INCLUDE (bytes) WHERE status = 'stored';
 CREATE VIEW @extschema@.acct_export_stats AS
-SELECT j.queued, j.oldest_queued_age, j.running, j.awaiting_approval, e.completed, e.failed, coalesce(x.failures, '{}') AS failures,
+SELECT j.queued, j.oldest_queued_age, j.running, j.awaiting_approval, e.completed, e.failed, coalesce(e.failures, '{}') AS failures,
        f.bytes_stored, m.messages_due, m.messages_given_up, o.objects_to_remove, greatest(p.purge_lag, interval '0') AS purge_lag, r.stats_reset
   FROM (SELECT pg_stat_get_db_stat_reset_time(d.oid) AS stats_reset FROM pg_database AS d WHERE d.datname = current_database()) AS r
  CROSS JOIN LATERAL (
@@ -12,14 +14,12 @@ SELECT j.queued, j.oldest_queued_age, j.running, j.awaiting_approval, e.complete
               count(*) FILTER (WHERE status = 'awaiting_approval') AS awaiting_approval
          FROM acct_export.job WHERE status IN ('queued', 'running', 'awaiting_approval')) AS j
  CROSS JOIN LATERAL (
-       SELECT count(*) FILTER (WHERE status IN ('completed', 'completed_with_errors', 'expired')) AS completed,
-              count(*) FILTER (WHERE status = 'failed') AS failed
-         FROM acct_export.job WHERE finished_at >= coalesce(r.stats_reset, '-infinity'::timestamptz)) AS e
- CROSS JOIN LATERAL (
-       SELECT jsonb_object_agg(n.error_code, n.jobs) AS failures
-         FROM (SELECT coalesce(error_code, 'XX000') AS error_code, count(*) AS jobs FROM acct_export.job
-                WHERE status = 'failed' AND finished_at >= coalesce(r.stats_reset, '-infinity'::timestamptz)
-                GROUP BY coalesce(error_code, 'XX000')) AS n) AS x
+       SELECT coalesce(sum(n.jobs) FILTER (WHERE n.status IN ('completed', 'completed_with_errors', 'expired')), 0::numeric)::bigint AS completed,
+              coalesce(sum(n.jobs) FILTER (WHERE n.status = 'failed'), 0::numeric)::bigint AS failed,
+              jsonb_object_agg(n.error_code, n.jobs) FILTER (WHERE n.status = 'failed') AS failures
+         FROM (SELECT status, coalesce(error_code, 'XX000') AS error_code, count(*) AS jobs FROM acct_export.job
+                WHERE finished_at >= coalesce(r.stats_reset, '-infinity'::timestamptz)
+                GROUP BY status, coalesce(error_code, 'XX000')) AS n) AS e
  CROSS JOIN (SELECT coalesce(sum(bytes), 0::numeric)::bigint AS bytes_stored FROM acct_export.file WHERE status = 'stored') AS f
  CROSS JOIN (SELECT count(*) FILTER (WHERE sent_at IS NULL AND failed_at IS NULL AND next_try_at <= clock_timestamp()) AS messages_due,
                     count(*) FILTER (WHERE failed_at IS NOT NULL) AS messages_given_up FROM acct_export.outbox) AS m

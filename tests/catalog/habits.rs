@@ -4,6 +4,7 @@ mod altered;
 mod checked;
 mod defined;
 mod disabled;
+mod plain;
 mod refreshed;
 mod told;
 
