@@ -9,8 +9,8 @@ use sha2::Sha256;
 /// The key of a tenant (none: the database's own): HMAC-SHA-256 of its value, see [`crate::tenant`].
 pub fn of(tenant: Option<&str>) -> Result<[u8; 32]> {
     let missing = || {
-        Error::new(Kind::NotInPrerequisiteState, "there is no key for pseudonyms")
-            .hint("Register the dataset again with acct_export_register.")
+        Error::new(Kind::NotInPrerequisiteState, "the key for pseudonyms is missing")
+            .hint("Register the dataset again with acct_export_register and replace => true.")
     };
     let hex = identity::as_owner(|| {
         sql::text("SELECT encode(key, 'hex') FROM acct_export.pseudonym_key LIMIT 1", &[])

@@ -33,20 +33,20 @@ pub fn define() {
     let flags = GucFlags::default();
     text_setting::define::<rules::CustomName>(
         c"acct_export.tenant_setting",
-        c"Name of the setting that carries the tenant.",
-        c"Its value when an export is asked for is put back when the export runs, and is the tenant of the job.",
+        c"Name of the setting that contains the tenant.",
+        c"Its value when an export is requested is the tenant of the job, and is set again when the job runs.",
         &TENANT_SETTING,
     );
     text_setting::define::<rules::CustomName>(
         c"acct_export.actor_setting",
-        c"Name of the setting that carries the acting user of the application.",
-        c"Its value is kept in the job and in the audit trail.",
+        c"Name of the setting that contains the acting user of the application.",
+        c"Its value is stored with the job and in the audit trail.",
         &ACTOR_SETTING,
     );
     text_setting::define::<rules::NameList>(
         c"acct_export.session_settings",
-        c"Further settings that policies and views rely on, separated by commas.",
-        c"Their values when an export is asked for are put back when it runs, with the requester's own rights.",
+        c"Further settings that policies and views read, separated by commas.",
+        c"Their values when an export is requested are set again when the job runs, with the rights of the requester.",
         &SESSION_SETTINGS,
     );
     text_setting::define::<rules::Period>(
@@ -58,33 +58,33 @@ pub fn define() {
     text_setting::define::<rules::Period>(
         c"acct_export.history",
         c"How long job records are kept.",
-        c"An interval, counted from the job's end.",
+        c"An interval, counted from the end of the job.",
         &HISTORY,
     );
     text_setting::define::<rules::Directory>(
         c"acct_export.spool_directory",
         c"Directory of the temporary files of running exports.",
-        c"Empty: base/pgsql_tmp in the data directory. The files have no name and vanish with their process.",
+        c"An empty string means base/pgsql_tmp in the data directory. The files have no name and end with their process.",
         &SPOOL_DIRECTORY,
     );
     text_setting::define::<rules::ObjectName>(
         c"acct_export.mail_server",
-        c"Name of the foreign server by which the mails of exports go.",
-        c"Needed where a requester may use several servers of acct_export_smtp; workers read it, so set it for the database.",
+        c"Name of the foreign server that sends the mails of exports.",
+        c"It is needed if a requester may use several servers of acct_export_smtp. Workers read it, so set it for the database.",
         &MAIL_SERVER,
     );
     GucRegistry::define_bool_guc(
         c"acct_export.async",
-        c"Whether exports run in the background.",
-        c"Off: acct_export_start does the whole job in the caller's session before it returns.",
+        c"Runs exports in the background.",
+        c"If off, acct_export_start runs the whole job in the session of the caller before it returns.",
         &ASYNC,
         GucContext::Suset,
         flags,
     );
     GucRegistry::define_int_guc(
         c"acct_export.max_workers",
-        c"How many exports of one database run at a time.",
-        c"0 pauses the queue. One more runs while one tenant or one role has all places and another one waits.",
+        c"Maximum number of exports of one database that run at a time.",
+        c"0 pauses the queue. One more export runs while one tenant or one role uses all worker slots and another one waits.",
         &MAX_WORKERS,
         0,
         1024,
@@ -93,8 +93,8 @@ pub fn define() {
     );
     GucRegistry::define_int_guc(
         c"acct_export.max_active_per_role",
-        c"How many exports of one role may be queued or running for one tenant.",
-        c"0: no limit. Superusers have none.",
+        c"Maximum number of queued and running exports of one role for one tenant.",
+        c"0 means no limit. Superusers are not limited.",
         &MAX_ACTIVE_PER_ROLE,
         0,
         i32::MAX,
@@ -103,8 +103,8 @@ pub fn define() {
     );
     GucRegistry::define_int_guc(
         c"acct_export.max_attempts",
-        c"How often a job is begun whose worker or server went down.",
-        c"After that it has failed.",
+        c"Maximum number of attempts for a job that is interrupted by a crash.",
+        c"After that the job fails.",
         &MAX_ATTEMPTS,
         1,
         100,
@@ -113,8 +113,8 @@ pub fn define() {
     );
     GucRegistry::define_int_guc(
         c"acct_export.job_timeout",
-        c"How long one export may run.",
-        c"0: no limit.",
+        c"Maximum duration of one export.",
+        c"0 means no limit.",
         &JOB_TIMEOUT,
         0,
         i32::MAX,
@@ -123,8 +123,8 @@ pub fn define() {
     );
     GucRegistry::define_int_guc(
         c"acct_export.max_rows",
-        c"How many rows one export may have.",
-        c"0: no limit. Over it a job or stream fails, it is never cut.",
+        c"Maximum number of rows of one export.",
+        c"0 means no limit. An export with more rows fails; it is never truncated.",
         &MAX_ROWS,
         0,
         i32::MAX,
@@ -170,8 +170,8 @@ pub fn check_custom_name(name: &str, what: &str) -> Result<()> {
     if rules::is_custom_name(name) {
         return Ok(());
     }
-    Err(Error::invalid(format!("{what} \"{}\" is not a setting of an application", name.escape_default()))
-        .hint("Name a setting like 'app.tenant_id': identifiers joined by dots."))
+    Err(Error::invalid(format!("invalid setting name \"{}\" in {what}", name.escape_default()))
+        .hint("Use a name like 'app.tenant_id': identifiers joined by dots, without the prefix acct_export."))
 }
 
 /// Empty: none is named.

@@ -257,12 +257,12 @@ pub fn check(tenant: &SessionTenant, dataset: &Dataset) -> Result<()> {
     Err(Error::new(
         Kind::InvalidParameter,
         format!(
-            "the value of setting \"{}\" is not a tenant of dataset \"{}\"",
+            "invalid value of setting \"{}\" for the tenant of dataset \"{}\"",
             tenant.setting, dataset.name
         ),
     )
-    .detail(format!("Its tenant column \"{column}\" is of type {ty}."))
-    .hint(format!("SET {} = '...' to a value of type {ty} before you ask for the export.", tenant.setting)))
+    .detail(format!("The tenant column \"{column}\" is of type {ty}."))
+    .hint(format!("SET {} = '...' to a value of type {ty} before you request the export.", tenant.setting)))
 }
 
 /// The operator by which a tenant column is compared, with its schema, and what stands before it.

@@ -57,7 +57,7 @@ pub fn of(dataset: Option<&str>, role: Option<&str>) -> Result<Vec<Check>> {
     let role_name = identity::role_name(role).unwrap_or_default();
     if role != caller && !owns && !identity::may_act_as(caller, role) {
         return Err(Error::denied(format!("must be a member of role \"{role_name}\" to check its exports"))
-            .hint("The owner of the source and superusers may ask for any role."));
+            .hint("Only the owner of the source and superusers can check other roles."));
     }
     xact::with_latest_snapshot(|| all(dataset, role, role_name))
 }
@@ -130,7 +130,7 @@ impl Subject<'_> {
         let changes = bound::changes(&dataset.name, &fields::of(&stated, &columns, &self.loaded.lineage))?;
         if changes.is_empty() {
             let barred = dataset.fields.iter().filter(|field| field.barred.is_some()).count();
-            let detail = format!("{} fields, {barred} of them barred", dataset.fields.len());
+            let detail = format!("fields: {}, of these barred: {barred}", dataset.fields.len());
             return Ok(passed("fields", detail));
         }
         let changes: Vec<String> =
@@ -145,7 +145,7 @@ impl Subject<'_> {
         let dataset = &self.loaded.dataset;
         let status = dataset.status_column.as_deref().and_then(|name| dataset.field(name));
         let Some(field) = status.filter(|_| !dataset.disabled_values.is_empty()) else {
-            return Ok(passed("disabled_values", "there are none"));
+            return Ok(passed("disabled_values", "the dataset has no disabled values"));
         };
         let status = disabled::Status {
             source: dataset.source,
@@ -210,7 +210,7 @@ impl Subject<'_> {
             }
         }
         if found.is_empty() {
-            found.push(passed("select", "the role may read the source and what it reads"));
+            found.push(passed("select", "the role may read the source and the relations that it reads"));
         }
         Ok(found)
     }
@@ -236,7 +236,7 @@ impl Subject<'_> {
         for table in self.loaded.lineage.tenant_tables() {
             let name = &table.name;
             if catalog::row_security_active(table.oid, self.role) {
-                found.push(passed("row_security", format!("active on table {name}")));
+                found.push(passed("row_security", format!("row security is active on table {name}")));
                 continue;
             }
             let hint = match bypasses {
@@ -245,7 +245,8 @@ impl Subject<'_> {
                 }
                 false => refused::enable(name),
             };
-            let detail = format!("not active for role \"{}\" on table {name}", self.role_name);
+            let detail =
+                format!("row security is not active for role \"{}\" on table {name}", self.role_name);
             found.push(failed("row_security", detail, Some(hint)));
         }
         Ok(found)
@@ -254,10 +255,10 @@ impl Subject<'_> {
     fn authorize(&self) -> Result<Check> {
         let dataset = &self.loaded.dataset;
         let Some(function) = &dataset.authorize else {
-            return Ok(passed("authorize", "the dataset has no such function"));
+            return Ok(passed("authorize", "the dataset has no authorize function"));
         };
         Ok(match authorize::find(function, Some(dataset.source))? {
-            Some(_) => passed("authorize", format!("{function} decides on each request")),
+            Some(_) => passed("authorize", format!("function {function} authorizes each request")),
             None => failed(
                 "authorize",
                 format!("function {function} does not exist any more, or cannot authorize a request"),
@@ -276,7 +277,11 @@ impl Subject<'_> {
                 Some(code) => passed("foreign_code", format!("{code} runs with the rights of the requester")),
             });
         }
-        Ok(self::outcome("foreign_code", "reading the source runs no code of weaker roles", outcome))
+        Ok(self::outcome(
+            "foreign_code",
+            "reading the source runs no code of roles with fewer rights",
+            outcome,
+        ))
     }
 
     /// Each companion: whether the role may export it.
@@ -330,7 +335,7 @@ fn required_roles(role: u32, role_name: &str, required: &[String]) -> Check {
 
 fn workers() -> Check {
     if !settings::runs_in_background() {
-        return passed("workers", "acct_export.async is off: exports run in the session that asks");
+        return passed("workers", "acct_export.async is off: exports run in the session that requests them");
     }
     if settings::max_workers() == 0 {
         return failed(
@@ -339,7 +344,7 @@ fn workers() -> Check {
             Some("ALTER SYSTEM SET acct_export.max_workers = 2; SELECT pg_reload_conf();".to_owned()),
         );
     }
-    passed("workers", format!("up to {} exports run at a time", settings::max_workers()))
+    passed("workers", format!("exports that run at a time: at most {}", settings::max_workers()))
 }
 
 fn passed(name: &'static str, detail: impl Into<String>) -> Check {

@@ -52,7 +52,7 @@ pub fn asked_for(dataset: Option<&str>) -> Result<Vec<Advice>> {
     rights::check_known(dataset)?;
     if owner::owner_of_dataset(dataset).is_err() {
         return Err(Error::denied(format!("permission denied for dataset \"{dataset}\""))
-            .hint("Advice is for the owner of its source."));
+            .hint("Only the owner of its source and superusers can get advice on it."));
     }
     let loaded = load::load(dataset)?;
     let mut found = xact::with_latest_snapshot(|| -> Result<Vec<Advice>> {
@@ -72,7 +72,7 @@ pub fn warn_of(dataset: &str) -> Result<()> {
     if !barred.is_empty() {
         let message =
             format!("fields of dataset \"{dataset}\" that are never exported: {}", barred.join(", "));
-        report::notice(message, "acct_export_fields.barred says why.");
+        report::notice(message, "See acct_export_fields.barred for the reasons.");
     }
     for find in [refused::always, lapsed] {
         let found = quietly(|| xact::with_latest_snapshot(|| find(&loaded)))?;

@@ -34,7 +34,7 @@ fn advice(policy: &str, table: &str, condition: &str) -> Advice {
     let hint = match called_once(condition) {
         Some(once) => format!("ALTER POLICY {policy_name} ON {table} USING ({once});"),
         None => format!(
-            "ALTER POLICY {policy_name} ON {table} so that a sub-select without columns of the table calls current_setting: it is run once per query."
+            "Change the condition with ALTER POLICY {policy_name} ON {table}: call current_setting in a sub-select without columns of the table, which runs once per query."
         ),
     };
     Advice {

@@ -32,7 +32,7 @@ fn unguarded(table: u32, name: &str, dataset: &str) -> Result<Option<Advice>> {
     if !broken::has_row_security(table)? {
         return Ok(Some(Advice {
             advice: format!(
-                "row security is not enabled on table {name}, so that exports of dataset \"{dataset}\" by tenant are refused"
+                "row security is not enabled on table {name}, so exports of dataset \"{dataset}\" by tenant are refused"
             ),
             hint: enable(name),
         }));
@@ -44,7 +44,7 @@ fn unguarded(table: u32, name: &str, dataset: &str) -> Result<Option<Advice>> {
     let owner = catalog::relation_owner(table).and_then(identity::role_name).unwrap_or_default();
     Ok(Some(Advice {
         advice: format!(
-            "row security of table {name} is not forced, so that exports of dataset \"{dataset}\" by its owner, role \"{owner}\", are refused"
+            "row security of table {name} is not forced, so exports of dataset \"{dataset}\" by its owner, role \"{owner}\", are refused"
         ),
         hint: format!("ALTER TABLE {name} FORCE ROW LEVEL SECURITY;"),
     }))
@@ -53,7 +53,7 @@ fn unguarded(table: u32, name: &str, dataset: &str) -> Result<Option<Advice>> {
 /// The statements that let row security keep tenants apart.
 pub fn enable(table: &str) -> String {
     format!(
-        "ALTER TABLE {table} ENABLE ROW LEVEL SECURITY; ALTER TABLE {table} FORCE ROW LEVEL SECURITY; and a policy; or, if it holds no tenant's data: SELECT acct_export_shared_table({}, 'why');",
+        "ALTER TABLE {table} ENABLE ROW LEVEL SECURITY; ALTER TABLE {table} FORCE ROW LEVEL SECURITY; and CREATE POLICY; or, if the table contains no data of tenants: SELECT acct_export_shared_table({}, 'reason');",
         quote_literal(table)
     )
 }
@@ -73,7 +73,7 @@ fn unread(relation: &str, dataset: &str, required_roles: &[String]) -> Advice {
     let role = required_roles.first().map_or_else(|| "…".to_owned(), |role| catalog::quoted(role));
     Advice {
         advice: format!(
-            "no role but its owner was granted SELECT on {relation}, so that exports of dataset \"{dataset}\" by others are refused"
+            "only the owner has SELECT on {relation}, so exports of dataset \"{dataset}\" by other roles are refused"
         ),
         hint: format!("GRANT SELECT ON {relation} TO {role};"),
     }

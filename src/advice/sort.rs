@@ -62,7 +62,7 @@ pub fn spill(loaded: &Loaded) -> Result<Option<Advice>> {
             size(bytes),
             size(work_mem)
         ),
-        hint: "The sort goes through temporary files. Raise work_mem for the roles that export, or let an index give the order of the key."
+        hint: "The sort uses temporary files. Raise work_mem for the roles that export, or create an index in the order of the key."
             .to_owned(),
     }))
 }

@@ -4,6 +4,7 @@ use super::Advice;
 use crate::catalog::load::Loaded;
 use crate::error::Result;
 use crate::pg::{identity, sql};
+use crate::value::quote_literal;
 
 /// Roles that bypass row security export all of them, and are not asked whether they mean it.
 pub fn unscoped(loaded: &Loaded) -> Result<Option<Advice>> {
@@ -24,7 +25,10 @@ pub fn unscoped(loaded: &Loaded) -> Result<Option<Advice>> {
                     "dataset \"{}\" has no tenant column, though table {} has row security: roles that bypass it export all rows",
                     dataset.name, table.name
                 ),
-                hint: "Register it with tenant_column, and it is exported by tenant, all tenants on request only.".to_owned(),
+                hint: format!(
+                    "To export it by tenant: SELECT acct_export_alter({}, tenant_column => '…');",
+                    quote_literal(&dataset.name)
+                ),
             }));
         }
     }

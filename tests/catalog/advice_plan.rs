@@ -81,7 +81,7 @@ fn registration_warns_of_it() {
         told.contains("WARNING:  an export of dataset \"whole\" in the order of its key sorts about 2"),
         "{told}"
     );
-    assert!(told.contains("HINT:  The sort goes through temporary files. Raise work_mem"), "{told}");
+    assert!(told.contains("HINT:  The sort uses temporary files. Raise work_mem"), "{told}");
 }
 
 /// A view of `login`'s whose condition planning evaluates, because it says that it is immutable.

@@ -28,7 +28,7 @@ fn what_is_always_refused_is_warned_of() {
         ),
         (
             format!("REVOKE SELECT ON {}", grants.replace(" TO ", " FROM ")),
-            "no role but its owner was granted SELECT on app.users",
+            "only the owner has SELECT on app.users",
             "GRANT SELECT ON app.users TO ".to_owned(),
         ),
     ] {
