@@ -37,7 +37,7 @@ fn alter_dataset(
 
 fn read(given: JsonB) -> std::result::Result<Given, Error> {
     serde_json::from_value(given.0)
-        .map_err(|error| Error::invalid(format!("the registration cannot be read: {error}")))
+        .map_err(|error| Error::invalid(format!("could not read the registration: {error}")))
 }
 
 /// Makes the fields of a dataset follow the columns of its source, and tells of each change: `added`, `renamed`, `retyped`, `gone`

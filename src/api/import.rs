@@ -155,7 +155,7 @@ fn csv_beside_database(
             None,
             None,
             format!(
-                "the first row has no column of dataset {}: it has to have their labels or names",
+                "the first row has no column of dataset {}; it must contain labels or names of its fields",
                 problem::quoted(&dataset.name)
             ),
         );

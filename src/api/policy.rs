@@ -13,7 +13,7 @@ use pgrx::prelude::*;
 #[pg_extern(schema = "acct_export", volatile, parallel_unsafe)]
 fn set_policy(dataset: Option<&str>, given: JsonB) -> std::result::Result<(), Report> {
     let given: Given = serde_json::from_value(given.0)
-        .map_err(|error| Error::invalid(format!("the policy cannot be read: {error}")))
+        .map_err(|error| Error::invalid(format!("could not read the policy: {error}")))
         .reported()?;
     policy::set(dataset, &given).reported()
 }

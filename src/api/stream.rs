@@ -44,27 +44,27 @@ struct Lines {
 pub(super) fn open(asked: &ExportRequest, format: Format) -> Result<(Reading, RowLimit)> {
     let reading = Reading::of(asked, format, Manner::Stream)?;
     if reading.options.archive.is_some() {
-        return Err(Error::invalid("a streamed export cannot be put into an archive")
-            .hint("Leave option archive out, or ask for a job with acct_export_start."));
+        return Err(Error::invalid("option \"archive\" cannot be used in a stream")
+            .hint("Leave option archive out, or start a job with acct_export_start."));
     }
     if asked.options.contains_key("if_active") {
-        return Err(Error::invalid("a streamed export is no job that could be active")
-            .hint("Leave option if_active out, or ask for a job with acct_export_start."));
+        return Err(Error::invalid("option \"if_active\" cannot be used in a stream")
+            .hint("Leave option if_active out, or start a job with acct_export_start."));
     }
     if reading.options.digests != Digests::Off || reading.options.changes_since.is_some() {
-        return Err(Error::invalid("digests are kept with jobs, and a streamed export has none")
-            .hint("Leave options digests and changes_since out, or ask for a job with acct_export_start."));
+        return Err(Error::invalid("options \"digests\" and \"changes_since\" cannot be used in a stream")
+            .hint("Leave them out, or start a job with acct_export_start."));
     }
     if reading.options.manifest {
-        return Err(Error::invalid("a streamed export has no file for a manifest")
-            .hint("Leave option manifest out, or ask for a job with acct_export_start."));
+        return Err(Error::invalid("option \"manifest\" cannot be used in a stream")
+            .hint("Leave option manifest out, or start a job with acct_export_start."));
     }
     if let Some(companion) = reading.plan.companions.first() {
         return Err(Error::new(
             Kind::FeatureNotSupported,
-            format!("dataset \"{companion}\" cannot ride along in a stream, which has one kind of rows"),
+            format!("companion \"{companion}\" cannot be included in a stream"),
         )
-        .hint("Stream it by itself, or ask for a job with acct_export_start."));
+        .hint("Stream it by itself, or start a job with acct_export_start."));
     }
     let row_limit = RowLimit::of(&reading.loaded.dataset, false);
     if let Some(most) = row_limit.unapproved() {
@@ -87,8 +87,8 @@ impl Lines {
     fn open(asked: &ExportRequest, format: Format) -> Result<Lines> {
         let (reading, row_limit) = open(asked, format)?;
         if reading.options.compression.is_some() {
-            return Err(Error::invalid("a stream of lines cannot be compressed")
-                .hint("Compress the stream where it is saved, or take acct_export_stream."));
+            return Err(Error::invalid("option \"compression\" cannot be used in a stream of lines")
+                .hint("Compress the lines where they are stored, or use acct_export_stream."));
         }
         let layout = reading.layout(format, None)?;
         let setup = Setup::default();

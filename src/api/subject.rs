@@ -22,14 +22,14 @@ fn ask(dataset: &str, key: &str, format: Format, reason: Option<&str>) -> Result
         let mut fields = loaded.dataset.key.iter().filter_map(|name| loaded.dataset.field(name));
         if fields.any(|field| field.ty.class == Class::Array) {
             return Err(Error::invalid(format!(
-                "the key of dataset \"{dataset}\" is an array, which does not name one row"
+                "the key of dataset \"{dataset}\" is an array and does not identify one row"
             ))
-            .hint("Ask for the rows with acct_export_start and a filter."));
+            .hint("Request the rows with acct_export_start and a filter."));
         }
         let columns = loaded.dataset.key.len();
         let values = key_text::values(key, columns).ok_or_else(|| {
-            Error::invalid(format!("key cannot be read as the {columns} values of a key")).hint(format!(
-                "The key is fields {} of the dataset: write their values as an array, like '{{one,two}}'.",
+            Error::invalid(format!("key must be an array of {columns} values")).hint(format!(
+                "The key consists of fields {}. Write their values as an array, like '{{one,two}}'.",
                 loaded.dataset.key_names()
             ))
         })?;
@@ -64,8 +64,9 @@ fn acct_export_subject(
     let required = |value: Option<&str>, name: &str| -> Result<String> {
         let value = value.filter(|value| !value.is_empty());
         value.map(str::to_owned).ok_or_else(|| {
-            Error::invalid(format!("{name} must not be null or empty"))
-                .hint("acct_export_subject(dataset, key): the key of the person in the dataset, as text.")
+            Error::invalid(format!("{name} must not be null or empty")).hint(
+                "Call acct_export_subject(dataset, key) with the key of the person in the dataset, as text.",
+            )
         })
     };
     let dataset = required(dataset, "dataset").reported()?;

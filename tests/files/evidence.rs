@@ -162,8 +162,8 @@ fn archives_have_their_manifest_and_others_where_asked() {
         &mut client,
         r#"SELECT acct_export_ndjson('person', options => '{"manifest": true}')"#,
         "22023",
-        "a streamed export has no file for a manifest",
-        "Leave option manifest out, or ask for a job with acct_export_start.",
+        "option \"manifest\" cannot be used in a stream",
+        "Leave option manifest out, or start a job with acct_export_start.",
     );
 }
 

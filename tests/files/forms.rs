@@ -380,10 +380,8 @@ fn csv_files_with_labels_are_read_back() {
         let mut superuser = shared().connect(&db, "postgres");
         let found = check(&mut superuser, "t", &csv);
         assert!(
-            found
-                .iter()
-                .any(|problem| problem.3.contains("no column of dataset")
-                    || problem.3.contains("has no column")),
+            found.iter().any(|problem| problem.3.contains("not a column of dataset")
+                || problem.3.contains("has no column")),
             "{found:?}"
         );
     }

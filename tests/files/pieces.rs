@@ -134,7 +134,7 @@ fn it_is_allowed_and_told_as_the_other_streams() {
         ("'nobody'", "22023", "nobody"),
         ("'people', fields => '{password_hash}'", "42501", "password_hash"),
         (r#"'people', 'csv', options => '{"archive": "zip"}'"#, "22023", "archive"),
-        (r#"'people', 'csv', options => '{"if_active": "return"}'"#, "22023", "could be active"),
+        (r#"'people', 'csv', options => '{"if_active": "return"}'"#, "22023", "if_active"),
         (r#"'people', 'csv', options => '{"manifest": true}'"#, "22023", "manifest"),
         (r#"'people', 'xlsx', options => '{"compression": "gzip"}'"#, "22023", "compression"),
     ] {

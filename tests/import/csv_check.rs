@@ -244,15 +244,16 @@ fn columns_and_rows() {
     assert_eq!(
         wide,
         problems(&[
-            (0, "Shoe size", "is no column of dataset \"admins\""),
-            (0, "profile", "stands here twice: only the first counts"),
+            (0, "Shoe size", "is not a column of dataset \"admins\""),
+            (0, "profile", "occurs more than once; only the first one is read"),
             (0, "V", "the column has values and no header"),
             (0, "name", "the column is missing"),
         ])
     );
     let no_key = of(&|table| table.rows.iter_mut().for_each(|row| _ = row.remove(0)));
     assert!(no_key.contains(
-        &problems(&[(0, "Administrator email address", "the column is missing, by which rows are found")])[0]
+        &problems(&[(0, "Administrator email address", "the column is missing, which identifies the rows")])
+            [0]
     ));
     // A header alone, and rows without a value.
     assert_eq!(of(&|table| table.rows.truncate(1)), []);
@@ -271,7 +272,8 @@ fn columns_and_rows() {
         ])
     );
     // Other files.
-    let none = "the first row has no column of dataset \"admins\": it has to have their labels or names";
+    let none =
+        "the first row has no column of dataset \"admins\"; it must contain labels or names of its fields";
     assert_eq!(in_short(&mut session, b"Shoe size;Hat\n43;57\n"), problems(&[(0, "", none)]));
     let bytes = exported(&mut session, "'admins', 'csv', options => '{\"header\": false}'");
     assert_eq!(in_short(&mut session, &bytes), problems(&[(0, "", none)]));
@@ -386,7 +388,7 @@ fn files_larger_than_a_workbook() {
         .collect();
     let wanted = [
         (73, "differs from the database"),
-        (74, "\"1\" is in row 2 already"),
+        (74, "\"1\" is already in row 2"),
         (75, "is not in the dataset: the row would be new"),
     ];
     assert_eq!(found, wanted.map(|(row, problem)| (row, problem.to_owned())));

@@ -131,9 +131,9 @@ sheet.append(['new@1.example', 'New again'])
         (row(4), "logins", "is a formula without a value"),
         (row(5), "score", "holds an error"),
         (14, "Administrator email address", "is not in the dataset: the row would be new"),
-        (15, "Administrator email address", &format!("\"admin6@1.example\" is in row {} already", row(6))),
-        (16, "Administrator email address", "is empty: the row cannot be found"),
-        (17, "Administrator email address", "\"new@1.example\" is in row 14 already"),
+        (15, "Administrator email address", &format!("\"admin6@1.example\" is already in row {}", row(6))),
+        (16, "Administrator email address", "is empty; the row cannot be identified"),
+        (17, "Administrator email address", "\"new@1.example\" is already in row 14"),
     ]);
     wanted.sort_by_key(|(row, ..)| *row);
     assert_eq!(in_short(&mut session, &bytes), wanted);
@@ -173,14 +173,14 @@ fn columns_and_sheets() {
     assert_eq!(
         of("sheet.delete_cols(2)\nsheet.cell(1, 20, 'Shoe size')\nsheet.cell(2, 20, 43)\nsheet.cell(3, 22, 'x')\nsheet.cell(1, 21, 'profile')"),
         [
-            problem(None, "Shoe size", "is no column of dataset \"admins\""),
-            problem(None, "profile", "stands here twice: only the first counts"),
+            problem(None, "Shoe size", "is not a column of dataset \"admins\""),
+            problem(None, "profile", "occurs more than once; only the first one is read"),
             problem(None, "V", "the column has values and no header"),
             problem(None, "name", "the column is missing"),
         ]
     );
     let missing =
-        problem(None, "Administrator email address", "the column is missing, by which rows are found");
+        problem(None, "Administrator email address", "the column is missing, which identifies the rows");
     assert!(of("sheet.delete_cols(1)").contains(&missing));
     let no_sheet = [(None, None, None, "no sheet has the columns of dataset \"admins\"".to_owned())];
     assert_eq!(of("book.remove(sheet)"), no_sheet);
@@ -197,7 +197,7 @@ fn columns_and_sheets() {
         of(further),
         [
             second(2, "is not in the dataset: the row would be new"),
-            second(9, "\"admin1@1.example\" is in row 2 of sheet \"Administrators\" already"),
+            second(9, "\"admin1@1.example\" is already in row 2 of sheet \"Administrators\""),
         ]
     );
     let lies = "info = book['Export info']\nfor row in info.iter_rows():\n    row[1].value = {'Dataset': 'other', 'Tenant': '2', 'Time zone': 'Middle/Earth'}.get(row[0].value, row[1].value)";
@@ -211,5 +211,8 @@ fn columns_and_sheets() {
         ]
     );
     let zone = of("info = book['Export info']\nfor row in info.iter_rows():\n    if row[0].value == 'Time zone': row[1].value = '../../etc/passwd'");
-    assert_eq!(zone[0].3, "\"../../etc/passwd\" is no time zone: times are compared in the session's");
+    assert_eq!(
+        zone[0].3,
+        "\"../../etc/passwd\" is not a time zone; times are compared in the time zone of the session"
+    );
 }

@@ -212,7 +212,7 @@ fn only_exports_of_one_choice_are_compared() {
     );
     for stream in ["csv('users', ", "stream('users', 'csv', "] {
         let sql = format!("SELECT acct_export_{stream}{})", since("nothing"));
-        refused(&mut client, &sql, "22023", "streamed", "acct_export_start");
+        refused(&mut client, &sql, "22023", "cannot be used in a stream", "acct_export_start");
     }
     client.execute("SELECT acct_export_delete($1::text::uuid)", &[&before]).unwrap();
     refuse(&mut client, &format!("{all}, {}", since(&before)), "55000", "has no digests", "digests");

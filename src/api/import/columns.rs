@@ -26,7 +26,7 @@ pub fn key_can_be_read(dataset: &Dataset) -> Result<()> {
         return Ok(());
     }
     Err(Error::invalid(format!(
-        "rows of dataset \"{}\" cannot be told apart: its key is masked or cannot be exported",
+        "cannot identify rows of dataset \"{}\": its key is masked or cannot be exported",
         dataset.name
     )))
 }
@@ -60,8 +60,8 @@ impl<'a> Columns<'a> {
             match found {
                 // It may be a key of a field that is written as columns, which are not compared.
                 Match::Unknown if fields.iter().any(|field| field.expansion.is_some()) => {}
-                Match::Unknown => tell(format!("is no column of dataset \"{}\"", self.dataset.name)),
-                Match::Again => tell("stands here twice: only the first counts".to_owned()),
+                Match::Unknown => tell(format!("is not a column of dataset \"{}\"", self.dataset.name)),
+                Match::Again => tell("occurs more than once; only the first one is read".to_owned()),
                 Match::Field(index) if fields[*index].expansion.is_some() => {}
                 Match::Field(index) => match ignored(&fields[*index]) {
                     Some(why) => tell(format!("is never imported: {why}")),
@@ -88,7 +88,7 @@ impl<'a> Columns<'a> {
                 // Behind the columns that are there.
                 let place = Some((16_384 + index, field.label.as_str()));
                 let why = if is_key {
-                    "the column is missing, by which rows are found"
+                    "the column is missing, which identifies the rows"
                 } else {
                     "the column is missing"
                 };

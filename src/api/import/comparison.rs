@@ -168,7 +168,12 @@ impl<'a> Comparison<'a> {
                 // A whole column that is missing was reported once.
                 if let Some(empty) = empty.filter(|empty| columns.has(row.sheet, *empty)) {
                     let place = Some(columns.shown(row.sheet, empty));
-                    problems.add(Some(row.sheet), Some(row.row), place, "is empty: the row cannot be found");
+                    problems.add(
+                        Some(row.sheet),
+                        Some(row.row),
+                        place,
+                        "is empty; the row cannot be identified",
+                    );
                 }
                 self.tell_unfit((row.sheet, row.row), &values, problems);
                 continue;
@@ -185,7 +190,7 @@ impl<'a> Comparison<'a> {
                     let elsewhere = self.names.get(sheet).filter(|_| sheet != row.sheet);
                     let of =
                         elsewhere.map(|sheet| format!(" of sheet {}", quoted(sheet))).unwrap_or_default();
-                    let problem = format!("{} is in row {}{of} already", quoted(&key), first + 1);
+                    let problem = format!("{} is already in row {}{of}", quoted(&key), first + 1);
                     problems.add(Some(row.sheet), Some(row.row), place, problem);
                     self.tell_unfit((row.sheet, row.row), &values, problems);
                 }
@@ -255,7 +260,10 @@ fn zone(info: &Info, rules: &[Rule], names: &[String], problems: &mut Problems) 
     let zone = Zone::named(name);
     if zone.is_none() && rules.iter().any(|rule| rule.kind == Kind::Instant) {
         let sheet = names.iter().position(|sheet| sheet == INFO_SHEET);
-        let problem = format!("{} is no time zone: times are compared in the session's", quoted(name));
+        let problem = format!(
+            "{} is not a time zone; times are compared in the time zone of the session",
+            quoted(name)
+        );
         problems.add(sheet, None, Some((0, "Time zone")), problem);
     }
     zone.unwrap_or_else(Zone::of_session)

@@ -76,7 +76,7 @@ pub fn refer(
                         Some(sheet),
                         None,
                         column,
-                        format!("what it refers to cannot be checked: {why}"),
+                        format!("the reference cannot be checked: {why}"),
                     );
                 }
             }
