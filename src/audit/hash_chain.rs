@@ -37,9 +37,9 @@ pub fn at_commit() {
         report::raise(
             Error::new(
                 Kind::FeatureNotSupported,
-                "cannot PREPARE a transaction that asked for, read or streamed an export",
+                "cannot PREPARE a transaction that has requested, read or streamed an export",
             )
-            .hint("Commit it."),
+            .hint("Use COMMIT."),
         )
     });
     xact::before_commit(|| {
@@ -56,7 +56,7 @@ pub fn at_commit() {
             // The events are there, and wait: what is wrong with the chain is for acct_export_audit_verify to tell.
             Err(failure) => {
                 let code = failure.sqlstate();
-                report::log(&format!("the audit trail could not be sealed (SQLSTATE {code}): events wait"));
+                report::log(&format!("could not add events to the hash chain of the audit trail (SQLSTATE {code}); they are added later"));
             }
         }
     });

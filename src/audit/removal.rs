@@ -32,13 +32,13 @@ pub fn remove(before: Option<&str>, reason: Option<&str>) -> Result<i64> {
     }
     let before = before.ok_or_else(|| Error::invalid("before must not be null"))?;
     let reason = reason.filter(|reason| !reason.trim().is_empty()).ok_or_else(|| {
-        Error::invalid("reason must not be null or empty").hint("It is kept in the audit trail.")
+        Error::invalid("reason must not be null or empty").hint("The reason is kept in the audit trail.")
     })?;
     let is_past: Option<bool> =
         sql::document("SELECT to_jsonb($1::timestamptz <= clock_timestamp())", &[before.into()])?;
     if is_past != Some(true) {
         return Err(Error::invalid("before is in the future")
-            .hint("Events are removed that are older than a moment of the past."));
+            .hint("Give a time in the past; events before it are removed."));
     }
     xact::require_write("remove events of the audit trail")?;
     let by = By::caller();

@@ -14,7 +14,7 @@ pub(super) fn shown_text(text: Option<&str>, what: &str) -> Result<()> {
     match text {
         Some(text) if text.trim().is_empty() => Err(Error::invalid(format!("{what} must not be empty"))),
         Some(text) if text.contains(char::is_control) => {
-            Err(Error::invalid(format!("{what} must not have control characters")))
+            Err(Error::invalid(format!("{what} must not contain control characters")))
         }
         _ => Ok(()),
     }

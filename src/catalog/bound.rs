@@ -132,8 +132,8 @@ const SAVE: [&str; 4] = [
 pub fn rebind(dataset: &str, columns: &[NewField]) -> Result<Vec<Change>> {
     let stored = stored(dataset)?;
     let matched = matched(&stored, columns);
-    let document =
-        serde_json::to_string(&matched).map_err(|_| Error::invalid("a column's name cannot be kept"))?;
+    let document = serde_json::to_string(&matched)
+        .map_err(|_| Error::invalid("could not store the name of a column"))?;
     for statement in SAVE {
         sql::run(statement, &[dataset.into(), (&document).into()])?;
     }

@@ -12,7 +12,9 @@ pub fn reason(dataset: &str) -> Result<Option<String>> {
         Ok(reason) => Ok(reason),
         Err(failure) if failure.is_of_server() => Err(failure.into_error()),
         Err(Failure::Ours(error)) => Ok(Some(error.message)),
-        Err(failure) => Ok(Some(format!("the dataset cannot be looked at, SQLSTATE {}", failure.sqlstate()))),
+        Err(failure) => {
+            Ok(Some(format!("the dataset could not be checked, SQLSTATE {}", failure.sqlstate())))
+        }
     }
 }
 
@@ -87,7 +89,7 @@ fn tenants(loaded: &Loaded) -> Result<Option<String>> {
     for table in loaded.lineage.tenant_tables() {
         if !has_row_security(table.oid)? {
             return Ok(Some(format!(
-                "row security is not enabled on table {}, which keeps tenants apart",
+                "row security is not enabled on table {}, so exports by tenant are refused",
                 table.name
             )));
         }

@@ -30,7 +30,7 @@ pub fn set(dataset: Option<&str>, companion: Option<&str>, matched: Option<&str>
     }
     if dataset == companion {
         return Err(Error::invalid(format!("dataset \"{companion}\" cannot be a companion of itself"))
-            .hint("Companions are other datasets, which ride along as further files."));
+            .hint("A companion is another dataset, which is exported as a further file."));
     }
     if !rights::check_known(companion).unwrap_or(false) {
         return Err(Error::invalid(format!("companion \"{companion}\" is not a registered dataset"))
@@ -40,8 +40,9 @@ pub fn set(dataset: Option<&str>, companion: Option<&str>, matched: Option<&str>
     if let Some(matched) = matched {
         // Before anything is said of its fields.
         if owner_of_dataset(companion).is_err() && !rights::caller_may_know(companion)? {
-            return Err(Error::denied(format!("permission denied for dataset \"{companion}\""))
-                .hint("The match is for those who may export the companion, or own its source."));
+            return Err(Error::denied(format!("permission denied for dataset \"{companion}\"")).hint(
+                "Only roles that may export the companion, and the owner of its source, can set its match.",
+            ));
         }
         let other = load::load(companion)?.dataset;
         // A field may be called like an array.
@@ -74,10 +75,10 @@ pub fn can_match(
     companion: &crate::model::Dataset,
     fields: &[String],
 ) -> Result<()> {
-    const HINT: &str = "match names the field that holds the other dataset's key; of a key of several columns all of them, in its order.";
+    const HINT: &str = "Give in match the field of the companion that contains the key of the dataset, or, for a key of several columns, all of the fields in the order of the key.";
     if fields.len() != dataset.key.len() {
         return Err(Error::invalid(format!(
-            "match names {} of dataset \"{}\" for the {} of the key of dataset \"{}\"",
+            "match has {} of dataset \"{}\" for the {} of the key of dataset \"{}\"",
             counted(fields.len()),
             companion.name,
             counted(dataset.key.len()),

@@ -56,7 +56,7 @@ VALUES ($1, $2::oid::regclass, $3, $4::oid, $4::oid::regprocedure::text, $5, $6,
 /// that does not exist.
 pub fn declare(given: &Declaration<'_>) -> Result<()> {
     if !identity::is_superuser(identity::current_user()) {
-        return Err(Error::denied("must be superuser to declare what may leave and what may not"));
+        return Err(Error::denied("must be superuser to declare secrets and exemptions"));
     }
     xact::require_write("declare")?;
     let object = object(given)?;
@@ -87,8 +87,8 @@ pub fn declare(given: &Declaration<'_>) -> Result<()> {
                 ],
             )?;
         } else if removed == 0 {
-            return Err(Error::invalid(format!("there is no such declaration of {object}"))
-                .hint("acct_export_declarations lists them; a new one needs a reason."));
+            return Err(Error::invalid(format!("no such declaration of {object} exists"))
+                .hint("acct_export_declarations lists the declarations. To make a new one, give a reason."));
         }
         let detail = serde_json::json!({
             "kind": given.kind, "object": object, "reason": reason, "withdrawn": reason.is_none().then_some(true),
@@ -106,7 +106,7 @@ fn lifted(given: &Declaration<'_>, object: &str) -> Result<Option<String>> {
     match lineage::trace(relation)?.bars(column) {
         Some(reason) => Ok(Some(reason)),
         None => Err(Error::invalid(format!("column {object} is not barred; it needs no exemption"))
-            .hint("An exemption sets aside the reason that acct_export_fields gives as barred.")),
+            .hint("An exemption is for a column that acct_export_scan lists as barred.")),
     }
 }
 
@@ -119,7 +119,7 @@ fn object(given: &Declaration<'_>) -> Result<String> {
             if name.chars().any(char::is_alphabetic) {
                 return Ok(name.to_owned());
             }
-            Err(Error::invalid("a secret name needs letters")
+            Err(Error::invalid("name of a secret must contain letters")
                 .hint("Write it like 'badge_number': whole words are compared."))
         }
         "clean_function" => {

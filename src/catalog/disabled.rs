@@ -50,7 +50,7 @@ pub fn check(status: &Status<'_>, values: &[String]) -> Result<()> {
             "status_column \"{}\" is of type {}, whose values cannot be compared with disabled_values",
             status.column, ty.name
         ))
-        .hint("Name a column of one text, number, boolean or label; a view can have one."));
+        .hint("Use a column of a text, number, boolean or enum type. A view can provide one."));
     }
     let known = known(status, &ty)?;
     if let Some(known) = &known {
@@ -185,7 +185,7 @@ fn tell_unused(status: &Status<'_>, ty: &Type, values: &[String]) -> Result<()> 
                     shown(value),
                     status.column
                 ),
-                "Rows are left out of exports where the column has exactly this value; row security may hide rows from who registers.",
+                "Exports leave out rows whose column has exactly this value. Row security may hide such rows from the role that registers the dataset.",
             ),
             Err(failure) if failure.is_of_server() => return Err(failure.into_error()),
             // The caller may not read it.

@@ -35,7 +35,7 @@ pub fn set(dataset: Option<&str>, name: Option<&str>, wish: &Wish) -> Result<()>
     let known = field::find(&loaded.dataset, name)?;
     let expand = wish.expand.unwrap_or(true);
     if !expand && (wish.keys.is_some() || wish.labels.is_some()) {
-        return Err(Error::invalid("keys and labels are given for a field that is not expanded")
+        return Err(Error::invalid("keys and labels cannot be used with expand => false")
             .hint("Leave them out, or leave expand out."));
     }
     if let (true, Some(reason)) = (expand, &known.barred) {
@@ -46,7 +46,7 @@ pub fn set(dataset: Option<&str>, name: Option<&str>, wish: &Wish) -> Result<()>
             "field \"{name}\" is of type {}, not json, jsonb or hstore",
             known.ty.name
         ))
-        .hint("Only fields of objects can be expanded."));
+        .hint("Only fields that contain objects can be expanded."));
     }
     let keys = wish.keys.as_deref().map(|keys| checked(keys, &|key| loaded.names.is_secret(key)));
     let keys = keys.transpose()?;
@@ -61,7 +61,7 @@ pub fn set(dataset: Option<&str>, name: Option<&str>, wish: &Wish) -> Result<()>
 fn checked(keys: &[Option<String>], is_secret: &dyn Fn(&str) -> bool) -> Result<Vec<String>> {
     if keys.is_empty() || keys.len() > json_path::MOST {
         return Err(Error::invalid(format!("keys must have 1 to {} elements", json_path::MOST))
-            .hint("Leave keys out for those that the rows of an export have."));
+            .hint("Leave keys out to use the keys that the rows of an export have."));
     }
     let (mut paths, mut seen) = (Vec::with_capacity(keys.len()), HashSet::new());
     for path in keys {
@@ -79,8 +79,8 @@ fn checked(keys: &[Option<String>], is_secret: &dyn Fn(&str) -> bool) -> Result<
 fn labels(labels: Option<&[Option<String>]>, keys: Option<usize>) -> Result<()> {
     let Some(labels) = labels else { return Ok(()) };
     if keys != Some(labels.len()) {
-        return Err(Error::invalid("labels must be as many as keys")
-            .hint("A NULL among the labels stands for the key itself."));
+        return Err(Error::invalid("labels and keys must have the same number of elements")
+            .hint("A null element of labels means that the key is the label."));
     }
     labels.iter().flatten().try_for_each(|label| shown_text(Some(label), "label"))
 }

@@ -71,7 +71,7 @@ pub fn set_field(dataset: Option<&str>, field: Option<&str>, change: &FieldChang
     }
     if let Some(path) = change.json_path {
         if !path.is_empty() && path.split('.').any(str::is_empty) {
-            return Err(Error::invalid(format!("json_path \"{path}\" has an empty step"))
+            return Err(Error::invalid(format!("json_path \"{path}\" has an empty key"))
                 .hint("Write it like 'user.identifiers.email_address'; an empty string removes it."));
         }
     }
@@ -134,10 +134,8 @@ pub(super) fn is_free(dataset: &Dataset, field: &str, label: &str) -> Result<()>
 
 fn one_of(value: Option<&str>, what: &str, known: &[&str]) -> Result<()> {
     match value {
-        Some(value) if !known.contains(&value) => {
-            Err(Error::invalid(format!("{what} \"{value}\" is not known"))
-                .hint(format!("Known: {}.", known.join(", "))))
-        }
+        Some(value) if !known.contains(&value) => Err(Error::invalid(format!("unknown {what} \"{value}\""))
+            .hint(format!("Known values: {}.", known.join(", ")))),
         _ => Ok(()),
     }
 }

@@ -151,7 +151,7 @@ fn number_labels(dataset: &str, kept: Option<&Registered>, changes: &[Change]) -
 }
 
 fn document(rows: &impl serde::Serialize) -> Result<String> {
-    serde_json::to_string(rows).map_err(|_| Error::invalid("the name of a column cannot be kept"))
+    serde_json::to_string(rows).map_err(|_| Error::invalid("could not store the name of a column"))
 }
 
 /// Names anew the fields that hold the keys of other datasets, which this one is a companion of.

@@ -70,7 +70,7 @@ pub fn look_for_twins(
     if let Some(why) = unseen {
         let key_list = key.join(", ");
         report::warn(
-            format!("{relation} was not searched for rows with the same key \"{key_list}\": {why}"),
+            format!("could not check that key \"{key_list}\" is unique in {relation}: {why}"),
             mends(lineage, key, tenant_column, &relation),
         );
     }
@@ -150,7 +150,7 @@ fn look(
     });
     let refused = || {
         Error::invalid(format!("key \"{}\" is not unique in {relation}", key.join(", ")))
-            .hint("Name a column whose values are unique and not null; a unique index on it proves that without a look at the rows.")
+            .hint("Use columns whose values are unique and not null. With a unique index on them the rows need not be read.")
     };
     match found {
         Ok((None, None)) => Ok(None),
@@ -172,7 +172,7 @@ pub fn check_tenant_type(name: &str, ty: &Type) -> Result<()> {
         return Ok(());
     }
     Err(Error::invalid(format!(
-        "tenant_column \"{name}\" is of type {}, which a setting cannot be compared with",
+        "tenant_column \"{name}\" is of type {}, which cannot be compared with a setting",
         ty.name
     ))
     .hint("Use a column of type text, uuid, integer, bigint or an enum."))

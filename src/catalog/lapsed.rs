@@ -95,11 +95,11 @@ fn of_fields(loaded: &Loaded) -> Vec<Lapsed> {
         if exemption.reason != *reason {
             found.push(Lapsed {
                 message: format!(
-                    "the exemption of column {relation}.{} does not hold for the reason that bars it now: {reason}",
+                    "the exemption of column {relation}.{} does not cover the reason why it is barred now: {reason}",
                     catalog::quoted(&field.column)
                 ),
                 hint: format!(
-                    "SELECT acct_export_exempt_column({}, {}, 'why'); With NULL for 'why' it is withdrawn.",
+                    "SELECT acct_export_exempt_column({}, {}, 'reason'); With NULL as the reason it is withdrawn.",
                     quote_literal(&relation),
                     quote_literal(&field.column)
                 ),
@@ -114,25 +114,27 @@ fn told(row: &Row) -> Lapsed {
     let column = row.column.as_deref().unwrap_or_default();
     let object = format!("{table}.{}", catalog::quoted(column));
     let gone = match (row.exists, row.is_there) {
-        (true, true) => "the view makes it of something else since, or calls a function that was replaced",
+        (true, true) => "its expression in the view, or a function that the view calls, was changed",
         (true, false) => "the column was dropped",
         (false, _) => "the relation was dropped",
     };
     let declare = |function: &str, relation: &str| {
-        format!("SELECT {function}({}, {}, 'why');", quote_literal(relation), quote_literal(column))
+        format!("SELECT {function}({}, {}, 'reason');", quote_literal(relation), quote_literal(column))
     };
     match row.kind.as_str() {
         "secret_column" => {
             let there = row.held.iter().map(|name| format!("{name}.{}", catalog::quoted(column)));
             let there: Vec<String> = there.collect();
             let message = match (row.is_held, there.is_empty()) {
-                (true, true) => format!("{object} was declared secret, and {gone}: a column of this name will be secret"),
+                (true, true) => format!(
+                    "{object} was declared secret, and {gone}; a new column of this name will be secret"
+                ),
                 (true, false) => format!(
-                    "{object} was declared secret, and {gone}: {} is secret by its name alone",
+                    "{object} was declared secret, and {gone}; {} is secret because it has the same name",
                     there.join(", ")
                 ),
                 (false, _) => format!(
-                    "{} is secret because its table has a name that the table of the declared secret {object} had",
+                    "{} is secret because it has the name of {object}, which was declared secret",
                     there.join(", ")
                 ),
             };
@@ -140,7 +142,7 @@ fn told(row: &Row) -> Lapsed {
             Lapsed {
                 message,
                 hint: format!(
-                    "To bind it to the column: {} With NULL for 'why' it is withdrawn.",
+                    "To bind the declaration to the column: {} With NULL as the reason it is withdrawn.",
                     declare("acct_export_secret_column", relation)
                 ),
             }
@@ -148,14 +150,14 @@ fn told(row: &Row) -> Lapsed {
         "exempt_column" => Lapsed {
             message: format!("the exemption of column {object} has lapsed: {gone}"),
             hint: format!(
-                "{} With NULL for 'why' it is withdrawn.",
+                "{} With NULL as the reason it is withdrawn.",
                 declare("acct_export_exempt_column", table)
             ),
         },
         "shared_table" => Lapsed {
             message: format!("the declaration of {table} as a shared table has lapsed: {gone}"),
             hint: format!(
-                "SELECT acct_export_shared_table({}, 'why'); With NULL for 'why' it is withdrawn.",
+                "SELECT acct_export_shared_table({}, 'reason'); With NULL as the reason it is withdrawn.",
                 quote_literal(table)
             ),
         },
@@ -163,9 +165,9 @@ fn told(row: &Row) -> Lapsed {
             let function = row.function.as_deref().unwrap_or_default();
             Lapsed {
                 message: format!(
-                    "the declaration of function {function} as clean has lapsed: the function was dropped or replaced since"
+                    "the declaration of function {function} as clean has lapsed: the function was dropped or replaced"
                 ),
-                hint: format!("SELECT acct_export_clean_function({}, 'why'); With NULL for 'why' it is withdrawn.", quote_literal(function)),
+                hint: format!("SELECT acct_export_clean_function({}, 'reason'); With NULL as the reason it is withdrawn.", quote_literal(function)),
             }
         }
     }

@@ -235,7 +235,7 @@ pub fn unknown(name: &str) -> Result<Error> {
         .map(|(name, ..)| name)
         .collect();
     let hint = if names.is_empty() {
-        "No dataset is registered that you may export; see acct_export_register.".to_owned()
+        "No registered dataset may be exported by this role; see acct_export_register.".to_owned()
     } else {
         format!("Known datasets: {}.", names.join(", "))
     };

@@ -20,7 +20,7 @@ pub fn owner_of_dataset(dataset: &str) -> Result<bool> {
         Some((_, None)) if identity::is_superuser(identity::current_user()) => Ok(true),
         Some((_, None)) => {
             Err(Error::denied(format!("the source of dataset \"{dataset}\" does not exist any more"))
-                .hint("A superuser can register or unregister it."))
+                .hint("Only a superuser can register or unregister the dataset."))
         }
         Some((source, relation)) => owner_only(source, relation.as_deref().unwrap_or(dataset)).map(|()| true),
     }
@@ -39,5 +39,5 @@ pub(super) fn owner_only(source: u32, relation: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::denied(format!("must be owner of relation {relation}"))
-        .hint("Its owner or a superuser registers a relation for export."))
+        .hint("Only the owner of a relation or a superuser can register it."))
 }

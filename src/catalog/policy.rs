@@ -119,7 +119,7 @@ fn at_least(value: Option<i64>, least: u64, what: &str) -> Result<Option<u64>> {
     let Some(value) = value else { return Ok(None) };
     u64::try_from(value).ok().filter(|value| *value >= least).map(Some).ok_or_else(|| {
         Error::invalid(format!("{what} must be at least {least}"))
-            .hint(format!("Leave it out to keep the rule; reset => '{{{what}}}' takes it away."))
+            .hint(format!("Leave it out to keep the rule; reset => '{{{what}}}' removes it."))
     })
 }
 
@@ -131,8 +131,8 @@ fn approvers(policy: &Policy, are_new: bool) -> Result<()> {
                 .hint("Name the roles whose members may approve: approver_roles => '{data_protection}'; or reset => '{approve_above}'."))
         }
         (None, false) => {
-            return Err(Error::invalid("approver_roles are given without approve_above")
-                .hint("Say with approve_above how many rows leave without approval; 0: none."))
+            return Err(Error::invalid("approver_roles needs approve_above")
+                .hint("Set approve_above to the number of rows that may be exported without approval; 0 requires approval for every row."))
         }
         _ => {}
     }
@@ -140,7 +140,7 @@ fn approvers(policy: &Policy, are_new: bool) -> Result<()> {
     match policy.approver_roles.iter().find(is_missing) {
         None => Ok(()),
         Some(missing) => Err(Error::invalid(format!("role \"{missing}\" in approver_roles does not exist"))
-            .hint("CREATE ROLE it first, and GRANT it to those who may approve.")),
+            .hint("Create it with CREATE ROLE, and grant it to the roles that may approve.")),
     }
 }
 

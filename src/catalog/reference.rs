@@ -51,7 +51,7 @@ pub fn set(
     let from = find(&loaded.dataset.fields, dataset, field)?;
     let Some(ref_dataset) = ref_dataset else {
         if ref_field.is_some() {
-            return Err(Error::invalid("ref_field is given without ref_dataset")
+            return Err(Error::invalid("ref_field needs ref_dataset")
                 .hint("Leave out both to withdraw the reference."));
         }
         may_write()?;
@@ -70,7 +70,7 @@ pub fn set(
     };
     let to = ref_field.or(key).ok_or_else(|| {
         Error::invalid(format!("dataset \"{ref_dataset}\" has a key of several columns"))
-            .hint("Name the field that is referred to: ref_field => '…'.")
+            .hint("Name the referenced field: ref_field => '…'.")
     })?;
     let to = find(&other.fields, ref_dataset, to)?;
     let element = from.ty.element.as_deref().unwrap_or(&from.ty);
@@ -112,8 +112,8 @@ fn holds_names(field: &Field, ty: &Type) -> Result<()> {
         return Ok(());
     }
     Err(Error::invalid(format!(
-        "field \"{}\" is of type {}, whose values are no names",
+        "field \"{}\" is of type {}, whose values are not names",
         field.name, field.ty.name
     ))
-    .hint("A reference is from a text, or a list of texts, to a text; uuid and enums are texts here."))
+    .hint("A reference is from a field of type text, uuid or enum, or an array of these, to a field of type text, uuid or enum."))
 }

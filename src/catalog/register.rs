@@ -57,7 +57,7 @@ pub fn register(dataset: Option<&str>, given: &Given, replace: bool) -> Result<(
     let source = given.source.ok_or_else(|| null("source"))?;
     let relation = relation(source)?;
     if dataset.chars().count() > 200 || dataset.chars().any(char::is_control) {
-        return Err(Error::invalid("a dataset's name has at most 200 characters and no control characters"));
+        return Err(Error::invalid("dataset must have at most 200 characters and no control characters"));
     }
     owner_only(source, &relation)?;
     may_write()?;
@@ -67,8 +67,8 @@ pub fn register(dataset: Option<&str>, given: &Given, replace: bool) -> Result<(
         return Err(taken(dataset));
     }
     if owner_of_dataset(dataset).is_err() {
-        return Err(Error::denied(format!("dataset \"{dataset}\" belongs to another owner"))
-            .hint("Register the relation by another name."));
+        return Err(Error::denied(format!("must be owner of dataset \"{dataset}\""))
+            .hint("Register the relation under another name."));
     }
     let stated = Stated::new(dataset, source, given)?;
     let saved = save(stated, kept.as_ref(), Extent::All)?;
@@ -118,7 +118,7 @@ fn held(dataset: Option<&str>) -> Result<Registered> {
 
 fn taken(dataset: &str) -> Error {
     Error::new(Kind::DuplicateObject, format!("dataset \"{dataset}\" is already registered")).hint(format!(
-        "SELECT acct_export_alter({0}, …); changes what it names; acct_export_register(…, replace => true) registers it anew.",
+        "SELECT acct_export_alter({0}, …); changes the given arguments; acct_export_register(…, replace => true) replaces the registration.",
         crate::value::quote_literal(dataset)
     ))
 }
@@ -134,7 +134,7 @@ fn save(mut stated: Stated, kept: Option<&Registered>, extent: Extent) -> Result
         by_fields(&mut stated, kept);
     }
     let record =
-        serde_json::to_string(&stated).map_err(|_| Error::invalid("the registration cannot be kept"))?;
+        serde_json::to_string(&stated).map_err(|_| Error::invalid("could not store the registration"))?;
     let arguments = [(&record).into(), (&checked.relation).into()];
     let changes = identity::as_owner(|| {
         pseudonym_key::ensure()?;
@@ -161,7 +161,7 @@ fn withdrawn(stated: &Stated, companion: &str) {
                 stated.dataset
             ),
             &format!(
-                "SELECT acct_export_set_companion({}, {}, match => '…'); states it again.",
+                "SELECT acct_export_set_companion({}, {}, match => '…'); sets it again.",
                 literal(&stated.dataset),
                 literal(companion)
             ),
@@ -282,7 +282,7 @@ fn check(stated: &mut Stated) -> Result<Checked> {
     match (&stated.status_column, stated.disabled_values.is_empty()) {
         (_, true) => {}
         (None, false) => {
-            return Err(Error::invalid("disabled_values are given without a status_column")
+            return Err(Error::invalid("disabled_values needs status_column")
                 .hint("Name the column that has these values, or reset disabled_values."))
         }
         (Some(name), false) => {
@@ -307,7 +307,7 @@ fn key_columns(key: Vec<String>, columns: &[Column]) -> Result<Vec<String>> {
         return Ok(key);
     }
     let names = key_text::elements(text).ok_or_else(|| {
-        Error::invalid("key cannot be read as an array of columns")
+        Error::invalid("key is not a valid array of columns")
             .hint("Name one column, or several: key => '{workspace_id,user_id}'.")
     })?;
     match names.iter().enumerate().find(|(place, name)| names[..*place].contains(name)) {
@@ -327,7 +327,7 @@ fn roles_exist(roles: &[String]) -> Result<()> {
     match roles.iter().find(|role| identity::role_oid(role).is_none()) {
         None => Ok(()),
         Some(missing) => Err(Error::invalid(format!("role \"{missing}\" in required_roles does not exist"))
-            .hint("CREATE ROLE it first, and GRANT it to those who may export.")),
+            .hint("Create it with CREATE ROLE, and grant it to the roles that may export.")),
     }
 }
 
@@ -335,7 +335,7 @@ fn companions_exist(stated: &Stated) -> Result<()> {
     for companion in &stated.companions {
         if *companion == stated.dataset {
             return Err(Error::invalid(format!("dataset \"{companion}\" cannot be a companion of itself"))
-                .hint("Companions are other datasets, which ride along as further files."));
+                .hint("A companion is another dataset, which is exported as a further file."));
         }
         if !rights::check_known(companion).unwrap_or(false) {
             return Err(Error::invalid(format!("companion \"{companion}\" is not a registered dataset"))
@@ -351,17 +351,17 @@ fn check_authorize(function: Option<&str>, source: u32) -> Result<()> {
         return Ok(());
     }
     Err(Error::invalid(format!("function {function} cannot authorize a request"))
-        .hint("It has to be a function f(request jsonb) that returns boolean, owned by the owner of the source or by a superuser."))
+        .hint("It must be a function f(request jsonb) that returns boolean, owned by the owner of the source or by a superuser."))
 }
 
 fn no_foreign_table(lineage: &Lineage, dataset: &str) -> Result<()> {
     let Some(table) = lineage.tenant_tables().find(|table| table.kind == "f") else { return Ok(()) };
     Err(Error::denied(format!(
-        "foreign table {} of dataset \"{dataset}\" cannot have row security, which keeps tenants apart",
+        "foreign table {} of dataset \"{dataset}\" cannot have row security, which exports by tenant need",
         table.name
     ))
     .hint(format!(
-        "Make it a partition of a table with row security; or, if it holds no tenant's data: SELECT acct_export_shared_table({}, 'why');",
+        "Make it a partition of a table with row security; or, if it contains no data of tenants: SELECT acct_export_shared_table({}, 'reason');",
         crate::value::quote_literal(&table.name)
     )))
 }

@@ -43,7 +43,7 @@ pub fn no_borrowed_code(dataset: &Dataset, role: u32) -> Result<()> {
     }
     let Some(borrowed) = lineage::borrowed(dataset.source, role)? else { return Ok(()) };
     Err(Error::denied(format!(
-        "dataset \"{}\" depends on {borrowed}, which is owned by a non-superuser; superusers do not export through it",
+        "dataset \"{}\" depends on {borrowed}, which is owned by a non-superuser, and cannot be exported by superusers",
         dataset.name
     ))
     .hint("Export as a role without superuser rights (with BYPASSRLS for all tenants)."))
@@ -63,7 +63,7 @@ pub fn may_ask(dataset: &Dataset, role: u32) -> Result<()> {
 /// True if a role is a member of all the roles that a dataset requires (42501, naming those that are missing).
 pub fn holds(role: u32, dataset: &str, required_roles: &[String]) -> Result<()> {
     let name = identity::role_name(role)
-        .ok_or_else(|| Error::denied("the role that asked for the export does not exist any more"))?;
+        .ok_or_else(|| Error::denied("the role that requested the export does not exist any more"))?;
     let missing: Vec<&str> = required_roles
         .iter()
         .map(String::as_str)
@@ -73,7 +73,7 @@ pub fn holds(role: u32, dataset: &str, required_roles: &[String]) -> Result<()> 
         return Ok(());
     }
     Err(Error::denied(format!("role \"{name}\" may not export dataset \"{dataset}\""))
-        .hint(format!("It needs membership in: {}.", missing.join(", "))))
+        .hint(format!("The role must be a member of: {}.", missing.join(", "))))
 }
 
 /// SELECT on columns of a relation, given by name or by attribute number (42501).
@@ -117,8 +117,8 @@ fn tenant(loaded: &Loaded, claim: &Claim<'_>) -> Result<()> {
         if identity::bypasses_row_security(claim.role) {
             return Ok(());
         }
-        return Err(Error::denied("all_tenants is for roles that bypass row security")
-            .hint("Export the tenant that is set, or ask as a role with BYPASSRLS."));
+        return Err(Error::denied("all_tenants needs a role that bypasses row security")
+            .hint("Export the tenant that is set, or use a role with BYPASSRLS."));
     }
     if dataset.tenant_column.is_none() {
         return Ok(());
@@ -129,7 +129,7 @@ fn tenant(loaded: &Loaded, claim: &Claim<'_>) -> Result<()> {
             "no tenant is set, and dataset \"{}\" is exported by tenant",
             dataset.name
         ))
-        .hint(format!("SET {setting} = '...' before you ask for the export.")));
+        .hint(format!("SET {setting} = '...' before you request the export.")));
     }
     let unguarded =
         loaded.lineage.tenant_tables().find(|table| !catalog::row_security_active(table.oid, claim.role));
@@ -141,7 +141,7 @@ fn tenant(loaded: &Loaded, claim: &Claim<'_>) -> Result<()> {
         error.hint("Export as a role without superuser rights and without BYPASSRLS, or all tenants with all_tenants => true.")
     } else {
         error.hint(format!(
-            "ALTER TABLE {0} ENABLE ROW LEVEL SECURITY; ALTER TABLE {0} FORCE ROW LEVEL SECURITY; or, if it holds no tenant's data: SELECT acct_export_shared_table({1}, 'why');",
+            "ALTER TABLE {0} ENABLE ROW LEVEL SECURITY; ALTER TABLE {0} FORCE ROW LEVEL SECURITY; or, if it contains no data of tenants: SELECT acct_export_shared_table({1}, 'reason');",
             table.name,
             crate::value::quote_literal(&table.name)
         ))
@@ -163,7 +163,7 @@ fn ask(
     let Some(function) = function else { return Ok(()) };
     let refused = || Error::denied(format!("the export of dataset \"{dataset}\" was not authorized"));
     let found = authorize::find(function, source)?.ok_or_else(|| {
-        refused().hint("Its authorize function does not exist any more, or belongs to another role than the owner of the source; acct_export_alter gives the dataset another one.")
+        refused().hint("The authorize function does not exist any more, or its owner is not the owner of the source. Set another one with acct_export_alter.")
     })?;
     // A superuser passes, as through all privilege checks, rather than running somebody else's code as superuser.
     if identity::is_superuser(reader.role) && !identity::is_superuser(found.owner) {
@@ -185,9 +185,9 @@ fn ask(
         // Not its answer: a lock, or a resource of the server.
         Err(failure) if failure.is_of_server() => Err(failure
             .into_error()
-            .detail(format!("The authorize function of dataset \"{dataset}\" raised it."))),
+            .detail(format!("The error was raised by the authorize function of dataset \"{dataset}\"."))),
         Err(report::Failure::Server(error)) => {
-            Err(refused().detail(format!("Its authorize function failed with SQLSTATE {}.", error.sqlstate)))
+            Err(refused().detail(format!("The authorize function failed with SQLSTATE {}.", error.sqlstate)))
         }
     }
 }
@@ -210,8 +210,8 @@ SELECT jsonb_build_object('source', (SELECT c.oid::bigint FROM pg_class c WHERE 
 /// dataset that was unregistered since, SELECT on the relation that it was, where that is known.
 pub fn at_download(dataset: &str, columns: &Columns<'_>, asked: &ExportRequest) -> Result<()> {
     if asked.all_tenants && !identity::bypasses_row_security(identity::current_user()) {
-        return Err(Error::denied("a file of all tenants is for roles that bypass row security")
-            .hint("Export your own tenant."));
+        return Err(Error::denied("a file of all tenants needs a role that bypasses row security")
+            .hint("Export the tenant that is set, or use a role with BYPASSRLS."));
     }
     let registered: Option<Registered> = identity::as_owner(|| sql::document(REGISTERED, &[dataset.into()]))?;
     let caller = identity::current_user();

@@ -86,7 +86,9 @@ fn columns(relation: &Found, declared: &Rc<Declared>, scanned: &mut Vec<Scanned>
             None => {
                 let name = pairs.iter().find(|(_, value)| value == column).map(|(name, _)| *name);
                 let removed = match name {
-                    Some(name) => Some(format!("values are redacted in rows whose \"{name}\" is a secret's")),
+                    Some(name) => {
+                        Some(format!("values are redacted in rows whose \"{name}\" is the name of a secret"))
+                    }
                     None if lineage.holds_json(column) => {
                         Some("secret keys are removed from its documents".to_owned())
                     }

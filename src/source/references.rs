@@ -180,7 +180,7 @@ fn named(loaded: &Loaded, target: &Target, anonymise: bool) -> Result<Named> {
     }
     if !matches!(field.ty.class, Class::Text | Class::Enum | Class::Uuid) {
         return Err(Error::invalid(format!(
-            "field \"{}\" of dataset \"{}\" is of type {} now, whose values are no names",
+            "field \"{}\" of dataset \"{}\" is of type {} now, whose values are not names",
             field.name, dataset.name, field.ty.name
         )));
     }

@@ -60,7 +60,7 @@ fn what_cannot_be_stated() {
     let officers = format!("approver_roles => '{{{}}}'", scene.officers);
     for (policy, sqlstate, named, hint) in [
         ("'users', approve_above => 1".to_owned(), "22023", "approver_roles", "approver_roles =>"),
-        (format!("'users', {officers}"), "22023", "approve_above", "0: none"),
+        (format!("'users', {officers}"), "22023", "approve_above", "0 requires approval"),
         (format!("'users', -1, {officers}"), "22023", "approve_above", "Leave it out"),
         ("'users', 1, '{nobody_at_all}'".to_owned(), "22023", "nobody_at_all", "CREATE ROLE"),
         ("'users', max_rows => 0".to_owned(), "22023", "max_rows", "Leave it out"),

@@ -72,7 +72,7 @@ fn every_column_has_a_verdict_and_a_reason() {
         "customers.email eligible",
         "customers.profile eligible (secret keys are removed from its documents)",
         "people.about eligible (secret keys are removed from its documents)",
-        "settings.value eligible (values are redacted in rows whose \"name\" is a secret's)",
+        "settings.value eligible (values are redacted in rows whose \"name\" is the name of a secret)",
         "customers.password_policy eligible",
         "totals.n barred (a materialized view is not subject to row security)",
         "notes.data barred (the columns beside it say that it is part of an encrypted value)",

@@ -113,7 +113,7 @@ fn what_is_no_companion_is_refused() {
         (with(json!({ "events": { "fields": ["nothing"] } })), "22023", "\"nothing\"", "kind"),
         (with(json!({ "events": { "period": "yesterday" } })), "22023", "\"yesterday\"", "last_week"),
         (with(json!({ "events": { "match": "nothing" } })), "22023", "\"nothing\"", "user_id"),
-        (with(json!({ "events": { "match": "kind" } })), "22023", "type text", "match names"),
+        (with(json!({ "events": { "match": "kind" } })), "22023", "type text", "in match"),
         (with(json!({ "events": { "include": ["other"] } })), "22023", "\"other\"", "none"),
     ] {
         refused(&mut client, &sql, sqlstate, named, hint);
@@ -134,7 +134,7 @@ fn what_is_no_companion_is_refused() {
     let sql = "SELECT acct_export_csv('users', options => '{\"archive\": \"zip\"}')";
     refused(&mut client, sql, "22023", "archive", "acct_export_start");
     let sql = "SELECT acct_export_register('events', 'app.events', 'id', tenant_column => 'tenant_id', companions => '{events}', replace => true)";
-    refused(&mut app.0.superuser(), sql, "22023", "itself", "other datasets");
+    refused(&mut app.0.superuser(), sql, "22023", "itself", "another dataset");
     // A preview tells of them.
     let sql = "SELECT (scope -> 'companions')::text FROM acct_export_preview('users', include => '{events}')";
     assert_eq!(text(&mut client, sql).as_deref(), Some(r#"["events"]"#));

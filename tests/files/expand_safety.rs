@@ -180,7 +180,7 @@ fn what_does_not_fit_is_refused() {
         ("'people', 'email'", "22023", "type text"),
         ("'people', 'nope'", "22023", "unknown field"),
         ("'nope', 'more'", "22023", "unknown dataset"),
-        ("'people', 'more', keys => '{a}', expand => false", "22023", "not expanded"),
+        ("'people', 'more', keys => '{a}', expand => false", "22023", "expand => false"),
         ("'people', 'more', keys => '{}'", "22023", "1 to 1000"),
         ("'people', 'more', keys => array_fill('x'::text, '{1001}')", "22023", "1 to 1000"),
         ("'people', 'more', keys => '{a..b}'", "22023", "empty"),

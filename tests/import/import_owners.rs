@@ -14,7 +14,7 @@ fn references_are_the_owners_to_set() {
         ("'admins', 'profile', 'profiles', 'nothing'", "22023", "unknown field \"nothing\""),
         ("'admins', 'profile', 'profiles', 'hidden'", "22023", "type boolean"),
         ("'admins', 'logins', 'profiles'", "22023", "type integer"),
-        ("'admins', 'profile', NULL, 'name'", "22023", "ref_field is given without ref_dataset"),
+        ("'admins', 'profile', NULL, 'name'", "22023", "ref_field needs ref_dataset"),
         ("'admins', 'profile', ''", "22023", "ref_dataset must not be null or empty"),
         ("NULL, 'profile', 'profiles'", "22023", "dataset must not be null or empty"),
         ("'admins', NULL, 'profiles'", "22023", "field must not be null or empty"),

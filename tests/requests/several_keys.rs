@@ -180,7 +180,7 @@ fn an_edited_file_is_compared_by_the_whole_key() {
     assert!(told.contains(&(Some("note"), "differs from the database")), "{found:#?}");
     assert!(told.iter().any(|(_, problem)| problem.contains("already")), "{found:#?}");
     assert!(told.iter().any(|(_, problem)| problem.contains("would be new")), "{found:#?}");
-    assert!(told.contains(&(Some("person"), "is empty: the row cannot be found")), "{found:#?}");
+    assert!(told.contains(&(Some("person"), "is empty; the row cannot be identified")), "{found:#?}");
 }
 
 /// Companions are held to rows by all columns, and the archive of one key has what belongs to it alone.
@@ -210,7 +210,7 @@ fn all_about_one_key() {
     }
     for key in ["a", "{a}", "{a,8,9}", "{a,NULL}", "{a,8"] {
         let sql = format!("SELECT acct_export_subject('members', '{key}')");
-        refused(&mut client, &sql, "22023", "cannot be read as the 2 values", "team, person");
+        refused(&mut client, &sql, "22023", "must be an array of 2 values", "team, person");
     }
     let sql = "SELECT acct_export_subject('members', '{a,1}')";
     refused(&mut client, sql, "22023", "no row of dataset \"members\"", "team, person");
@@ -231,7 +231,7 @@ fn what_is_no_key_is_refused() {
         ("{a,z}", "22023", "\"z\"", ""),
         ("{a,a}", "22023", "column \"a\" twice", ""),
         ("{a,", "22023", "\"{a,\"", ""),
-        ("{a,NULL}", "22023", "cannot be read as an array", "{workspace_id,user_id}"),
+        ("{a,NULL}", "22023", "not a valid array", "{workspace_id,user_id}"),
         ("{a,b", "22023", "\"{a,b\"", ""),
         ("{a,password_hash}", "42501", "password_hash", ""),
         ("{b,a}", "22023", "key \"b, a\" is not unique", ""),
@@ -264,6 +264,6 @@ fn what_is_no_key_is_refused() {
         "SELECT acct_export_start('members', include => '{visits}', options => '{\"companions\": {\"visits\": {\"match\": [\"team\"]}}}')",
         "22023",
         "1 field",
-        "in its order",
+        "in the order of the key",
     );
 }

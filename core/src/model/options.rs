@@ -385,7 +385,7 @@ fn labels(value: &Value) -> Result<BTreeMap<String, String>> {
         let label = label.as_str().ok_or_else(wrong)?;
         let problem = match label {
             label if label.trim().is_empty() => "must not be empty",
-            label if label.contains(char::is_control) => "must not have control characters",
+            label if label.contains(char::is_control) => "must not contain control characters",
             _ => {
                 labels.insert(field.clone(), label.to_owned());
                 continue;

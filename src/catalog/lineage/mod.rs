@@ -143,7 +143,7 @@ impl Lineage {
             Some((view, catalog)) => Err(Error::denied(format!(
                 "view {view} of dataset \"{dataset}\" reads the system catalog {catalog}"
             ))
-            .hint("Use relations of the application only in a view that is exported.")),
+            .hint("A view that is exported must read relations of the application only.")),
         }
     }
 
@@ -199,7 +199,7 @@ fn check_kind(relation: &Relation, dataset: &str) -> Result<()> {
             "materialized view {name} of dataset \"{dataset}\" is not subject to row security"
         ))
         .hint("Register a table, or a view with security_invoker = true, instead.")),
-        _ => Err(Error::denied(format!("{name} of dataset \"{dataset}\" is no table and no view")).hint(
+        _ => Err(Error::denied(format!("{name} of dataset \"{dataset}\" is not a table or view")).hint(
             "Register a table, a partitioned table, a foreign table, or a view with security_invoker = true.",
         )),
     }

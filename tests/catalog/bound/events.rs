@@ -309,7 +309,7 @@ fn another_table_takes_the_name() {
     all_is_kept(&scene, "");
     exempt_leaves(&scene, "people", "pin_code", true);
     let told = scene.register("people", "app.t", "");
-    assert!(told.contains("app.t.note is secret because its table has a name"), "{told}");
+    assert!(told.contains("app.t.note is secret because it has the name of"), "{told}");
     nothing_leaks(&scene, "people");
     let seen = scene.seen("people");
     for barred in ["note", "pin_code"] {
