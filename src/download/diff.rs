@@ -74,7 +74,7 @@ pub fn compare(job_a: Option<&str>, job_b: Option<&str>) -> Result<Both> {
     };
     if key(shape) != key(other) {
         return Err(Error::invalid("exports by different keys cannot be compared")
-            .hint("The dataset was registered with another key meanwhile: export again."));
+            .hint("The key of the dataset was changed between the two exports. Request the export again with acct_export_start."));
     }
     let specs = [FileSpec::of(&pair[0].job.request)?, FileSpec::of(&pair[1].job.request)?];
     let formats = [specs[0].format, specs[1].format];
@@ -100,7 +100,7 @@ fn about(file: &File) -> Result<About> {
     let job = identity::as_owner(|| origin::of(&file.job))?.ok_or_else(|| {
         Error::new(
             ErrorKind::NotInPrerequisiteState,
-            format!("export job {} was removed meanwhile", file.job),
+            format!("export job {} was deleted in the meantime", file.job),
         )
     })?;
     Ok(About { job, shape: file.stored.parts.first().map(|part| part.shape.clone()) })
@@ -149,7 +149,7 @@ fn same_selection([a, b]: &[About; 2]) -> Result<()> {
             .hint("Export the same fields in the same order, named by fields => '{...}'."));
     }
     if let Some(((name, _), _)) = one.iter().zip(&other).find(|(one, other)| one.1 != other.1) {
-        let what = format!("exports of which one has field \"{name}\" as columns cannot be compared");
+        let what = format!("exports cannot be compared if only one has field \"{name}\" as columns");
         return refused(what, "Export both as csv or xlsx, or both as ndjson or json.");
     }
     Ok(())
@@ -171,7 +171,7 @@ fn fields(about: &About) -> Vec<(String, bool)> {
 fn held(about: &About) -> Result<&Shape> {
     about.shape.as_ref().filter(|shape| !shape.key.is_empty()).ok_or_else(|| {
         Error::invalid(format!(
-            "an export of dataset \"{}\" does not hold the key as it is",
+            "an export of dataset \"{}\" does not contain the unmodified key",
             about.job.dataset
         ))
         .hint("Export both with the dataset's key among the fields, neither masked nor anonymised.")
@@ -186,7 +186,7 @@ fn zone(pair: &[About; 2], looks: &[Look<'_>; 2], shape: &Shape) -> Result<Zone>
     let has_instants = shape.columns.iter().any(|column| column.kind == Kind::Instant);
     if let (Some(first), Some(second), true) = (first, second, has_instants && first != second) {
         return Err(Error::invalid(format!(
-            "exports that show times of \"{first}\" and of \"{second}\" cannot be compared"
+            "exports with times in time zones \"{first}\" and \"{second}\" cannot be compared"
         ))
         .hint(
             "Export both in the same time zone, or one of them as csv or ndjson with timestamps \"iso\".",
@@ -199,7 +199,7 @@ fn zone(pair: &[About; 2], looks: &[Look<'_>; 2], shape: &Shape) -> Result<Zone>
                 ErrorKind::NotInPrerequisiteState,
                 format!("time zone \"{name}\" does not exist any more"),
             )
-            .hint("Export again.")
+            .hint("Request the export again with acct_export_start.")
         }),
     }
 }
@@ -283,6 +283,6 @@ pub fn once(first: i64, second: i64) -> Result<bool> {
     if first <= 1 && second <= 1 {
         return Ok(true);
     }
-    Err(Error::invalid("the key is not unique in the exports, so their rows cannot be told apart")
+    Err(Error::invalid("exports whose key is not unique cannot be compared")
         .hint("Compare exports of one tenant, whose keys are neither null nor equal."))
 }

@@ -51,8 +51,10 @@ pub(super) fn find(job: Option<&str>, file: Option<i32>, way: &str) -> Result<Fi
     if found.stored.status != "stored" {
         let message = format!("file {number} of export job {job} is {}", found.stored.status);
         return Err(state(message).hint(match found.stored.status.as_str() {
-            "failed" => "acct_export_status says why; acct_export_retry asks for all of it again.",
-            _ => "Ask for it again with acct_export_start.",
+            "failed" => {
+                "See the error with acct_export_status, and request the export again with acct_export_retry."
+            }
+            _ => "Request the export again with acct_export_start.",
         }));
     }
     Ok(found)
@@ -107,14 +109,14 @@ fn has_files(job: &str, seen: &commands::JobSummary) -> Result<()> {
     match seen.status {
         JobStatus::Completed | JobStatus::CompletedWithErrors => Ok(()),
         JobStatus::Expired => Err(state(format!("the file of export job {job} has expired or was deleted"))
-            .hint("Ask for it again with acct_export_start.")),
+            .hint("Request the export again with acct_export_start.")),
         JobStatus::Failed | JobStatus::Cancelled => {
             Err(state(format!("export job {job} is {} and has no file", seen.status))
-                .hint("See its error with acct_export_status; acct_export_retry asks again."))
+                .hint("See the error with acct_export_status, and request the export again with acct_export_retry."))
         }
         JobStatus::AwaitingApproval => {
             Err(state(format!("export job {job} is not finished: awaiting_approval"))
-                .hint("Somebody whom the dataset's policy names approves it with acct_export_approve."))
+                .hint("A member of the approver roles in the policy of the dataset can approve it with acct_export_approve."))
         }
         other @ (JobStatus::Queued | JobStatus::Running) => {
             Err(state(format!("export job {job} is not finished: {other}"))
@@ -137,7 +139,7 @@ pub fn whole(job: Option<&str>, number: Option<i32>) -> Result<Vec<u8>> {
     // A failed allocation of this size is an ERROR, not the end of the process.
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(file.stored.bytes.max(0) as usize).map_err(|_| {
-        Error::new(Kind::OutOfMemory, format!("no memory for a file of {} bytes", file.stored.bytes))
+        Error::new(Kind::OutOfMemory, format!("out of memory for a file of {} bytes", file.stored.bytes))
             .hint("Read it with acct_export_chunks.")
     })?;
     file.tell(way)?;
@@ -145,8 +147,11 @@ pub fn whole(job: Option<&str>, number: Option<i32>) -> Result<Vec<u8>> {
         bytes.extend(file.chunk(chunk)?);
     }
     if !file.is_as_stored(&bytes) {
-        return Err(Error::new(Kind::DataCorrupted, "the object in the store is not what was stored")
-            .hint("Ask for the export again."));
+        return Err(Error::new(
+            Kind::DataCorrupted,
+            "the object in the object store is not the file that was stored",
+        )
+        .hint("Request the export again with acct_export_start."));
     }
     Ok(bytes)
 }

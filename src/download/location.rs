@@ -39,11 +39,11 @@ impl Object {
             Error::new(
                 Kind::NotInPrerequisiteState,
                 format!(
-                    "foreign server \"{}\", on which the file is, does not exist any more",
+                    "foreign server \"{}\" of the file does not exist any more",
                     self.place.server_name
                 ),
             )
-            .hint("The file may still be in its bucket; or ask for the export again.")
+            .hint("The file may still be in its bucket. Otherwise request the export again with acct_export_start.")
         })
     }
 
@@ -82,7 +82,7 @@ impl Object {
         if !has(&ahead) {
             return Err(Error::new(
                 Kind::DataCorrupted,
-                "the object in the store is not as long as the file",
+                "the object in the object store does not have the size of the file",
             ));
         }
         let start = (from - ahead.0) as usize;
@@ -98,8 +98,8 @@ pub fn chunk(job: &str, file: i64, number: i64, bytes: i64, object: Option<&Obje
     identity::as_owner(|| chunks::read(job, file, number))?.ok_or_else(|| {
         Error::new(
             Kind::NotInPrerequisiteState,
-            format!("the file of export job {job} was deleted meanwhile"),
+            format!("the file of export job {job} was deleted in the meantime"),
         )
-        .hint("Ask for it again with acct_export_start.")
+        .hint("Request the export again with acct_export_start.")
     })
 }

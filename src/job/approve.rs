@@ -84,17 +84,17 @@ impl Job {
             let error = Error::denied(format!("role \"{}\" may not approve export job {job}", by.role));
             return Err(if self.approver_roles.is_empty() {
                 error.hint(format!(
-                    "Dataset \"{}\" needs no approval any more: cancel the job with acct_export_cancel and ask again.",
+                    "Dataset \"{}\" needs no approval any more. Cancel the job with acct_export_cancel, and request the export again.",
                     self.dataset
                 ))
             } else {
-                error.hint(format!("A member of {} may.", self.approver_roles.join(" or ")))
+                error.hint(format!("A member of {} can approve it.", self.approver_roles.join(" or ")))
             });
         }
         if self.is_requesters(by) {
-            return Err(Error::denied(format!("export job {job} cannot be approved by who asked for it"))
-                .detail("Neither role, nor login, nor actor may be the same, nor may one be a member of the other.")
-                .hint("A second person approves it, with a login of their own and without SET ROLE."));
+            return Err(Error::denied(format!("export job {job} cannot be approved by its requester"))
+                .detail("The approver must differ from the requester in role, login and actor, and neither role may be a member of the other.")
+                .hint("A second person must approve it, with a login of their own and without SET ROLE."));
         }
         Ok(())
     }
@@ -104,7 +104,7 @@ impl Job {
 fn awaits_nothing(job: &str, found: &Job) -> Error {
     let message = format!("export job {job} is {} and does not await approval", found.status);
     Error::new(Kind::NotInPrerequisiteState, message)
-        .hint("acct_export_jobs lists the jobs that await yours.")
+        .hint("acct_export_jobs lists the jobs that await your approval.")
 }
 
 /// True if the caller may approve a job, and it waits for that.
@@ -119,8 +119,9 @@ pub fn may_approve(job: &str) -> Result<bool> {
 pub fn approve(job: Option<&str>, note: Option<&str>) -> Result<()> {
     let job = given(job)?;
     if note.is_some_and(|note| note.chars().nth(LONGEST_NOTE).is_some()) {
-        return Err(Error::invalid("the note is too long")
-            .hint(format!("The audit trail keeps it for good: give at most {LONGEST_NOTE} characters.")));
+        return Err(
+            Error::invalid("the note is too long").hint(format!("Give at most {LONGEST_NOTE} characters."))
+        );
     }
     let found = look(job)?.ok_or_else(|| not_found(job))?;
     let attempt = || Attempt {

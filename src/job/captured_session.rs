@@ -218,7 +218,7 @@ pub fn known_zone(name: &str) -> Result<String> {
     // Most of what is no name does not cost a look at all names.
     let known = Zone::named(name).map(|_| sql::text(ZONE, &[name.into()])).transpose()?.flatten();
     known.ok_or_else(|| {
-        Error::invalid(format!("time zone {} is not known", shown(name)))
+        Error::invalid(format!("time zone {} is not recognized", shown(name)))
             .hint("Give a name of pg_timezone_names, such as \"Europe/Paris\".")
     })
 }
@@ -245,10 +245,10 @@ impl CapturedSession {
         let tenant = self.captured(setting, TenantType::of_dataset(dataset))?;
         if self.session.as_ref().is_some_and(|session| !session.covers(&tenant)) {
             return Err(Error::denied(format!(
-                "setting or type of the tenant of dataset \"{}\" have changed since the export was asked for",
+                "setting or type of the tenant of dataset \"{}\" has changed since the export was requested",
                 dataset.name
             ))
-            .hint("Ask for the export again with acct_export_start."));
+            .hint("Request the export again with acct_export_start."));
         }
         Ok(CapturedSession { tenant, ..self })
     }

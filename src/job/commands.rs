@@ -109,11 +109,11 @@ pub fn request_of_ended(job: Option<&str>) -> Result<ExportRequest> {
         return Err(Error::new(
             Kind::NotInPrerequisiteState,
             format!(
-                "export job {job} is {}, neither failed nor cancelled nor completed with errors",
+                "export job {job} is {} and cannot be retried",
                 seen.status
             ),
         )
-        .hint("Ask for a new export with acct_export_start."));
+        .hint("Only jobs that are failed, cancelled or completed_with_errors can be retried. Request a new export with acct_export_start."));
     }
     // The mail is for who has asked. Whoever asks again may see more, and the first one may hear of it, not read it.
     let own = seen.requested_by == identity::current_user() && seen.actor == By::caller().actor;

@@ -36,7 +36,7 @@ RETURNING to_jsonb(id)";
 fn replace(twin: &str, by: &audit::By) -> Result<()> {
     let replaced: Option<String> = sql::change(REPLACE, &[twin.into(), (&json!(by).to_string()).into()])?;
     if replaced.is_some() {
-        let reason = "asked for again, as the policy needs no approval any more";
+        let reason = "requested again, because the policy needs no approval any more";
         record::record_by(audit::CANCELLED, twin, by, json!({ "reason": reason }))?;
         super::status::notify(twin, JobStatus::Cancelled)?;
     }
@@ -70,8 +70,11 @@ pub fn create(
     let (print, _) = fingerprint.split_at(8);
     let lock = Lock::Twin(u64::from_be_bytes(print.try_into().unwrap_or_default()));
     if !lock.try_for_transaction() {
-        return Err(Error::new(Kind::ObjectInUse, "the same export is being asked for by another session")
-            .hint("Wait until that session commits, and follow its job."));
+        return Err(Error::new(
+            Kind::ObjectInUse,
+            "an identical export is being requested by another session",
+        )
+        .hint("Wait until that session commits, and follow its job."));
     }
     let outcome = identity::as_owner(|| {
         // A job past its time is neither a twin nor counted.
@@ -118,7 +121,7 @@ pub fn create(
                 None => {}
             }
         }
-        Err(Error::new(Kind::ObjectInUse, "the same export is being asked for by another session"))
+        Err(Error::new(Kind::ObjectInUse, "an identical export is being requested by another session"))
     });
     // As the caller again, who sees the twin: it has the same role and the same session.
     let outcome = outcome.and_then(|created| match created {
@@ -169,7 +172,7 @@ fn within_limit(role: u32, tenant_key: Option<&str>) -> Result<()> {
         Kind::ConfigurationLimitExceeded,
         format!("too many active exports of {whose}: the limit is {limit}"),
     )
-    .hint("Wait until some have ended, or cancel them with acct_export_cancel; acct_export.max_active_per_role is for superusers to raise."))
+    .hint("Wait until some have ended, or cancel them with acct_export_cancel; a superuser can raise acct_export.max_active_per_role."))
 }
 
 /// The same for the jobs that the dataset's policy lets one tenant have; also asked when one is approved, which did not count

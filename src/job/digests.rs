@@ -61,7 +61,7 @@ pub fn rows_of(job: &str) -> Result<u64> {
         sql::document("SELECT to_jsonb(rows) FROM acct_export.digest WHERE job = $1::uuid", &[job.into()])?;
     rows.ok_or_else(|| {
         Error::new(Kind::NotInPrerequisiteState, format!("the digests of export job {job} were deleted"))
-            .hint("Export everything once more with \"digests\": true.")
+            .hint("Request a full export again with \"digests\": true.")
     })
 }
 

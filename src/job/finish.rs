@@ -165,7 +165,7 @@ pub fn still_ours(job: &Claimed) -> Result<()> {
     match state {
         Some((JobStatus::Running, false, run)) if run == job.run => Ok(()),
         Some(_) => Err(Error::canceled()),
-        None => Err(Error::new(Kind::NoDataFound, "the job was removed while it ran")),
+        None => Err(Error::new(Kind::NoDataFound, "the export job was deleted while it was running")),
     }
 }
 

@@ -99,7 +99,7 @@ pub fn of(job: Option<&str>) -> Result<Value> {
                 Kind::NotInPrerequisiteState,
                 format!("export job {job} is {} and has no manifest", seen.status),
             )
-            .hint("A job has one when it is completed."));
+            .hint("A job has a manifest when it is completed."));
         }
         identity::as_owner(|| {
             let rows: Vec<(FileRow, Vec<FilePart>)> = sql::documents(FILES, &[job.into()])?;

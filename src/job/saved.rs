@@ -109,7 +109,7 @@ pub fn find(name: Option<&str>) -> Result<Saved> {
     let nearest = |saved: &Saved| (saved.owner == caller, saved.session.is_here());
     let own = (0..found.len()).rev().max_by_key(|place| nearest(&found[*place])).unwrap_or(0);
     if found.is_empty() {
-        return Err(Error::new(Kind::NoDataFound, format!("no saved export {}", shown(name)))
+        return Err(Error::new(Kind::NoDataFound, format!("saved export {} does not exist", shown(name)))
             .hint("acct_export_saved lists the saved exports that you can start in this session."));
     }
     Ok(found.swap_remove(own))
@@ -129,8 +129,8 @@ fn given(name: Option<&str>) -> Result<&str> {
             .hint("acct_export_saved lists the names of saved exports.")
     })?;
     if name.contains(char::is_control) || name.chars().count() > LONGEST {
-        return Err(Error::invalid("name cannot be used for a saved export")
-            .hint(format!("A name has at most {LONGEST} characters and none that controls a terminal.")));
+        return Err(Error::invalid("invalid name for a saved export")
+            .hint(format!("A name must have at most {LONGEST} characters and no control characters.")));
     }
     Ok(name)
 }
@@ -153,7 +153,7 @@ pub fn save(
     let session = json!(captured.context.session.clone().unwrap_or_default()).to_string();
     let captured = json!(captured).to_string();
     let taken = || {
-        Error::new(Kind::DuplicateObject, format!("saved export {} exists already", shown(name)))
+        Error::new(Kind::DuplicateObject, format!("saved export {} already exists", shown(name)))
             .hint("Give replace => true to change it, or choose another name.")
     };
     let detail = json!({ "name": name, "request": asked, "replaced": known.is_some() });
@@ -217,7 +217,7 @@ pub fn remove(name: Option<&str>) -> Result<()> {
 
 /// P0002: another session was faster.
 pub(super) fn dropped(saved: &Saved) -> Error {
-    Error::new(Kind::NoDataFound, format!("no saved export {}", shown(&saved.name)))
+    Error::new(Kind::NoDataFound, format!("saved export {} does not exist", shown(&saved.name)))
         .hint("Another session dropped it.")
 }
 
@@ -246,8 +246,11 @@ pub fn active_run(saved: i64, generation: i64, request: &ExportRequest) -> Resul
     identity::as_owner(|| {
         let now = sql::change_latest::<i64>(LOCK, &[saved.into()])?;
         if now != Some(generation) {
-            return Err(Error::new(Kind::NoDataFound, "the saved export was dropped or replaced meanwhile")
-                .hint("Start it again; acct_export_saved lists the saved exports that you can start."));
+            return Err(Error::new(
+                Kind::NoDataFound,
+                "the saved export was dropped or replaced in the meantime",
+            )
+            .hint("Start it again; acct_export_saved lists the saved exports that you can start."));
         }
         xact::with_latest_snapshot(|| sql::document(ACTIVE, &[generation.into(), role.into()]))
     })
@@ -255,9 +258,9 @@ pub fn active_run(saved: i64, generation: i64, request: &ExportRequest) -> Resul
 
 /// 55006 for a run that is active.
 pub fn already_active(job: &str) -> Error {
-    Error::new(Kind::ObjectInUse, "a run of the saved export is active, and tells what has changed")
+    Error::new(Kind::ObjectInUse, "a run of the saved export with changes_since is already active")
         .detail(format!("Job {job}."))
-        .hint("Wait for its end with acct_export_wait, or cancel it with acct_export_cancel.")
+        .hint("Wait until it has ended with acct_export_wait, or cancel it with acct_export_cancel.")
 }
 
 /// The request of a run. Digests are made where they can be, for a later run that asks what has changed; `"changes_since": "last"` is since the
@@ -275,7 +278,7 @@ pub fn request_of_run(generation: i64, request: &ExportRequest) -> Result<Export
                     Kind::NotInPrerequisiteState,
                     format!("the digests of the last run of the saved export, job {job}, were deleted"),
                 )
-                .hint("Save it again with acct_export_save and replace => true: its next run has all rows as added."))
+                .hint("Save it again with acct_export_save and replace => true. Its next run has all rows as added."))
             }
             None => NOTHING.to_owned(),
         };

@@ -70,12 +70,12 @@ fn remove(saved: &Saved) -> Result<()> {
 /// The first moment of an expression after now, in microseconds since 2000-01-01 UTC.
 fn next(cron: &str, time_zone: &str) -> Result<i64> {
     let zone = Zone::named(time_zone).ok_or_else(|| {
-        Error::invalid(format!("time zone {} is not known", shown(time_zone)))
+        Error::invalid(format!("time zone {} is not recognized", shown(time_zone)))
             .hint("Give argument time_zone a name of pg_timezone_names, such as \"Europe/Paris\".")
     })?;
     Cron::parse(cron)?.next(xact::now(), zone).ok_or_else(|| {
-        Error::invalid(format!("cron expression {} names no moment", shown(cron)))
-            .hint("Look at day of month and month: there is no 30 February.")
+        Error::invalid(format!("cron expression {} matches no date", shown(cron)))
+            .hint("Check day of month and month: for example, 30 February does not exist.")
     })
 }
 

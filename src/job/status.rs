@@ -42,7 +42,7 @@ pub fn given(job: Option<&str>) -> Result<&str> {
 
 pub fn not_found(job: &str) -> Error {
     Error::new(Kind::NoDataFound, format!("export job {job} does not exist"))
-        .hint("acct_export_jobs lists the jobs that you may see; is the right tenant set?")
+        .hint("acct_export_jobs lists the jobs that you may see. Check that the right tenant is set.")
 }
 
 /// True if this very transaction asked for the job, so that no worker can see it yet.
@@ -66,7 +66,7 @@ pub fn wait_for_end(job: Option<&str>, limit: Duration) -> Result<Value> {
     if is_own_unfinished(job)? {
         return Err(Error::new(
             Kind::NotInPrerequisiteState,
-            "cannot wait for an export that the same transaction has asked for",
+            "cannot wait for an export that the same transaction has requested",
         )
         .hint("Commit first, then wait; or CALL acct_export_run(...), which does both."));
     }

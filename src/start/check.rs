@@ -75,7 +75,7 @@ pub fn ready(asked: &ExportRequest, in_background: bool) -> Result<Checked> {
                 Kind::FeatureNotSupported,
                 "exports to a destination run in the background only, and acct_export.async is off",
             )
-            .hint("Leave destination out, or have acct_export.async turned on."));
+            .hint("Leave destination out, or turn acct_export.async on."));
         }
     }
     notify::check(asked)?;

@@ -33,7 +33,7 @@ pub fn start_scheduled(due: &Due, limit: &str) -> Result<Created> {
     as_session(due.owner, &asker, &context.settings, limit, || {
         if !due.session.is_here() {
             return Err(Error::denied(
-                "other settings decide now who sees the export than when it was saved",
+                "the settings that decide who can see the export have changed since it was saved",
             )
             .hint("Save it again with acct_export_save and replace => true."));
         }

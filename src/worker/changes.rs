@@ -162,7 +162,7 @@ fn redacted_key(part: &DatasetExport) -> Error {
     Error::new(
         Kind::NotInPrerequisiteState,
         format!(
-            "rows of dataset \"{}\" have keys that look like secrets and are redacted: they cannot be told apart",
+            "rows of dataset \"{}\" cannot be identified: their keys look like secrets and are redacted",
             part.loaded.dataset.name
         ),
     )

@@ -26,7 +26,7 @@ pub fn end(job: &Claimed, failure: &Failure, is_over_time: bool) {
     let (mut message, sqlstate) = failure.described();
     let ending = of(failure, is_over_time);
     if failure.is_cancel() && ending == Ending::Failed && is_over_time {
-        message = "the export took longer than acct_export.job_timeout allows".to_owned();
+        message = "the export took longer than acct_export.job_timeout".to_owned();
         report::log(&format!("export {} did not complete: {message} ({sqlstate})", job.id));
     } else {
         report::log(&format!("export {} did not complete: {}", job.id, failure.in_full()));
@@ -46,7 +46,10 @@ pub fn end(job: &Claimed, failure: &Failure, is_over_time: bool) {
             Err(failure) => return log(&failure, "recording a failed export"),
         }
     }
-    report::log(&format!("the end of export {} could not be recorded; it is found as a crashed one", job.id));
+    report::log(&format!(
+        "could not record the end of export {}; it will be handled as interrupted by a crash",
+        job.id
+    ));
 }
 
 fn of(failure: &Failure, is_over_time: bool) -> Ending {
@@ -77,6 +80,6 @@ pub fn give_back() {
         Ok(())
     });
     if let Err(failure) = given {
-        log(&failure, "giving an export back");
+        log(&failure, "requeueing an export");
     }
 }

@@ -120,7 +120,7 @@ fn unready(failure: Failure) -> SendError {
         Failure::Ours(error) => error,
         Failure::Server(server) => Error {
             server_state: Some(server.sqlstate),
-            ..Error::new(Kind::Internal, "the message could not be made ready")
+            ..Error::new(Kind::Internal, "could not prepare the message")
         },
     })
 }
@@ -150,7 +150,7 @@ pub(super) fn interrupt() {
         Ok(())
     });
     if let Err(failure) = acted_on {
-        log(&failure, "talking to another server");
+        log(&failure, "the connection to another server");
     }
 }
 
@@ -164,8 +164,11 @@ fn record(claimed: &Claimed, outcome: &Sent) -> std::result::Result<(), Failure>
         Ok(()) => as_owner(xact::Mode::ReadWrite, || outbox::sent(message)),
         Err(send_error) => {
             let given_up = as_owner(xact::Mode::ReadWrite, || outbox::failed(claimed, send_error))?;
-            let end =
-                if given_up { "was not sent and is given up" } else { "was not sent and is tried again" };
+            let end = if given_up {
+                "was not sent and will not be tried again"
+            } else {
+                "was not sent and will be tried again"
+            };
             report::log(&format!(
                 "the {what} about export {} {end} ({})",
                 message.job,

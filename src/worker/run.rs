@@ -53,7 +53,7 @@ pub fn next_job(extra: bool) -> Turn {
     let limit = settings::job_timeout();
     let begin = Instant::now();
     wait::arm_timeout(limit);
-    let outcome = aside(called, "looking for others who wait").and_then(|()| run(&claimed));
+    let outcome = aside(called, "starting further workers").and_then(|()| run(&claimed));
     let timed_out = !limit.is_zero() && begin.elapsed() >= limit;
     wait::arm_timeout(Duration::ZERO);
     progress::end();

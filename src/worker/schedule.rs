@@ -265,7 +265,7 @@ fn no_place() -> Error {
 
 fn ended_early() -> Error {
     Error::new(Kind::NotInPrerequisiteState, "the background worker that runs schedules ended early")
-        .hint("The server's log says why. Call acct_export_run_due() again.")
+        .hint("See the server log for the reason, and call acct_export_run_due() again.")
 }
 
 #[cfg(test)]

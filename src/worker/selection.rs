@@ -52,7 +52,7 @@ fn left_out(part: &DatasetExport) -> Vec<(String, String)> {
         }
         let reason = match (&field.barred, &field.in_group) {
             (Some(reason), _) => reason.clone(),
-            _ if part.asked.fields.is_some() => "it was not asked for".to_owned(),
+            _ if part.asked.fields.is_some() => "it was not requested".to_owned(),
             (None, Some(group)) => format!("it belongs to group \"{group}\", which was not included"),
             (None, None) => "it is not one of the default fields".to_owned(),
         };

@@ -220,7 +220,7 @@ fn errors_are_http_statuses() {
     // One that another transaction has just asked for.
     session.batch_execute("SET app.user_id = 'anna'; BEGIN").unwrap();
     asking::start(&mut session, "'users', 'json'");
-    refused("POST", &claims, "user_export_jobs(format => 'json')", "PT409", "same export");
+    refused("POST", &claims, "user_export_jobs(format => 'json')", "PT409", "identical export");
     session.batch_execute("ROLLBACK").unwrap();
 }
 

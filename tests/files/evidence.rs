@@ -179,7 +179,7 @@ fn only_completed_jobs_have_a_manifest() {
         &format!("SELECT acct_export_manifest('{job}')"),
         "55000",
         "has no manifest",
-        "A job has one when it is completed.",
+        "A job has a manifest when it is completed.",
     );
     let unknown = refusal(&mut client, "SELECT acct_export_manifest(gen_random_uuid())");
     assert_eq!(unknown.sqlstate, "P0002");

@@ -54,7 +54,7 @@ fn both_files_are_downloads_in_the_audit_trail() {
     assert_eq!(told, jobs.each_ref().map(|job| format!("{job} anna users {} 1", app.tenants[0])));
     // Nothing is read where the audit event cannot be written.
     client.batch_execute("BEGIN READ ONLY").unwrap();
-    refused(&mut client, &sql(&jobs[0], &jobs[1]), "25006", "read-only", "may write");
+    refused(&mut client, &sql(&jobs[0], &jobs[1]), "25006", "read-only", "read-write transaction");
     client.batch_execute("ROLLBACK").unwrap();
 }
 
@@ -99,10 +99,16 @@ fn what_cannot_be_compared() {
         both_ways(&mut client, &whole, &some, "22023", "different fields", "same fields in the same order");
     }
     let keyless = job(&mut client, "'t', 'csv', fields => '{a}'");
-    refused(&mut client, &sql(&keyless, &keyless), "22023", "does not hold the key", "key among the fields");
+    refused(
+        &mut client,
+        &sql(&keyless, &keyless),
+        "22023",
+        "does not contain the unmodified key",
+        "key among the fields",
+    );
     superuser.batch_execute("SELECT acct_export_set_field('t', 'id', mask => 'last4')").unwrap();
     let masked = job(&mut client, "'t', 'ndjson'");
-    both_ways(&mut client, &whole, &masked, "22023", "does not hold the key", "neither masked");
+    both_ways(&mut client, &whole, &masked, "22023", "does not contain the unmodified key", "neither masked");
     superuser.batch_execute("SELECT acct_export_set_field('t', 'id', mask => 'none')").unwrap();
 
     // Wall clocks of two zones; a text file tells the instants themselves.

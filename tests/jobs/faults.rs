@@ -118,7 +118,7 @@ fn inject(app: &TwoTenants, step: Step, code: &str) {
             assert_eq!(events(&mut superuser, &job, "user.bulk_export.failed"), 1, "{case}");
             assert!(!told.contains("injected") && !told.contains("secret row"), "{case}: {told}");
             if code != "57014" {
-                let of_source = told.contains("Run a query on the source");
+                let of_source = told.contains("Query the source as the requester");
                 assert_eq!(of_source, step == Step::Read, "{case}: {told}");
                 let of_storing = told.starts_with(&format!("storing the file failed, SQLSTATE {code}"));
                 assert_eq!(of_storing, step != Step::Read, "{case}: {told}");
@@ -146,7 +146,7 @@ fn each_error_at_each_step() {
     assert!(log.contains("injected fault of the server"));
     let lines = log.lines().filter(|line| line.contains("pg_acctexport: export"));
     assert!(!lines.clone().any(|line| line.contains("secret row")), "{:?}", lines.collect::<Vec<_>>());
-    let full = "storing the file failed, SQLSTATE 53100 (The server's log has the error in full.) (53100): injected fault of the server";
+    let full = "storing the file failed, SQLSTATE 53100 (See the server log for the error.) (53100): injected fault of the server";
     assert!(log.contains(full));
 }
 

@@ -192,7 +192,7 @@ fn only_exports_of_one_choice_are_compared() {
         &mut client,
         &format!("{all}, {}", since("last")),
         "22023",
-        "no id of a job",
+        "not the id of a job",
         "acct_export_start_saved",
     );
     refuse(&mut client, &format!("'odd', 'csv', {}", since("nothing")), "22023", "\"change\"", "labels");
@@ -200,7 +200,7 @@ fn only_exports_of_one_choice_are_compared() {
         &mut client,
         r#"'users', 'csv', fields => '{email}', options => '{"digests": true}'"#,
         "22023",
-        "needs the key \"id\"",
+        "needs the unmodified key \"id\"",
         "fields",
     );
     refuse(

@@ -178,7 +178,7 @@ fn a_member_called_change_is_refused_when_it_is_asked_for() {
         let fields = if more.is_empty() { "" } else { ", fields => '{id,custom.n}'" };
         let sql =
             format!("SELECT acct_export_start('users', '{format}'{fields}, {})", since("nothing", more));
-        refused(&mut client, &sql, "22023", "called as the column of changes", hint);
+        refused(&mut client, &sql, "22023", "has the name of the column of changes", hint);
     }
     completed(&mut client, &format!("'users', 'csv', {}", since("nothing", "")));
     completed(

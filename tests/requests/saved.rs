@@ -64,14 +64,20 @@ fn names_are_a_roles_own() {
     for call in
         ["acct_export_start_saved('all')", "acct_export_drop_saved('all')", "acct_export_start_saved('none')"]
     {
-        refused(&mut other, &format!("SELECT {call}"), "P0002", "no saved export", "acct_export_saved");
+        refused(&mut other, &format!("SELECT {call}"), "P0002", "saved export", "acct_export_saved");
     }
     saved(&mut other, "'all', 'users', 'csv'");
     assert_eq!(column(&mut other, "SELECT format FROM acct_export_saved"), ["csv"]);
     // Another role sees none, a member of the first does, a superuser sees all.
     let mut stranger = app.session(&app.nologin, 0);
     assert_eq!(column(&mut stranger, "SELECT name FROM acct_export_saved"), Vec::<String>::new());
-    refused(&mut stranger, "SELECT acct_export_start_saved('all')", "P0002", "no saved export", "");
+    refused(
+        &mut stranger,
+        "SELECT acct_export_start_saved('all')",
+        "P0002",
+        "saved export \"all\" does not exist",
+        "",
+    );
     assert_eq!(
         column(&mut app.superuser(), "SELECT format FROM acct_export_saved ORDER BY format"),
         ["csv", "json"]

@@ -130,7 +130,7 @@ fn runs_that_tell_changes_come_one_after_the_other() {
         let job = text(&mut client, &sql).unwrap();
         let again = format!("SELECT acct_export_start_saved('{name}', reason => 'again')::text");
         match name {
-            "w" => drop(refused(&mut client, &again, "55006", "is active", "acct_export_wait")),
+            "w" => drop(refused(&mut client, &again, "55006", "is already active", "acct_export_wait")),
             _ => assert_eq!(text(&mut client, &again).as_deref(), Some(job.as_str())),
         }
         // Nor while another session has not committed its run.
@@ -239,7 +239,7 @@ fn superusers_have_names_within_a_tenant() {
             client,
             "SELECT acct_export_save('x', 'users', 'csv', all_tenants => true)",
             "42710",
-            "exists already",
+            "already exists",
             "replace",
         );
     }

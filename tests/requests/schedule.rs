@@ -174,7 +174,7 @@ fn expressions_zones_and_names_are_checked() {
             &mut client,
             &format!("SELECT acct_export_schedule({name}, '@daily')"),
             "P0002",
-            "no saved export",
+            "saved export",
             "",
         );
     }
@@ -213,7 +213,13 @@ fn others_neither_see_nor_schedule_it() {
         .unwrap();
     for (role, tenant) in [(&app.login, 1), (&app.nologin, 0), (&member, 1)] {
         let mut other = app.session(role, tenant);
-        refused(&mut other, "SELECT acct_export_schedule('all', '@daily')", "P0002", "no saved export", "");
+        refused(
+            &mut other,
+            "SELECT acct_export_schedule('all', '@daily')",
+            "P0002",
+            "saved export \"all\" does not exist",
+            "",
+        );
     }
     let mut member = app.session(&member, 0);
     member.batch_execute("SELECT acct_export_schedule('all', '@daily', 'UTC')").unwrap();

@@ -149,8 +149,8 @@ fn changes_have_all_columns_of_removed_keys() {
         &mut client,
         &sql,
         "22023",
-        "needs the key \"team, person\" among the fields",
-        "Add it to fields",
+        "needs the unmodified key \"team, person\" among the fields",
+        "Add the key to fields",
     );
 }
 

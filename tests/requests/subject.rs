@@ -335,8 +335,8 @@ fn each_way_to_a_row_counts() {
         assert_eq!(rows, wanted, "{of}");
     }
     for (subscriptions, invoices, message) in [
-        (r#", "of": ["users", "orders"]"#, r#"["users", "subscriptions"]"#, "no field of dataset"),
-        (r#", "of": "users""#, r#""users""#, "no field of dataset"),
+        (r#", "of": ["users", "orders"]"#, r#"["users", "subscriptions"]"#, "has no match for the key"),
+        (r#", "of": "users""#, r#""users""#, "has no match for the key"),
         ("", r#"["users", "users"]"#, "up to 10 different"),
         ("", "[]", "up to 10 different"),
     ] {
