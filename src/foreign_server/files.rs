@@ -13,7 +13,7 @@ pub fn for_files(name: &str, role: u32) -> Result<Server> {
             known.extend(usable(wrapper, role)?.into_iter().map(|server| server.name));
         }
         let hint = match known.as_slice() {
-            [] => "There is none that this role may use: CREATE SERVER ... FOREIGN DATA WRAPPER acct_export_s3, then GRANT USAGE ON FOREIGN SERVER.".to_owned(),
+            [] => "This role may use no destination. Create one with CREATE SERVER ... FOREIGN DATA WRAPPER acct_export_s3, and GRANT USAGE ON FOREIGN SERVER.".to_owned(),
             known => format!("Known destinations: {}. Without one, files are stored in the job table.", known.join(", ")),
         };
         Err(Error::invalid(what).hint(hint))
@@ -22,7 +22,7 @@ pub fn for_files(name: &str, role: u32) -> Result<Server> {
         return unknown(format!("destination \"{name}\" does not exist"));
     };
     if !Wrapper::STORES.contains(&server.wrapper) {
-        return unknown(format!("foreign server \"{name}\" takes no files"));
+        return unknown(format!("foreign server \"{name}\" is not a destination"));
     }
     if !server.may_be_used_by(role)? {
         return Err(no_usage(name));
@@ -40,5 +40,5 @@ pub fn for_files(name: &str, role: u32) -> Result<Server> {
 /// 42501, in the server's words.
 pub fn no_usage(name: &str) -> Error {
     Error::denied(format!("permission denied for foreign server {name}"))
-        .hint("Its owner can GRANT USAGE ON FOREIGN SERVER.")
+        .hint("The owner of the server can GRANT USAGE ON FOREIGN SERVER.")
 }

@@ -188,7 +188,7 @@ pub fn validate(wrapper: Wrapper, place: Place, given: &[(&str, &str)]) -> Resul
     let missing = wrapper.required(place).iter().find(|wanted| given.iter().all(|(name, _)| name != *wanted));
     if let Some(missing) = missing {
         return Err(Error::new(Kind::FdwOptionNotFound, format!("option \"{missing}\" is missing"))
-            .hint(format!("Required here: {}.", wrapper.required(place).join(", "))));
+            .hint(format!("Required options: {}.", wrapper.required(place).join(", "))));
     }
     values::together(given, wrapper == Wrapper::Azure && place == Place::Mapping)
 }
@@ -199,9 +199,9 @@ fn unknown(wrapper: Wrapper, place: Place, name: &str) -> Error {
     let elsewhere = |place| names(place).contains(&name);
     match place {
         Place::Server if elsewhere(Place::Mapping) => {
-            error.hint("It is a credential: put it into a user mapping (CREATE USER MAPPING FOR PUBLIC).")
+            error.hint("The option is a credential. Set it in a user mapping: CREATE USER MAPPING FOR PUBLIC SERVER ... OPTIONS (...).")
         }
-        Place::Mapping if elsewhere(Place::Server) => error.hint("It belongs to the server (ALTER SERVER)."),
+        Place::Mapping if elsewhere(Place::Server) => error.hint("The option belongs to the server. Set it with ALTER SERVER ... OPTIONS (...)."),
         _ if names(place).is_empty() => error.hint("There are no valid options in this context."),
         _ => error.hint(format!("Valid options in this context are: {}.", names(place).join(", "))),
     }

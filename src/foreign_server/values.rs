@@ -96,11 +96,11 @@ pub fn service_account(value: &str) -> Checked {
 /// `http://` or `https://`, a host, perhaps a port and a path. Credentials have no place in it: they would be seen.
 pub fn address(value: &str) -> Checked {
     let Some(rest) = value.strip_prefix("https://").or_else(|| value.strip_prefix("http://")) else {
-        return Err("It begins with https:// (or http://, which protects nothing on the way).");
+        return Err("Give a URL that begins with https:// (or http://, which is not encrypted).");
     };
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
     if authority.contains('@') {
-        return Err("Credentials belong into a user mapping.");
+        return Err("Credentials belong in a user mapping.");
     }
     let path = path
         .bytes()
@@ -149,7 +149,7 @@ pub fn prefix(value: &str) -> Checked {
     let plain = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/!-_.=".contains(&byte));
     rule(
         whole && plain && value.len() <= 512,
-        "Parts of letters, digits and !-_.= with one slash between them, none at the beginning.",
+        "Give parts of letters, digits and !-_.= with one slash between them, none at the beginning.",
     )
 }
 
@@ -186,10 +186,7 @@ pub fn encryption(value: &str) -> Checked {
 }
 
 pub fn tls(value: &str) -> Checked {
-    rule(
-        matches!(value, "starttls" | "tls" | "none"),
-        "Give starttls, tls or none (which protects nothing on the way).",
-    )
+    rule(matches!(value, "starttls" | "tls" | "none"), "Give starttls, tls or none (which does not encrypt).")
 }
 
 /// An absolute path on the database server.
@@ -227,7 +224,7 @@ pub fn signing_secret(value: &str) -> Checked {
 /// A page of the application, with the job's id in it.
 pub fn link(value: &str) -> Checked {
     address(value)?;
-    rule(value.contains("{job}"), "{job} stands for the job's id in it.")
+    rule(value.contains("{job}"), "Give a URL that contains {job}, which is replaced by the id of the job.")
 }
 
 /// `user@example.com`, or with a name before it: `Exports <user@example.com>`.
@@ -266,7 +263,7 @@ pub fn together(given: &[(&str, &str)], are_azures_credentials: bool) -> Result<
     }
     let of_application = ["client_id", "client_secret", "tenant_id"].map(|name| value(name).is_some());
     if are_azures_credentials && of_application != [value("account_key").is_none(); 3] {
-        return Err(Error::invalid("the credentials are not complete")
+        return Err(Error::invalid("credentials are not complete")
             .hint("Give either account_key, or client_id, client_secret and tenant_id."));
     }
     Ok(())

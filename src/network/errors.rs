@@ -9,8 +9,8 @@ pub fn of(error: &(dyn Cause + 'static), server: &str) -> Error {
     let unreachable = |what: String| Error::new(Kind::FdwUnreachable, what);
     match cause(error) {
         Some(Found::Certificate) => unreachable(format!("the certificate of the {server} is not trusted"))
-            .hint("Option sslrootcert of the server names a file of certificates that are trusted beside the system's."),
-        Some(Found::Tls) => unreachable(format!("no TLS connection to the {server} came about")),
+            .hint("Set option sslrootcert of the server to a file of further trusted certificates."),
+        Some(Found::Tls) => unreachable(format!("could not establish a TLS connection to the {server}")),
         Some(Found::TimedOut) => unreachable(format!("the {server} did not answer in time")),
         Some(Found::Other(kind)) => unreachable(format!("the connection to the {server} failed: {kind}")),
         None => unreachable(format!("the connection to the {server} failed")),

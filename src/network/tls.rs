@@ -18,9 +18,9 @@ pub fn roots(path: &str) -> Result<Vec<u8>> {
     let pem = read(path).map_err(|error| {
         Error::new(
             Kind::UndefinedFile,
-            format!("the file of option \"sslrootcert\" cannot be read: {}", error.kind()),
+            format!("could not read the file of option \"sslrootcert\": {}", error.kind()),
         )
-        .hint("The account that runs PostgreSQL reads it.")
+        .hint("The operating system user of the server must be able to read it.")
     })?;
     Ok(pem)
 }
@@ -37,5 +37,8 @@ fn read(path: &str) -> std::io::Result<Vec<u8>> {
 
 /// The error where that file holds no certificates.
 pub fn no_roots() -> Error {
-    Error::new(Kind::InvalidParameter, "the file of option \"sslrootcert\" holds no certificates in PEM")
+    Error::new(
+        Kind::InvalidParameter,
+        "the file of option \"sslrootcert\" contains no certificates in PEM format",
+    )
 }

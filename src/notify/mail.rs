@@ -47,7 +47,7 @@ pub fn pack(
 ) -> std::result::Result<PreparedMessage, SendError> {
     let recipient = message.recipient.as_deref().unwrap_or_default();
     if !mail_server::sends_to(server.option("allowed_domains"), recipient) {
-        let error = Error::denied("the mail server does not send to the domain of the address any more");
+        let error = Error::denied("the mail server does not allow the domain of the address any more");
         return Err(SendError::for_good(error));
     }
     let words = Words { message, link, database: &catalog::database_name() };
@@ -68,10 +68,11 @@ fn mail(
     template: &Template,
     words: &Words<'_>,
 ) -> Result<lettre::Message> {
-    let unfit =
-        |what: &'static str| move || Error::new(Kind::FdwError, format!("no mail can be made: {what}"));
+    let unfit = |what: &'static str| {
+        move || Error::new(Kind::FdwError, format!("could not make a mail: invalid {what}"))
+    };
     let from = server.option("from").and_then(sender).ok_or_else(unfit("option \"from\""))?;
-    let to = message.recipient.as_deref().and_then(address).ok_or_else(unfit("the address"))?;
+    let to = message.recipient.as_deref().and_then(address).ok_or_else(unfit("address"))?;
     let id = format!("<{}@{}>", message.id, from.email.domain());
     let mut builder = lettre::Message::builder()
         .from(from)
@@ -85,7 +86,7 @@ fn mail(
     // RFC 3834, section 5: so that nobody's absence is answered to it.
     let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
     builder = builder.raw_header(HeaderValue::new(automatic, "auto-generated".to_owned()));
-    builder.body(template.body(&|word| words.value(word))).map_err(|_| unfit("its headers")())
+    builder.body(template.body(&|word| words.value(word))).map_err(|_| unfit("headers")())
 }
 
 /// One bare address. It is checked once more: the library takes some that it cannot write.
@@ -115,7 +116,7 @@ fn account(server: &Server, secrets: Option<&Secrets>) -> Result<Account> {
     let host = server.option("host").unwrap_or_default().to_owned();
     let pair = secrets.and_then(|secrets| Some((secrets.get("user")?, secrets.get("password")?)));
     if pair.is_some() && protection == Protection::None && !is_loopback(&host) {
-        return Err(Error::new(Kind::InvalidAuthorization, "no password is sent without TLS")
+        return Err(Error::new(Kind::InvalidAuthorization, "cannot send a password without TLS")
             .hint("Set option tls of the mail server to starttls or tls."));
     }
     Ok(Account {
@@ -159,7 +160,7 @@ impl Account {
             if !server.can_starttls() {
                 return Err(SendError::for_now(Error::new(
                     Kind::FdwError,
-                    "the mail server offers no STARTTLS",
+                    "the mail server does not support STARTTLS",
                 )));
             }
             server.starttls(tls, name).map_err(|error| send_error(&error))?;
@@ -167,7 +168,7 @@ impl Account {
         if let Some(credentials) = &self.credentials {
             let mechanisms = [Mechanism::Plain, Mechanism::Login];
             if server.server_info().get_auth_mechanism(&mechanisms).is_none() {
-                let error = Error::new(Kind::FdwError, "the mail server offers no login by password");
+                let error = Error::new(Kind::FdwError, "the mail server does not support login by password");
                 return Err(SendError::for_now(error));
             }
             server.auth(&mechanisms, credentials).map_err(|error| send_error(&error))?;
@@ -185,7 +186,7 @@ impl Account {
             let roots = Certificate::from_pem(&tls::roots(path)?).map_err(|_| tls::no_roots())?;
             builder = builder.add_root_certificate(roots);
         }
-        let unusable = |_| Error::new(Kind::FdwError, "TLS cannot be set up");
+        let unusable = |_| Error::new(Kind::FdwError, "could not set up TLS");
         builder.build_rustls().map(Some).map_err(unusable)
     }
 }
@@ -200,7 +201,7 @@ fn send_error(error: &SmtpError) -> SendError {
         // RFC 4954, section 6.
         "530" | "534" | "535" | "538" => (Kind::InvalidAuthorization, "refused the credentials"),
         _ if error.is_permanent() => (Kind::FdwError, "refused the mail"),
-        _ => (Kind::FdwError, "does not take the mail now"),
+        _ => (Kind::FdwError, "temporarily refused the mail"),
     };
     let (kind, words) = kind_and_words;
     let told = Error::new(kind, format!("the mail server {words} (answer {code})"));

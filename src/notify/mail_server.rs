@@ -18,10 +18,10 @@ pub fn of(role: u32, address: &str) -> Result<Server> {
     let server = choose(foreign_server::usable(Wrapper::Smtp, role)?, &settings::mail_server())?;
     if !sends_to(server.option("allowed_domains"), address) {
         return Err(Error::denied(format!(
-            "mail server \"{}\" does not send to the domain of notify_email",
+            "mail server \"{}\" does not allow the domain of notify_email",
             server.name
         ))
-        .hint("Its option allowed_domains lists the domains."));
+        .hint("Option allowed_domains of the server lists the allowed domains."));
     }
     Ok(server)
 }
@@ -32,7 +32,7 @@ fn choose(mut usable: Vec<Server>, named: &str) -> Result<Server> {
     }
     if usable.is_empty() {
         return Err(Error::denied("there is no mail server that the requester may use").hint(
-            "CREATE SERVER ... FOREIGN DATA WRAPPER acct_export_smtp makes one; GRANT USAGE ON FOREIGN SERVER says whose mails it sends.",
+            "Create one with CREATE SERVER ... FOREIGN DATA WRAPPER acct_export_smtp, and GRANT USAGE ON FOREIGN SERVER to the requester.",
         ));
     }
     let names: Vec<&str> = usable.iter().map(|server| server.name.as_str()).collect();
@@ -41,13 +41,11 @@ fn choose(mut usable: Vec<Server>, named: &str) -> Result<Server> {
         Some(server) => Ok(server),
         None if named.is_empty() => Err(Error::new(
             Kind::NotInPrerequisiteState,
-            "the requester may use several mail servers and acct_export.mail_server names none",
+            "acct_export.mail_server must be set if the requester may use several mail servers",
         )
-        .hint(format!("ALTER DATABASE ... SET acct_export.mail_server to one of {names}."))),
-        None => {
-            Err(Error::denied("the requester may not use the mail server that acct_export.mail_server names")
-                .hint(format!("Those that it may use: {names}.")))
-        }
+        .hint(format!("Use ALTER DATABASE ... SET acct_export.mail_server with one of {names}."))),
+        None => Err(Error::denied("the requester may not use the mail server in acct_export.mail_server")
+            .hint(format!("Mail servers that the requester may use: {names}."))),
     }
 }
 

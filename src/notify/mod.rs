@@ -87,7 +87,7 @@ fn lists(events: &str, status: JobStatus) -> bool {
 
 /// 0A000, of a build that cannot do it.
 fn not_built(what: &str) -> Error {
-    Error::new(Kind::FeatureNotSupported, format!("this build of pg_acctexport sends no {what}"))
+    Error::new(Kind::FeatureNotSupported, format!("this build of pg_acctexport does not support {what}"))
 }
 
 /// HV00N.

@@ -33,10 +33,12 @@ fn server(message: &Message) -> std::result::Result<Server, SendError> {
         Channel::Webhook => Wrapper::Webhook,
     };
     let found = foreign_server::by_oid(message.server)?.filter(|server| server.wrapper == wrapper);
-    let server = found.ok_or_else(|| SendError::for_good(Error::denied("the message's server is gone")))?;
+    let server = found.ok_or_else(|| {
+        SendError::for_good(Error::denied("the foreign server of the message does not exist any more"))
+    })?;
     if !server.may_be_used_by(message.requested_by)? {
         return Err(SendError::for_good(Error::denied(
-            "the requester may not use the message's server any more",
+            "the requester may not use the foreign server of the message any more",
         )));
     }
     Ok(server)

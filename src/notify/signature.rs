@@ -12,8 +12,8 @@ const PREFIX: &str = "whsec_";
 /// The value of header `webhook-signature`. 28000 for a secret that says it is base64 and is not.
 pub fn sign(secret: &str, id: &str, timestamp: u64, body: &[u8]) -> Result<String> {
     let unusable = || {
-        Error::new(Kind::InvalidAuthorization, "the secret of the webhook cannot be used")
-            .hint("After whsec_ it is base64.")
+        Error::new(Kind::InvalidAuthorization, "invalid secret of the webhook")
+            .hint("The text after whsec_ must be base64.")
     };
     let key = match secret.strip_prefix(PREFIX) {
         Some(encoded) => BASE64_STANDARD.decode(encoded).map_err(|_| unusable())?,

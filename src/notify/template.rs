@@ -68,7 +68,7 @@ Get it here: {link}
     (
         "completed_with_errors",
         "Export incomplete: {failed_part} export failed",
-        "{failed_part} export failed. The other files are there.
+        "{failed_part} export failed. The other files are available.
 
 Dataset:  {title}
 Rows:     {rows}
@@ -143,7 +143,7 @@ pub fn check(text: &str, what: &str) -> Result<()> {
             if word(name).is_none() {
                 let known: Vec<String> = WORDS.iter().map(|(name, _)| format!("{{{name}}}")).collect();
                 return Err(Error::invalid(format!("unknown placeholder {{{name}}} in {what}"))
-                    .hint(format!("Placeholders are {}.", known.join(", "))));
+                    .hint(format!("Known placeholders: {}.", known.join(", "))));
             }
         }
     }

@@ -29,8 +29,8 @@ pub fn in_force(outcome: &str) -> Result<Option<Template>> {
 /// and a subject of several lines.
 pub fn set(name: Option<&str>, subject: Option<&str>, body: Option<&str>) -> Result<()> {
     if !identity::is_superuser(identity::current_user()) {
-        return Err(Error::denied("must be superuser to set the texts of mails")
-            .hint("Ask a superuser; acct_export_templates shows them the texts."));
+        return Err(Error::denied("must be superuser to set mail templates")
+            .hint("Ask a superuser, who sees the texts in acct_export_templates."));
     }
     let names = BUILT_IN.map(|(name, ..)| name);
     let given = name.map(|name| format!(" {}", shown(name))).unwrap_or_default();
@@ -40,22 +40,20 @@ pub fn set(name: Option<&str>, subject: Option<&str>, body: Option<&str>) -> Res
     })?;
     if let Some(subject) = subject {
         if subject.trim().is_empty() || subject.chars().any(char::is_control) {
-            return Err(
-                Error::invalid("the subject cannot be used").hint("One line of text makes a subject.")
-            );
+            return Err(Error::invalid("invalid subject of a mail template")
+                .hint("Give one line of text without control characters."));
         }
         check(subject, "subject")?;
     }
     if let Some(body) = body {
         let breaks = |c: char| matches!(c, '\n' | '\r' | '\t');
         if body.trim().is_empty() || body.chars().any(|c| c.is_control() && !breaks(c)) {
-            return Err(Error::invalid("the body cannot be used").hint(
-                "Text with tabs and line breaks makes a body; there are no other control characters in it.",
-            ));
+            return Err(Error::invalid("invalid body of a mail template")
+                .hint("Give text whose only control characters are tabs and line breaks."));
         }
         check(body, "body")?;
     }
-    xact::require_write("set a text of mails")?;
+    xact::require_write("set a mail template")?;
     let by = By::caller();
     identity::as_owner(|| {
         if subject.is_none() && body.is_none() {

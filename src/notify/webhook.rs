@@ -28,9 +28,9 @@ struct Hook {
 pub fn pack(message: &Message, server: &Server) -> std::result::Result<PreparedMessage, SendError> {
     let secrets = foreign_server::credentials_of_all(server, message.requested_by)?;
     let secret = secrets.as_ref().and_then(|secrets| secrets.get("secret")).ok_or_else(|| {
-        let error = Error::new(Kind::InvalidAuthorization, "there is no secret to sign the event with");
+        let error = Error::new(Kind::InvalidAuthorization, "no secret is set to sign the event");
         SendError::for_good(
-            error.hint("CREATE USER MAPPING for the requester's role or PUBLIC, with option secret."),
+            error.hint("Set it with CREATE USER MAPPING FOR PUBLIC SERVER ... OPTIONS (secret '...')."),
         )
     })?;
     let seconds = |name: &str, default: u32| Duration::from_secs(server.number(name, default).into());
@@ -49,7 +49,7 @@ pub fn pack(message: &Message, server: &Server) -> std::result::Result<PreparedM
 
 impl Hook {
     fn post(self) -> Sent {
-        let unusable = |_| SendError::for_now(Error::new(Kind::Io, "the network cannot be used"));
+        let unusable = |_| SendError::for_now(Error::new(Kind::Io, "could not set up the network"));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(unusable)?;
         let sent = runtime.block_on(self.request());
         // Not to wait for a name that is still looked up.
@@ -74,7 +74,7 @@ impl Hook {
             Ok(response) => answered(response.status()),
             Err(error) if error.is_timeout() => Err(SendError::for_now(super::unanswered())),
             Err(error) if error.is_builder() => {
-                Err(SendError::for_good(Error::new(Kind::FdwError, "the webhook's url is none")))
+                Err(SendError::for_good(Error::new(Kind::FdwError, "invalid URL of the webhook")))
             }
             Err(error) => Err(SendError::for_now(errors::of(&error, "webhook"))),
         }
@@ -92,7 +92,7 @@ impl Hook {
                 Certificate::from_pem_bundle(&tls::roots(path)?).map_err(|_| tls::no_roots())?;
             builder = builder.tls_certs_merge(certificates);
         }
-        builder.build().map_err(|_| Error::new(Kind::FdwError, "TLS cannot be set up"))
+        builder.build().map_err(|_| Error::new(Kind::FdwError, "could not set up TLS"))
     }
 }
 
@@ -108,7 +108,9 @@ fn answered(status: StatusCode) -> Sent {
             StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS
         );
     Err(match status.is_redirection() {
-        true => SendError::for_good(error.hint("Redirects are not followed: name the last URL.")),
+        true => {
+            SendError::for_good(error.hint("Redirects are not followed. Set option url to the final URL."))
+        }
         false => SendError { error, is_final: !later },
     })
 }

@@ -119,7 +119,7 @@ mod tests {
         );
         assert_eq!(
             told("completed_with_errors", None),
-            "Export incomplete: State events export failed\n\nState events export failed. The other files are there.\n\n\
+            "Export incomplete: State events export failed\n\nState events export failed. The other files are available.\n\n\
              Dataset:  Users\nRows:     1234\nFiles:    1\nSize:     56.8 kB\nKept:     until 2025-02-07 09:01 UTC\n\
              Job:      c0ffee00-0000-4000-8000-000000000002\nError:    22012\n\n\
              More about it: SELECT * FROM acct_export_status('c0ffee00-0000-4000-8000-000000000002');\n"

@@ -42,8 +42,8 @@ pub fn client(server: &Server, roots: &[u8]) -> Result<reqwest::Client> {
         .user_agent(concat!("pg_acctexport/", env!("CARGO_PKG_VERSION")));
     let builder = if certificates.is_empty() { builder } else { builder.tls_certs_merge(certificates) };
     builder.build().map_err(|_| {
-        Error::new(Kind::FdwError, "TLS cannot be used: the system has no certificates that it trusts")
-            .hint("Install them (package ca-certificates), or name a file by option sslrootcert.")
+        Error::new(Kind::FdwError, "could not set up TLS: the system has no trusted certificates")
+            .hint("Install them (package ca-certificates), or set option sslrootcert of the server to a file of certificates.")
     })
 }
 

@@ -20,29 +20,29 @@ pub fn told(error: &object_store::Error) -> Error {
     use object_store::Error as E;
     match error {
         E::NotFound { .. } => {
-            Error::new(Kind::UndefinedFile, format!("the object store has no such object{because}"))
-                .hint("It was removed there, or its bucket was.")
+            Error::new(Kind::UndefinedFile, format!("object does not exist in the object store{because}"))
+                .hint("The object or its bucket was removed.")
         }
         E::AlreadyExists { .. } | E::Precondition { .. } => Error::new(
             Kind::DuplicateFile,
-            format!("the object store has another object under the key already{because}"),
+            format!("another object with the same key exists in the object store{because}"),
         )
-        .hint("Nothing there was changed. Ask for the export again."),
+        .hint("The existing object was not changed. Request the export again with acct_export_start."),
         E::PermissionDenied { .. } | E::Unauthenticated { .. } => Error::new(
             Kind::InvalidAuthorization,
             format!("the object store refused the credentials{because}"),
         )
         .hint("See the user mapping of the server, and the rights that its key has on the bucket."),
         _ => Error::new(Kind::FdwError, format!("the object store failed{because}"))
-            .hint("See options region and endpoint of the server, or ask for the export again when the store is well."),
+            .hint("See options region and endpoint of the server, or request the export again when the object store is available."),
     }
 }
 
 fn unreachable(kind: HttpErrorKind, error: &object_store::Error) -> Error {
     match kind {
         _ if is_about_tls(error) => {
-            Error::new(Kind::FdwUnreachable, "the certificate of the object store could not be verified")
-                .hint("Name its certificate authority by option sslrootcert of the server.")
+            Error::new(Kind::FdwUnreachable, "the certificate of the object store is not trusted")
+                .hint("Set option sslrootcert of the server to a file of further trusted certificates.")
         }
         _ if has_timed_out(error) => {
             Error::new(Kind::FdwUnreachable, "the object store did not answer in time")
@@ -73,13 +73,13 @@ fn by_code(code: &str) -> Option<Error> {
         "InvalidRange" => Some(
             Error::new(
                 Kind::DataCorrupted,
-                "the object in the store is not as long as the file (InvalidRange)",
+                "the object in the object store does not have the size of the file (InvalidRange)",
             )
-            .hint("Ask for the export again."),
+            .hint("Request the export again with acct_export_start."),
         ),
         "NotImplemented" => Some(
-            Error::new(Kind::FdwError, "the object store does not know a request (NotImplemented)").hint(
-                "It has to know conditional writes: PUT and CompleteMultipartUpload with If-None-Match.",
+            Error::new(Kind::FdwError, "the object store does not support a request (NotImplemented)").hint(
+                "It must support conditional writes: PUT and CompleteMultipartUpload with If-None-Match.",
             ),
         ),
         _ => None,

@@ -129,7 +129,7 @@ impl Store {
         }
         Err(Error::new(
             Kind::InvalidAuthorization,
-            "there are no credentials for the object store: no user mapping, and none in the environment of the server",
+            "no credentials for the object store: no user mapping exists, and the environment of the server has none",
         )
         .hint("CREATE USER MAPPING FOR PUBLIC SERVER ... OPTIONS (...)."))
     }
@@ -178,7 +178,7 @@ fn secrets(server: &Server, role: u32, stored_with: Option<u32>) -> Result<Optio
     };
     if secrets.is_none() && !server.is_superusers {
         return Err(Error::denied(format!("server \"{}\" has no user mapping", server.name)).hint(
-            "CREATE USER MAPPING FOR PUBLIC SERVER ...; only a superuser's server may go without, by the credentials of the environment.",
+            "CREATE USER MAPPING FOR PUBLIC SERVER ...; only a server that a superuser owns may use the credentials of the environment.",
         ));
     }
     Ok(secrets)

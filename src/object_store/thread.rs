@@ -52,7 +52,7 @@ impl Thread {
                 let _ = done.send(finished);
             }
         };
-        let gone = || Error::new(Kind::Internal, "the thread that talks to the object store ended early");
+        let gone = || Error::new(Kind::Internal, "the thread for the object store ended early");
         self.0.send(Box::new(task)).map_err(|_| gone())?;
         awaited(&outcome, watch)?.map_err(|error| errors::told(&error))
     }

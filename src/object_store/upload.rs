@@ -87,8 +87,8 @@ impl Store {
             }
         }
         e_tag.ok_or_else(|| {
-            Error::new(Kind::DataCorrupted, "the object in the store is not what was sent")
-                .hint("Ask for the export again.")
+            Error::new(Kind::DataCorrupted, "the object in the object store is not the file that was sent")
+                .hint("Request the export again with acct_export_start.")
         })
     }
 

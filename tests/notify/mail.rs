@@ -94,7 +94,11 @@ fn a_companion_that_failed_is_named() {
     sent(&mut client, &job);
     let mail = mail(&smtp, &job);
     assert_eq!(mail.header("subject"), "Export incomplete: Odd shares export failed");
-    assert!(mail.body.starts_with("Odd shares export failed. The other files are there.\n"), "{}", mail.body);
+    assert!(
+        mail.body.starts_with("Odd shares export failed. The other files are available.\n"),
+        "{}",
+        mail.body
+    );
     assert!(mail.body.contains("Files:    1\n") && mail.body.contains("Error:    22012"), "{}", mail.body);
 }
 
@@ -135,7 +139,7 @@ fn a_server_that_is_down_gets_it_later_and_once() {
     mails_through(&app, &smtp, proxy.port());
     let mut client = app.session(&app.login, 0);
     let job = exported(&mut client, "'users', 'csv'");
-    let failed = format!("the mail about export {job} was not sent and is tried again (HV00N)");
+    let failed = format!("the mail about export {job} was not sent and will be tried again (HV00N)");
     wait_until(LIMIT, "three tries have failed", || shared().log().matches(&failed).count() == 3);
     proxy.set(Behaviour::Pass);
     let told = sent(&mut client, &job);

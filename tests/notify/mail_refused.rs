@@ -148,7 +148,7 @@ fn a_wrong_password_is_given_up() {
     assert_eq!(error, "the mail server refused the credentials (answer 535)");
     assert_eq!(asking::status(&mut client, &job).get::<_, String>("status"), "completed");
     is_nowhere(&app, "not-the-pass-word", log_from);
-    let line = format!("the mail about export {job} was not sent and is given up (28000)");
+    let line = format!("the mail about export {job} was not sent and will not be tried again (28000)");
     assert!(shared().log()[log_from..].contains(&line));
     // Statements of the sessions of other tests, which the server logs with their errors, are theirs.
     let log = shared().log();
@@ -227,13 +227,13 @@ fn no_password_goes_without_tls() {
     mail_server(&app, "mails", smtp.port_starttls(), options, &smtp);
     let mut client = app.session(&app.login, 0);
     let job = exported(&mut client, "'users', 'csv'");
-    assert_eq!(given_up(&mut client, &job).1, "the mail server offers no login by password");
+    assert_eq!(given_up(&mut client, &job).1, "the mail server does not support login by password");
     // An address of the documentation's, which is nobody's.
     app.superuser().batch_execute("ALTER SERVER mails OPTIONS (SET host '192.0.2.1')").unwrap();
     let job = exported(&mut client, "'users', 'ndjson'");
     let (code, error, tries) = given_up(&mut client, &job);
     assert_eq!((code.as_str(), tries), ("28000", 1));
-    assert!(error.starts_with("no password is sent without TLS"), "{error}");
+    assert!(error.starts_with("cannot send a password without TLS"), "{error}");
 }
 
 /// Somebody on the way who takes STARTTLS out of the greeting gets neither password nor mail.

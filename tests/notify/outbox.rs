@@ -141,7 +141,10 @@ fn a_server_that_is_dropped_takes_its_messages_along() {
     wait_until(LIMIT, "it was tried", || !hook.posted().is_empty());
     app.superuser().batch_execute("DROP SERVER hook CASCADE").unwrap();
     let (code, error, _) = given_up(&mut client, &job);
-    assert_eq!((code.as_str(), error.as_str()), ("42501", "the message's server is gone"));
+    assert_eq!(
+        (code.as_str(), error.as_str()),
+        ("42501", "the foreign server of the message does not exist any more")
+    );
 }
 
 #[test]

@@ -100,7 +100,7 @@ fn a_destination_that_is_none() {
     for (name, named) in [
         ("nowhere", "\"nowhere\" does not exist"),
         ("theirs", "\"theirs\" does not exist"),
-        ("mail", "\"mail\" takes no files"),
+        ("mail", "\"mail\" is not a destination"),
         ("", "\"\" does not exist"),
         ("EXPORTS", "\"EXPORTS\" does not exist"),
     ] {

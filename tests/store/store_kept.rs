@@ -155,7 +155,7 @@ fn an_object_that_was_changed_or_removed() {
     assert_eq!(refusal(&mut client, &diff).sqlstate, "58P02");
     bucket.s3.delete(&key);
     for way in [&file, &chunks, &large] {
-        refused(&mut client, way, "58P01", "no such object", "removed");
+        refused(&mut client, way, "58P01", "object does not exist", "removed");
     }
     // Back again as it was, it is read.
     bucket.s3.put(&key, &content);
