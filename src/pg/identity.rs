@@ -168,16 +168,16 @@ impl Requester {
     pub fn check(&self, login: &str) -> Result<()> {
         let Some(name) = role_name(self.login) else {
             return Err(Error::denied(format!(
-                "login \"{login}\", which asked for the export, does not exist any more"
+                "login \"{login}\", which requested the export, does not exist any more"
             ))
-            .hint("Ask for the export again as a role that exists."));
+            .hint("Request the export again as a role that exists."));
         };
         let Some(role) = self.role else { return Ok(()) };
         let Some(taken_on) = role_name(role) else {
             return Err(Error::denied(format!(
-                "the role that login \"{name}\" asked for the export with does not exist any more"
+                "the role with which login \"{name}\" requested the export does not exist any more"
             ))
-            .hint("Ask for the export again with a role that exists."));
+            .hint("Request the export again with a role that exists."));
         };
         if may_take_on(self.login, role) {
             return Ok(());
@@ -198,7 +198,7 @@ impl Requester {
 
 /// The role was dropped after `check`.
 fn gone() -> Error {
-    Error::denied("a role of the session that asked for the export does not exist any more")
+    Error::denied("a role of the session that requested the export does not exist any more")
 }
 
 /// The settings of a read.

@@ -67,7 +67,7 @@ fn datum(param: &Param) -> Result<(pg_sys::Datum, pg_sys::Oid)> {
 }
 
 fn input(type_oid: pg_sys::Oid, text: &str) -> Result<pg_sys::Datum> {
-    let text = CString::new(text).map_err(|_| Error::invalid("a value contains a NUL character"))?;
+    let text = CString::new(text).map_err(|_| Error::invalid("a value contains a null character"))?;
     // SAFETY: the input function and its argument come from the catalogue.
     unsafe {
         let (mut function, mut argument) = (pg_sys::InvalidOid, pg_sys::InvalidOid);

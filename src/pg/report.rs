@@ -151,7 +151,7 @@ impl Failure {
         match &self {
             Failure::Server(error) if error.own.is_some() && !self.is_cancel() => {
                 let told = Error::new(Kind::Internal, format!("{work} failed, SQLSTATE {}", error.sqlstate))
-                    .hint("The server's log has the error in full.");
+                    .hint("See the server log for the error.");
                 let told = match &error.own {
                     Some(own) => told.detail(own.clone()),
                     None => told,
@@ -199,15 +199,15 @@ impl Failure {
                 )
             }
             _ if state == "42501" => {
-                (Kind::InsufficientPrivilege, "the requester may not read everything that the source reads")
+                (Kind::InsufficientPrivilege, "permission denied for an object that the source uses")
             }
-            "25" => (Kind::SourceFailed, "something that the source calls tried to write while it was read"),
-            "53" => (Kind::SourceFailed, "the server ran out of a resource"),
+            "25" => (Kind::SourceFailed, "a function of the source tried to write while the source was read"),
+            "53" => (Kind::SourceFailed, "the server has insufficient resources"),
             "57" => (Kind::SourceFailed, "the server stopped the export"),
             _ => (Kind::SourceFailed, "reading the source failed"),
         };
         let error = Error::new(kind, format!("{what}, SQLSTATE {state}"))
-            .hint("Run a query on the source as the requester to see the error in full.");
+            .hint("Query the source as the requester to see the error.");
         Error { server_state: Some(state), ..error }
     }
 }

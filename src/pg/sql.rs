@@ -149,9 +149,10 @@ fn execute<T>(
     each: impl Fn(Row) -> Result<T>,
 ) -> Result<(u64, Vec<T>)> {
     if access != Access::Read && guard::level() != guard::Level::Off {
-        return Err(Error::denied("the extension writes nothing while rows of an export are read").hint(
-            "Take its functions out of the views, policies and functions that run while rows are read.",
-        ));
+        return Err(Error::denied(
+            "functions of the extension cannot write while rows of an export are read",
+        )
+        .hint("Do not call them in views, policies and functions that run while rows are read."));
     }
     // Whoever runs it: names and operators are the server's own.
     let scope = super::guc::Scope::open();

@@ -189,9 +189,9 @@ pub fn require_write(what: &str) -> Result<()> {
     let error = Error::new(Kind::ReadOnlyTransaction, format!("cannot {what} in a read-only transaction"));
     // SAFETY: reads a shared variable.
     Err(if unsafe { pg_sys::RecoveryInProgress() } {
-        error.hint("This server is a standby: ask on the primary, or use acct_export_ndjson or acct_export_csv here.")
+        error.hint("This server is a standby. Use the primary, or the streams acct_export_ndjson and acct_export_csv.")
     } else {
-        error.hint("Use a transaction that may write.")
+        error.hint("Use a read-write transaction.")
     })
 }
 

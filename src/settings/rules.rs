@@ -31,7 +31,7 @@ impl Rule for CustomName {
             return Ok(());
         }
         refuse(
-            "The value is not the name of a setting of an application.",
+            "The value is not a valid name of a custom setting.",
             "Use a name like 'app.tenant_id': identifiers joined by dots.",
         )
     }
@@ -45,7 +45,7 @@ impl Rule for NameList {
         match wrong_name(value, &is_of_server) {
             None => Ok(()),
             Some(wrong) => refuse(
-                format!("\"{}\" is not the name of a setting.", wrong.escape_default()),
+                format!("\"{}\" is not a valid name of a setting.", wrong.escape_default()),
                 "Use names separated by commas, like 'app.username, app.group_id'.",
             ),
         }
@@ -112,14 +112,14 @@ impl Rule for Directory {
         }
         if !Path::new(value).is_dir() {
             return refuse(
-                "There is no directory of this name that the server can reach.",
+                "The directory does not exist, or the server cannot access it.",
                 "Create it for the operating system user of the server.",
             );
         }
         if !text_setting::is_writable(value) {
             return refuse(
-                "The server may not make files in this directory.",
-                "Give it to the operating system user of the server.",
+                "The server cannot create files in this directory.",
+                "Grant the operating system user of the server the right to write to it.",
             );
         }
         Ok(())

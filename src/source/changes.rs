@@ -83,10 +83,10 @@ pub fn check(part: &DatasetExport, options: &Options) -> Result<()> {
     };
     if !part.plan.is_by_exported_key() {
         return Err(Error::invalid(format!(
-            "option \"{wanted}\" needs the key \"{}\" among the fields, as it is",
+            "option \"{wanted}\" needs the unmodified key \"{}\" among the fields",
             part.loaded.dataset.key_names()
         ))
-        .hint("Add it to fields. A key that is masked, or that is unique only within each of several tenants, cannot be compared."));
+        .hint("Add the key to fields. A key that is masked, or that is unique only within each of several tenants, cannot be compared."));
     }
     if is_key_a_list(&part.plan) {
         return Err(Error::invalid(format!(
@@ -101,14 +101,14 @@ pub fn check(part: &DatasetExport, options: &Options) -> Result<()> {
         column(part.plan.outline(format).columns(), format)?;
     }
     if !part.plan.companions.is_empty() {
-        return Err(Error::invalid("option \"changes_since\" is about one dataset, without companions")
-            .hint("Leave include out, and export the companions by themselves."));
+        return Err(Error::invalid("option \"changes_since\" cannot be used with companions")
+            .hint("Leave include out, and export each companion with a job of its own."));
     }
     if job == NOTHING {
         return Ok(());
     }
     if !is_uuid(&job.to_ascii_lowercase()) {
-        return Err(Error::invalid(format!("option \"changes_since\" is no id of a job: {}", shown(job)))
+        return Err(Error::invalid(format!("option \"changes_since\" is not the id of a job: {}", shown(job)))
             .hint("Give the id of an export with option digests; \"last\" is for saved exports, started with acct_export_start_saved."));
     }
     // The statement may have waited for that job.
@@ -118,9 +118,9 @@ pub fn check(part: &DatasetExport, options: &Options) -> Result<()> {
     if matches!(seen.status, JobStatus::AwaitingApproval | JobStatus::Queued | JobStatus::Running) {
         return Err(Error::new(
             Kind::NotInPrerequisiteState,
-            format!("export job {job} is {}: it has no digests yet", seen.status),
+            format!("export job {job} is {} and has no digests yet", seen.status),
         )
-        .hint("Wait for its end with acct_export_wait."));
+        .hint("Wait until it has ended with acct_export_wait."));
     }
     same(part, job, identity::current_user())
 }
@@ -132,12 +132,12 @@ pub fn same(part: &DatasetExport, job: &str, role: u32) -> Result<()> {
     }
     let earlier = identity::as_owner(|| digests::selection_of(job))?.ok_or_else(|| {
         Error::new(Kind::NotInPrerequisiteState, format!("export job {job} has no digests"))
-            .hint("They are made with option digests, and removed by acct_export_delete. Export everything once more with \"digests\": true.")
+            .hint("Digests are made with option digests, and removed by acct_export_delete. Request a full export again with \"digests\": true.")
     })?;
     for (word, value) in selection(part, role) {
         if earlier.get(word) != Some(&value) {
             return Err(Error::invalid(format!("export job {job} and this request differ in {word}"))
-                .hint("Changes are found between two exports of the same rows and fields by one role. Begin anew with option digests; a saved export with acct_export_save and replace => true."));
+                .hint("Changes are found between two exports of the same rows and fields by one role. Start again with option digests, or, for a saved export, with acct_export_save and replace => true."));
         }
     }
     Ok(())
@@ -158,12 +158,12 @@ pub fn column(columns: &[Column], format: Format) -> Result<Column> {
     };
     if let Some(taken) = columns.iter().find(is_taken) {
         let hint = if is_json {
-            "Leave it out of fields: in JSON no member of the rows may be called \"change\"."
+            "Leave it out of fields: in JSON no other member may have the name \"change\"."
         } else {
             "Leave it out of fields, or give it another label with option labels."
         };
         return Err(Error::invalid(format!(
-            "field \"{}\" is called as the column of changes is",
+            "field \"{}\" has the name of the column of changes",
             taken.name
         ))
         .hint(hint));

@@ -96,19 +96,19 @@ impl Planner<'_> {
                     "dataset \"{name}\" is not a companion of dataset \"{}\" any more",
                     dataset.name
                 ))
-                .hint("Ask for it with an export of its own."));
+                .hint("Export it with a job of its own."));
             }
             match wanted.matched.as_ref().or(dataset.matches.get(name)) {
                 Some(fields) => found.push(Owner { dataset, plan: &owner.plan, fields }),
                 // All rows of it, where nobody said whose they are to be.
                 None if wanted.of.is_empty() => {}
-                None => {
-                    return Err(Error::invalid(format!(
-                        "no field of dataset \"{name}\" is known to hold the key of \"{}\"",
-                        dataset.name
-                    ))
-                    .hint("Name it with \"match\", or with acct_export_set_companion."))
-                }
+                None => return Err(Error::invalid(format!(
+                    "dataset \"{name}\" has no match for the key of \"{}\"",
+                    dataset.name
+                ))
+                .hint(
+                    "Give the field that contains the key with \"match\", or with acct_export_set_companion.",
+                )),
             }
         }
         let key_match = Some(KeyMatch { owners: found, params });
@@ -122,7 +122,7 @@ impl Planner<'_> {
         match part.plan.companions.first() {
             None => Ok(part),
             Some(further) => Err(Error::invalid(format!(
-                "dataset \"{further}\" cannot be a companion of \"{name}\", which is one itself"
+                "dataset \"{further}\" cannot be a companion of \"{name}\", which is itself a companion"
             ))
             .hint("Name it in include, if it is a companion of the dataset that is exported.")),
         }

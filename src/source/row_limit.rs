@@ -56,7 +56,7 @@ impl RowLimit {
             self.dataset
         ))
         .hint(format!(
-            "Ask for it with acct_export_start: a member of {} can approve the job with acct_export_approve.",
+            "Request it with acct_export_start. A member of {} can approve the job with acct_export_approve.",
             self.policy.approver_roles.join(" or ")
         ))
     }

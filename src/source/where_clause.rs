@@ -141,8 +141,9 @@ pub fn period(
         dated = Some(field.name.clone());
     } else if asked.period_field.is_some() && bounds.since.is_none() {
         dated_field(dataset, asked.period_field.as_deref(), "a period")?;
-        return Err(Error::invalid("period_field is given without a period")
-            .hint("Add period, start_date, end_date or since."));
+        return Err(
+            Error::invalid("period_field needs a period").hint("Add period, start_date, end_date or since.")
+        );
     }
     if bounds.since.is_some() {
         let field = dated_field(dataset, asked.period_field.as_deref(), "since")?;
@@ -182,20 +183,24 @@ fn dated_field<'a>(dataset: &'a Dataset, asked: Option<&str>, what: &str) -> Res
     };
     let Some(name) = asked.or(dataset.created_column.as_deref()) else {
         return Err(Error::invalid(format!(
-            "dataset \"{}\" has no created column, so {what} needs a field",
+            "dataset \"{}\" has no created column, so {what} needs period_field",
             dataset.name
         ))
-        .hint(format!("Name one with period_field. {}", known())));
+        .hint(format!("Give a date field with period_field. {}", known())));
     };
     let field = dataset
         .field(name)
         .ok_or_else(|| Error::invalid(format!("unknown period_field \"{name}\"")).hint(known()))?;
     if let Some(reason) = &field.barred {
-        return Err(Error::denied(format!("field \"{name}\" cannot be selected on: {reason}")).hint(known()));
+        return Err(
+            Error::denied(format!("field \"{name}\" cannot be used for a period: {reason}")).hint(known())
+        );
     }
     if field.mask != Treatment::Keep {
-        return Err(Error::denied(format!("field \"{name}\" cannot be selected on: its values are masked"))
-            .hint(known()));
+        return Err(Error::denied(format!(
+            "field \"{name}\" cannot be used for a period: its values are masked"
+        ))
+        .hint(known()));
     }
     if !dated(&field) {
         return Err(Error::invalid(format!(
@@ -292,7 +297,7 @@ pub fn own_column<'a>(dataset: &'a Dataset, name: &str) -> Result<&'a Field> {
     dataset.field(name).filter(|field| field.ty.oid != 0).ok_or_else(|| {
         Error::denied(format!("the source of dataset \"{}\" has no column \"{name}\" any more", dataset.name))
             .hint(format!(
-                "Name another one with SELECT acct_export_alter({}, …);",
+                "Set another one: SELECT acct_export_alter({}, …);",
                 crate::value::quote_literal(&dataset.name)
             ))
     })

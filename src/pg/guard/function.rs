@@ -265,8 +265,8 @@ unsafe extern "C-unwind" fn refuse(function: pg_sys::Oid, effect: Effect) {
 /// The way to avoid the refusal.
 pub(super) fn hint(effect: Effect) -> &'static str {
     if effect.is_allowed(Level::Job) {
-        "Ask for a job with acct_export_start: it reads in a session of its own, and is rolled back."
+        "Start a job with acct_export_start, which reads in its own session and rolls back."
     } else {
-        "Take it out of the views, policies and functions that run while rows are read: what it does would outlast the read."
+        "Do not use it in views, policies and functions that run while rows are read: its effects would outlast the read."
     }
 }

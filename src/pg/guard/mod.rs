@@ -98,7 +98,7 @@ pub fn install() {
     unsafe {
         GucRegistry::define_int_guc_with_hooks(
             c"acct_export.reading",
-            c"Set by exports while code of others runs.",
+            c"Set by exports while foreign code runs.",
             c"It cannot be set otherwise.",
             &LEVEL,
             0,
