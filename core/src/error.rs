@@ -189,8 +189,9 @@ impl From<std::io::Error> for Error {
         }
         let told = match error.kind() {
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
-                Error::new(Kind::DiskFull, "no space left for the export's spool file")
-                    .hint("Free disk space, or point acct_export.spool_directory to a larger volume.")
+                Error::new(Kind::DiskFull, "no space left for the export's spool file").hint(
+                    "Free disk space, or set acct_export.spool_directory to a directory on a larger volume.",
+                )
             }
             kind => Error::new(Kind::Io, format!("could not write or read the spool file: {kind}")),
         };

@@ -28,14 +28,7 @@ pub fn set(dataset: Option<&str>, companion: Option<&str>, matched: Option<&str>
     if !owner_of_dataset(dataset)? {
         return Err(load::unknown(dataset)?);
     }
-    if dataset == companion {
-        return Err(Error::invalid(format!("dataset \"{companion}\" cannot be a companion of itself"))
-            .hint("A companion is another dataset, which is exported as a further file."));
-    }
-    if !rights::check_known(companion).unwrap_or(false) {
-        return Err(Error::invalid(format!("companion \"{companion}\" is not a registered dataset"))
-            .hint("Register the companions first."));
-    }
+    exists(dataset, companion)?;
     let mut fields = None;
     if let Some(matched) = matched {
         // Before anything is said of its fields.
@@ -67,6 +60,19 @@ pub fn set(dataset: Option<&str>, companion: Option<&str>, matched: Option<&str>
     })?;
     let detail = json!({ "companion": companion, "match": matched });
     audit::catalog_change(audit::COMPANION_SET, dataset, detail)
+}
+
+/// Checks that a companion is registered and is another dataset (22023).
+pub(super) fn exists(dataset: &str, companion: &str) -> Result<()> {
+    if dataset == companion {
+        return Err(Error::invalid(format!("dataset \"{companion}\" cannot be a companion of itself"))
+            .hint("A companion is another dataset, which is exported as a further file."));
+    }
+    if !rights::check_known(companion).unwrap_or(false) {
+        return Err(Error::invalid(format!("companion \"{companion}\" is not a registered dataset"))
+            .hint("Register the companions first."));
+    }
+    Ok(())
 }
 
 /// Checks that rows of a companion can be found by the keys of a dataset in some of its fields.

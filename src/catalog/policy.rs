@@ -158,7 +158,7 @@ fn can_be_filtered_on(dataset: &Dataset, name: &str) -> Result<()> {
     let why = match &field.barred {
         Some(reason) => reason.as_str(),
         None if field.mask != Treatment::Keep => "its values are masked",
-        None if field.json_text => "it is a text made out of JSON, which may hold a secret",
+        None if field.json_text => "it is text converted from JSON, which may contain a secret",
         None => return Ok(()),
     };
     Err(Error::denied(format!("field \"{name}\" in require_filter cannot be filtered on: {why}"))

@@ -92,7 +92,7 @@ pub fn barred(field: &Field) -> Option<&str> {
     match &field.barred {
         Some(reason) => Some(reason),
         None if field.mask != Treatment::Keep => Some("its values are masked"),
-        None if field.json_text => Some("it is a text made out of JSON, which may hold a secret"),
+        None if field.json_text => Some("it is text converted from JSON, which may contain a secret"),
         None if field.ty.oid == 0 => Some("its column is gone"),
         None => None,
     }

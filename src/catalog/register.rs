@@ -9,7 +9,7 @@ use super::fields::{self, find, Column, Extent};
 use super::lineage::{self, Lineage};
 use super::owner::{owner_of_dataset, owner_only};
 use super::registration::{self, Given, Registered, Stated};
-use super::{authorize, disabled, key, rights};
+use super::{authorize, companion, disabled, key};
 use crate::audit;
 use crate::error::{Error, Kind, Result};
 use crate::model::Class;
@@ -277,7 +277,7 @@ fn check(stated: &mut Stated) -> Result<Checked> {
         }
     }
     roles_exist(&stated.required_roles)?;
-    companions_exist(stated)?;
+    stated.companions.iter().try_for_each(|companion| companion::exists(&stated.dataset, companion))?;
     check_authorize(stated.authorize.as_deref(), source)?;
     match (&stated.status_column, stated.disabled_values.is_empty()) {
         (_, true) => {}
@@ -329,20 +329,6 @@ fn roles_exist(roles: &[String]) -> Result<()> {
         Some(missing) => Err(Error::invalid(format!("role \"{missing}\" in required_roles does not exist"))
             .hint("Create it with CREATE ROLE, and grant it to the roles that may export.")),
     }
-}
-
-fn companions_exist(stated: &Stated) -> Result<()> {
-    for companion in &stated.companions {
-        if *companion == stated.dataset {
-            return Err(Error::invalid(format!("dataset \"{companion}\" cannot be a companion of itself"))
-                .hint("A companion is another dataset, which is exported as a further file."));
-        }
-        if !rights::check_known(companion).unwrap_or(false) {
-            return Err(Error::invalid(format!("companion \"{companion}\" is not a registered dataset"))
-                .hint("Register the companions first."));
-        }
-    }
-    Ok(())
 }
 
 fn check_authorize(function: Option<&str>, source: u32) -> Result<()> {

@@ -116,7 +116,7 @@ fn filters_that_have_to_be() {
     ] {
         for sql in every_way(&format!(", filter => '{filter}'")) {
             let error = refused(&mut client, &sql, "22023", "\"status\"", r#"filter => '{"status":"#);
-            assert!(error.message.contains("has to filter on"), "{error:?}");
+            assert!(error.message.contains("must filter on"), "{error:?}");
         }
     }
     every_way("").iter().for_each(|sql| drop(refused(&mut client, sql, "22023", "\"status\"", "filter =>")));

@@ -69,8 +69,8 @@ fn nor_do_odd_values_differ() {
         table.put("2", "mood", "happy");
         let found = check(&mut session, "kinds", &table.bytes());
         let told: Vec<&str> = found.iter().map(|(.., problem)| problem.as_str()).collect();
-        let wrong = format!("\"{null}\" is no whole number");
-        assert_eq!(told, [&wrong, "\"many\" is no whole number", "differs from the database"], "{found:?}");
+        let wrong = format!("\"{null}\" is not an integer");
+        assert_eq!(told, [&wrong, "\"many\" is not an integer", "differs from the database"], "{found:?}");
     }
     // Texts are not cut off, and a fraction of a second counts.
     kinds
@@ -362,7 +362,7 @@ fn forms_of_a_locale() {
     assert!(found.iter().all(|(_, column, _)| column == "updated_at"), "{found:?}");
     table.put("admin1@1.example", "score", "1,25");
     let found = in_short(&mut session, &table.bytes());
-    assert!(found.iter().any(|(_, _, problem)| problem == "\"1,25\" is no number"), "{found:?}");
+    assert!(found.iter().any(|(_, _, problem)| problem == "\"1,25\" is not a number"), "{found:?}");
 }
 
 /// More than a workbook may have: rows are compared in batches, and keys beyond them.

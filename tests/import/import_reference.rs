@@ -130,7 +130,7 @@ fn what_may_not_leave_is_left_out() {
         (
             "SELECT acct_export_set_policy('profiles', require_filter => '{hidden}')",
             "SELECT acct_export_set_policy('profiles', reset => '{require_filter}')",
-            "has to filter on field \"hidden\"",
+            "must filter on field \"hidden\"",
         ),
         (
             "SELECT acct_export_set_policy('profiles', max_rows => 3)",

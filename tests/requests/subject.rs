@@ -235,8 +235,8 @@ fn rows_of_a_persons_rows() {
     let rows = text(&mut client, &format!("SELECT count(*)::text FROM jsonb_array_elements(acct_export_manifest('{job}')->'files') AS f WHERE f->>'rows' = '24'"));
     assert_eq!(rows.as_deref(), Some("1"), "four enabled persons of tenant 1 with six invoices each");
     for (of, include, message) in [
-        ("subscriptions", "{invoices}", "\"subscriptions\", which is no companion"),
-        ("invoices", "{subscriptions,invoices}", "\"invoices\", which is no companion"),
+        ("subscriptions", "{invoices}", "\"subscriptions\", which is not a companion"),
+        ("invoices", "{subscriptions,invoices}", "\"invoices\", which is not a companion"),
         ("logins", "{logins,invoices}", "not a companion of dataset \"logins\""),
     ] {
         let sql = format!("SELECT acct_export_start({})", ask(of, include));

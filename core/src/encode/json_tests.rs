@@ -79,7 +79,7 @@ fn two_columns_cannot_have_one_place() {
             panic!()
         };
         assert_eq!(error.kind.sqlstate(), "22023");
-        assert_eq!(error.message, "fields \"a\" and \"b\" claim the same place in a JSON row");
+        assert_eq!(error.message, "fields \"a\" and \"b\" have the same place in a JSON row");
         assert!(error.detail.unwrap().contains(places));
     }
     let deep = vec!["a"; 65].join(".");

@@ -55,7 +55,7 @@ fn leaf<'d>(
         (Some(implied), Operator::Eq) => implied,
         (Some(_), _) => {
             return Err(Error::invalid(format!(
-                "{} in the filter takes a date or time, no operator {}",
+                "{} in the filter takes a date or time, not operator {}",
                 shown(name),
                 condition.word
             ))
@@ -103,14 +103,14 @@ fn values_may_be_asked(field: &Field) -> Result<()> {
     let why = if field.mask != Treatment::Keep {
         "its values are masked"
     } else if field.json_text {
-        "it is a text made out of JSON, which may hold a secret"
+        "it is text converted from JSON, which may contain a secret"
     } else if field.named_by.is_some() {
         "the names beside its values may say that they are secrets"
     } else {
         return Ok(());
     };
     Err(Error::denied(format!("field {} cannot be filtered on: {why}", shown(&field.name)))
-        .hint("Only pr and null can be asked of it; remove the condition."))
+        .hint("Only pr and null can be used with it; remove the condition."))
 }
 
 /// A condition with its field, while it is being judged.
@@ -228,7 +228,8 @@ impl<'d> Subject<'_, 'd> {
 
     fn unsuitable(&self, suitable: &[Operator]) -> Error {
         let names = listed(suitable.iter().map(|operator| operator.name()));
-        let mut hint = format!("Operators for {}: {names}; null suits eq and ne.", self.type_name());
+        let mut hint =
+            format!("Operators for {}: {names}; null can be used with eq and ne.", self.type_name());
         if matches!(self.named.field.ty.class, Class::Json | Class::Jsonb) {
             hint.push_str(
                 " Values inside are reached by path, such as \"field.key\", elements of lists by any.",

@@ -27,7 +27,7 @@ fn elements() {
     refused(
         json!({ "attributes": { "any": { "a..b": 1 } } }),
         "22023",
-        "path \"attributes.a..b\" in the filter has an empty or impossible key",
+        "path \"attributes.a..b\" in the filter has an empty or invalid key",
     );
     refused(
         json!({ "pin": { "any": { "a": 1 } } }),

@@ -32,7 +32,7 @@ fn names() {
     refused(
         json!({ "attributes..a": "x" }),
         "22023",
-        "path \"attributes..a\" in the filter has an empty or impossible key",
+        "path \"attributes..a\" in the filter has an empty or invalid key",
     );
     refused(
         json!({ "attributes.a.token.b": "x" }),
@@ -74,7 +74,7 @@ fn stand_ins() {
         "22023",
         "\"updated_after\" in the filter stands for the updated column, which dataset \"users\" does not have",
     );
-    let typed = "\"created_after\" in the filter takes a date or time, no operator lt";
+    let typed = "\"created_after\" in the filter takes a date or time, not operator lt";
     refused(json!({ "created_after": { "lt": "2025-01-01" } }), "22023", typed);
     let mut dataset = fixture::dataset();
     dataset.fields.push(fixture::field("created_after", "boolean"));
@@ -194,7 +194,7 @@ fn synonyms_are_judged_like_what_they_stand_for() {
         "42501",
         "field \"pin\" cannot be filtered on: it holds a credential",
     );
-    let typed = "\"created_after\" in the filter takes a date or time, no operator from";
+    let typed = "\"created_after\" in the filter takes a date or time, not operator from";
     refused(json!({ "created_after": { "from": "2025-01-01" } }), "22023", typed);
     for document in [
         json!({ "active": { "checked": true }, "attributes.on": { "unchecked": false } }),

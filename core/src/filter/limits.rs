@@ -89,7 +89,7 @@ fn too_deep(name: &str) -> Error {
 /// 54000.
 pub fn too_large(name: &str) -> Error {
     limit(format!("{name} is larger than 1 MB"))
-        .hint("Shorten its lists; a large set of values belongs into a table that the view joins.")
+        .hint("Shorten its lists; a large set of values belongs in a table that the view joins.")
 }
 
 fn limit(message: impl Into<String>) -> Error {

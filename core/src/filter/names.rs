@@ -78,7 +78,7 @@ pub fn keys(path: &str, name: &str, is_secret_key: &dyn Fn(&str) -> bool) -> Res
     for key in &keys {
         if key.is_empty() || key.contains('\0') {
             return Err(Error::invalid(format!(
-                "path {} in the filter has an empty or impossible key",
+                "path {} in the filter has an empty or invalid key",
                 shown(name)
             ))
             .hint("Write a path as field.key.key, without empty keys."));

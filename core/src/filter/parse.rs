@@ -57,7 +57,7 @@ impl Parser {
         };
         if items.is_empty() {
             return Err(Error::invalid(format!("\"{word}\" in the filter must not be empty"))
-                .hint("Leave it out where there is nothing to join."));
+                .hint("Leave it out if there are no conditions to join."));
         }
         items.iter().map(|item| self.inner(word, item)).collect()
     }
@@ -67,12 +67,12 @@ impl Parser {
     fn inner(&mut self, word: &str, value: &Value) -> Result<Node<Condition>> {
         match value {
             Value::Object(object) if object.is_empty() => {
-                Err(Error::invalid(format!("\"{word}\" in the filter must not hold an empty object"))
+                Err(Error::invalid(format!("\"{word}\" in the filter must not contain an empty object"))
                     .hint("An empty object matches every row; leave it out or name a field in it."))
             }
             Value::Object(object) => self.object(object),
             other => Err(Error::invalid(format!(
-                "\"{word}\" in the filter must hold objects, not {}",
+                "\"{word}\" in the filter must contain objects, not {}",
                 kind(other)
             ))
             .hint("Write each part as {\"field\": value}.")),
@@ -183,7 +183,7 @@ fn only_keys(name: &str, value: &Value) -> Result<()> {
         shown(name)
     );
     Err(Error::invalid(message).hint(
-        "Of a list of plain values one is asked for without any: {\"field.path\": {\"eq\": value}} holds where one element does.",
+        "For a list of plain values, leave any out: {\"field.path\": {\"eq\": value}} is true if one element is equal.",
     ))
 }
 

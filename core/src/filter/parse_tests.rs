@@ -125,10 +125,14 @@ fn what_is_no_filter() {
     }
     refused(json!({ "or": {} }), "22023", "\"or\" in the filter takes an array, not an object");
     refused(json!({ "or": [] }), "22023", "\"or\" in the filter must not be empty");
-    refused(json!({ "and": [1] }), "22023", "\"and\" in the filter must hold objects, not a number");
-    refused(json!({ "or": [{ "a": 1 }, {}] }), "22023", "\"or\" in the filter must not hold an empty object");
-    refused(json!({ "not": [] }), "22023", "\"not\" in the filter must hold objects, not an array");
-    refused(json!({ "not": {} }), "22023", "\"not\" in the filter must not hold an empty object");
+    refused(json!({ "and": [1] }), "22023", "\"and\" in the filter must contain objects, not a number");
+    refused(
+        json!({ "or": [{ "a": 1 }, {}] }),
+        "22023",
+        "\"or\" in the filter must not contain an empty object",
+    );
+    refused(json!({ "not": [] }), "22023", "\"not\" in the filter must contain objects, not an array");
+    refused(json!({ "not": {} }), "22023", "\"not\" in the filter must not contain an empty object");
     refused(json!({ "a": {} }), "22023", "field \"a\" in the filter has no operator");
     refused(json!({ "a": { "ci": true } }), "22023", "field \"a\" in the filter has no operator");
     refused(
@@ -154,7 +158,7 @@ fn what_is_no_filter() {
             format!("operator {word} of field \"a\" in the filter needs true or false, not a string");
         assert!(refused(json!({ "a": { word: "yes" } }), "22023", &message).hint.unwrap().contains(word));
     }
-    refused(json!({ "a": { "any": {} } }), "22023", "\"any\" in the filter must not hold an empty object");
+    refused(json!({ "a": { "any": {} } }), "22023", "\"any\" in the filter must not contain an empty object");
     refused(
         json!({ "a": { "any": [1] } }),
         "22023",

@@ -241,7 +241,7 @@ impl<'t> Reader<'t> {
     fn expected(&self, what: &str, at: usize) -> Error {
         let place = self.text.get(..at).map_or(0, |before| before.chars().count()) + 1;
         Error::invalid(format!(
-            "syntax error in the SCIM filter at character {place}: {what} is expected there"
+            "syntax error in the SCIM filter at character {place}: expected {what}"
         ))
         .hint("Write it as userName eq \"jane\" and not (age lt 18); operators: eq, ne, co, sw, ew, pr, gt, ge, lt, le.")
     }

@@ -180,7 +180,7 @@ fn mistakes_are_told_by_their_place() {
     ] {
         let error = document(filter).unwrap_err();
         assert_eq!(error.kind.sqlstate(), "22023", "{filter}");
-        let begin = format!("syntax error in the SCIM filter at character {place}: {expected}");
+        let begin = format!("syntax error in the SCIM filter at character {place}: expected {expected}");
         assert!(error.message.starts_with(&begin), "{filter}: {}", error.message);
         assert!(error.hint.is_some() && !format!("{error:?}").contains("S3CRET"), "{filter}: {error:?}");
     }

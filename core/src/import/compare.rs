@@ -180,7 +180,7 @@ pub fn given(
     clock: Clock<'_>,
 ) -> std::result::Result<Value, String> {
     match (given, rule.kind) {
-        (Given::Error, _) => Err("holds an error".to_owned()),
+        (Given::Error, _) => Err("contains an error".to_owned()),
         (Given::Formula, _) => Err("is a formula without a value".to_owned()),
         (_, Kind::Bool) => boolean(given),
         (_, Kind::Int) => whole(given, rule),
@@ -272,7 +272,7 @@ pub(super) fn whole(given: &Given, rule: &Rule) -> std::result::Result<Value, St
         Given::Text(text) => text.trim().parse().ok(),
         _ => None,
     };
-    let number = number.ok_or_else(|| format!("{} is no whole number", shown_of(given)))?;
+    let number = number.ok_or_else(|| format!("{} is not an integer", shown_of(given)))?;
     let range = match rule.ty.base {
         INT2 => i128::from(i16::MIN)..=i128::from(i16::MAX),
         INT4 => i128::from(i32::MIN)..=i128::from(i32::MAX),
@@ -293,7 +293,7 @@ pub(super) fn number(given: &Given, rule: &Rule) -> std::result::Result<Value, S
         Given::Number(number) if rule.identifier => Ok(Value::Text(number_text(*number))),
         Given::Number(number) => Ok(Value::Number(*number)),
         Given::Text(text) if text.trim().parse::<f64>().is_ok() => Ok(Value::Text(text.trim().to_owned())),
-        _ => Err(format!("{} is no number", shown_of(given))),
+        _ => Err(format!("{} is not a number", shown_of(given))),
     }
 }
 
@@ -306,15 +306,15 @@ pub(super) fn text(given: &Given, rule: &Rule) -> std::result::Result<Value, Str
     };
     match rule.ty.class {
         Class::Enum if !rule.labels.contains(&text) => {
-            Err(format!("{} is no value of type {}", quoted(&text), rule.ty.name))
+            Err(format!("{} is not a value of type {}", quoted(&text), rule.ty.name))
         }
         Class::Uuid => match uuid(&text) {
             Some(uuid) => Ok(Value::Text(uuid)),
-            None => Err(format!("{} is no uuid", quoted(&text))),
+            None => Err(format!("{} is not a UUID", quoted(&text))),
         },
         // One that was cut to what a cell takes is none any more.
         Class::Json | Class::Jsonb if !text.ends_with('…') && !is_json(&text) => {
-            Err(format!("{} is no JSON", quoted(&text)))
+            Err(format!("{} is not valid JSON", quoted(&text)))
         }
         _ => Ok(Value::Text(text)),
     }

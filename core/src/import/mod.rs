@@ -36,7 +36,7 @@ pub type Interrupted = fn() -> Result<()>;
 
 /// 22023: no workbook that could be read.
 fn unreadable() -> Error {
-    Error::invalid("the workbook is not an xlsx file, or a damaged one")
+    Error::invalid("the workbook is not an xlsx file, or is damaged")
         .hint("Save it as an Excel workbook (.xlsx), without a password.")
 }
 

@@ -12,11 +12,11 @@ const SERIALS: std::ops::RangeInclusive<f64> = 1.0..=2_958_465.0;
 
 /// A day, as a number of days or a text.
 pub fn day(given: &Given, serial: &dyn Fn(f64) -> f64) -> std::result::Result<Value, String> {
-    let wrong = || Err(format!("{} is no date", shown_of(given)));
+    let wrong = || Err(format!("{} is not a date", shown_of(given)));
     match given {
         Given::Number(number) => match serial(*number) {
             day if day.fract() == 0.0 && SERIALS.contains(&day) => Ok(Value::Number(day)),
-            day if SERIALS.contains(&day) => Err("has a time of day, and the field is a date".to_owned()),
+            day if SERIALS.contains(&day) => Err("has a time of day, but the field is a date".to_owned()),
             _ => wrong(),
         },
         Given::Text(text) => {
@@ -57,7 +57,7 @@ pub fn moment(
     serial: &dyn Fn(f64) -> f64,
     clock: Clock<'_>,
 ) -> std::result::Result<Value, String> {
-    let wrong = || Err(format!("{} is no date with a time", shown_of(given)));
+    let wrong = || Err(format!("{} is not a date with a time", shown_of(given)));
     match given {
         Given::Number(number) => match serial(*number) {
             moment if SERIALS.contains(&moment.floor()) => Ok(Value::Moment(moment)),

@@ -34,7 +34,7 @@ impl Names {
     fn take(&mut self, name: String) -> Result<()> {
         self.0.entry(name).or_default();
         if self.0.len() > MOST {
-            let what = "the file has too many different names in columns that refer to others";
+            let what = "the file has too many different names in columns that reference other datasets";
             return Err(Error::new(Kind::ProgramLimitExceeded, what)
                 .hint("Check it in parts: fewer rows in each file."));
         }

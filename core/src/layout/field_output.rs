@@ -67,10 +67,10 @@ impl FieldOutput {
                     }
                     if parts.is_empty() {
                         return Err(Error::denied(format!(
-                            "every key of field \"{}\" that was declared is the name of a secret",
+                            "all declared keys of field \"{}\" are names of secrets",
                             field.name
                         ))
-                        .hint("Declare others with acct_export_expand, or leave the field out."));
+                        .hint("Declare other keys with acct_export_expand, or leave the field out."));
                     }
                     Written::Declared(parts)
                 }

@@ -202,7 +202,7 @@ impl Members {
         let Some(place) = others else {
             return Err(Error::new(
                 ErrorKind::SourceFailed,
-                "the source of the export gives other rows each time that it is read",
+                "the source of the export returns different rows each time it is read",
             )
             .hint(
                 "The owner of its source can declare the keys that become columns with acct_export_expand.",

@@ -40,7 +40,7 @@ impl Cron {
     /// Reads an expression of five fields, or a name like `@daily`. 22023 otherwise; the hint names the field that cannot be read.
     pub fn parse(text: &str) -> Result<Cron> {
         if text.chars().count() > LONGEST {
-            return Err(Error::invalid("cron is too long")
+            return Err(Error::invalid("cron expression is too long")
                 .hint(format!("A cron expression has at most {LONGEST} characters.")));
         }
         parsed(text).map(Cron).map_err(|_| wrong(text))
@@ -61,7 +61,7 @@ fn wrong(text: &str) -> Error {
     let error = Error::invalid(format!("invalid cron expression {}", shown(text)));
     let fields: Vec<&str> = text.split_whitespace().collect();
     if text.contains('@') {
-        return error.hint(format!("Names of schedules: {}.", NAMES.join(", ")));
+        return error.hint(format!("Known names: {}.", NAMES.join(", ")));
     }
     if fields.len() != FIELDS.len() {
         let names = FIELDS.map(|(name, _)| name).join(", ");
@@ -77,7 +77,7 @@ fn wrong(text: &str) -> Error {
         fields.iter().zip(FIELDS).enumerate().find(|(place, (field, _))| alone(*place, field).is_err());
     match broken {
         Some((_, (field, (name, values)))) => error.hint(format!(
-            "Field {name} cannot be {}: it takes {values}, and *, lists (1,2), ranges (1-5) and steps (*/15).",
+            "Invalid field {name}: {}. It takes {values}, and *, lists (1,2), ranges (1-5) and steps (*/15).",
             shown(field)
         )),
         None => error.hint("Write five fields, such as '30 2 * * 1-5'."),

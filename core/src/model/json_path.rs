@@ -19,7 +19,7 @@ pub fn keys(path: &str) -> Result<Vec<String>> {
             .hint("Make a column of it in a view."));
     }
     if path.split('.').any(str::is_empty) || path.chars().any(char::is_control) {
-        return Err(Error::invalid(format!("path {} has an empty or impossible key", shown(path)))
+        return Err(Error::invalid(format!("path {} has an empty or invalid key", shown(path)))
             .hint("Write it as keys joined by dots: cost_center.code."));
     }
     Ok(path.split('.').map(str::to_owned).collect())
@@ -29,7 +29,7 @@ pub fn keys(path: &str) -> Result<Vec<String>> {
 pub fn no_secret(path: &str, keys: &[String], is_secret: &dyn Fn(&str) -> bool) -> Result<()> {
     let Some(key) = keys.iter().find(|key| is_secret(key)) else { return Ok(()) };
     Err(Error::denied(format!("key {} of path {} is never exported", shown(key), shown(path)))
-        .hint("Its name says that it holds a credential or a secret; leave the path out."))
+        .hint("Its name indicates a credential or a secret; leave the path out."))
 }
 
 #[cfg(test)]

@@ -197,7 +197,7 @@ impl Options {
         match (self.reproducible, &self.order) {
             (true, Some(Order::None)) => {
                 Err(Error::invalid("option \"reproducible\" cannot be true with option \"order\" \"none\"")
-                    .hint("Leave order out: rows come by the dataset's key."))
+                    .hint("Leave order out: rows are in the order of the key."))
             }
             (true, None) => {
                 self.order = Some(Order::Key);

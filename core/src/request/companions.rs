@@ -50,7 +50,10 @@ pub fn described(asked: &ExportRequest) -> Result<Vec<String>> {
     if selections.len() > MOST {
         return Err(Error::new(
             Kind::ProgramLimitExceeded,
-            format!("option \"{OPTION}\" has {} selections, and may have {MOST}", selections.len()),
+            format!(
+                "option \"{OPTION}\" has {} selections, more than the maximum of {MOST}",
+                selections.len()
+            ),
         )
         .hint("Leave out those of companions that are not in include."));
     }
@@ -61,7 +64,7 @@ pub fn described(asked: &ExportRequest) -> Result<Vec<String>> {
 pub fn check(asked: &ExportRequest, included: &[String]) -> Result<()> {
     if let Some(name) = described(asked)?.into_iter().find(|name| !included.contains(name)) {
         return Err(Error::invalid(format!(
-            "option \"{OPTION}\" names {}, which include does not",
+            "option \"{OPTION}\" has {}, which is not in include",
             shown(&name)
         ))
         .hint(format!("Companions in include: {}.", listed(included.iter().map(String::as_str)))));
@@ -72,11 +75,11 @@ pub fn check(asked: &ExportRequest, included: &[String]) -> Result<()> {
         let is_direct = |of| further.get(of).is_none_or(|all| all.contains(&asked.dataset));
         if *of != asked.dataset && (!included.contains(of) || !is_direct(of)) {
             return Err(Error::invalid(format!(
-                "companion {} is said to be one of {}, which is no companion of the dataset in include",
+                "companion {} has \"of\" {}, which is not a companion of the dataset in include",
                 shown(name),
                 shown(of)
             ))
-            .hint("\"of\" names a companion of the exported dataset, which is in include as well."));
+            .hint("Give in \"of\" a companion of the exported dataset that is in include as well."));
         }
     }
     Ok(())
@@ -228,7 +231,7 @@ pub fn wrong(name: &str, key: Option<&str>, wanted: &str) -> Error {
 
 fn unknown(name: &str, key: &str) -> Error {
     Error::invalid(format!("unknown selection {} of companion {}", shown(key), shown(name)))
-        .hint(format!("Known: {}.", KNOWN.join(", ")))
+        .hint(format!("Known selections: {}.", KNOWN.join(", ")))
 }
 
 const KNOWN_HINT: &str = r#"Write it like {"companions": {"state_events": {"filter": {"state": "active"}, "since": "2025-01-01"}}}."#;
@@ -318,7 +321,7 @@ mod tests {
         }
         let misspelt = asked(json!({ "companions": { "evnts": {} } }));
         let error = check(&misspelt, &["events".into()]).unwrap_err();
-        assert_eq!(error.message, r#"option "companions" names "evnts", which include does not"#);
+        assert_eq!(error.message, r#"option "companions" has "evnts", which is not in include"#);
         assert_eq!(error.hint.as_deref(), Some("Companions in include: events."));
         assert_eq!(check(&misspelt, &["evnts".into()]), Ok(()));
         assert_eq!(described(&asked(json!({ "companions": [] }))).unwrap_err().kind.sqlstate(), "22023");

@@ -14,13 +14,13 @@ pub fn filters(dataset: &Dataset, narrowed: &BTreeSet<String>) -> Result<()> {
         dataset.policy.require_filter.iter().filter(|field| !narrowed.contains(*field)).collect();
     let Some(first) = missing.first() else { return Ok(()) };
     let error = Error::invalid(format!(
-        "an export of dataset {} has to filter on field {}",
+        "an export of dataset {} must filter on field {}",
         shown(&dataset.name),
         shown(first)
     ));
     if missing.iter().any(|name| dataset.field(name).is_none()) {
         return Err(error.hint(
-            "Its source has no such column any more; its owner can state the policy again with acct_export_set_policy.",
+            "The source does not have this column any more. The owner of the source can change require_filter with acct_export_set_policy.",
         ));
     }
     let example: Map<String, Value> =
@@ -57,7 +57,7 @@ mod tests {
         assert_eq!(filters(&dataset, &narrowed(&["created_at", "email", "id", "od\"d name"])), Ok(()));
         let error = filters(&dataset, &narrowed(&["email"])).unwrap_err();
         assert_eq!(error.kind.sqlstate(), "22023");
-        assert_eq!(error.message, r#"an export of dataset "users" has to filter on field "od"d name""#);
+        assert_eq!(error.message, r#"an export of dataset "users" must filter on field "od"d name""#);
         let hint = error.hint.unwrap();
         assert!(
             hint.ends_with(r#"filter => '{"od\"d name":"…","created_at":{"ge":"2025-01-01"}}'."#),

@@ -209,7 +209,7 @@ fn parts_of_documents_are_named_by_path() {
         let message = format!("field \"{}\" is named twice in fields", names[1]);
         refused(fields(names), "22023", &message);
     }
-    refused(fields(&["more.a..b"]), "22023", "path \"a..b\" has an empty or impossible key");
+    refused(fields(&["more.a..b"]), "22023", "path \"a..b\" has an empty or invalid key");
     refused(fields(&["email.a"]), "22023", "unknown field \"email.a\" in fields");
     let many: Vec<String> = (0..=json_path::MOST).map(|n| format!("more.k{n}")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();

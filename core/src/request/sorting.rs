@@ -54,7 +54,7 @@ fn refusal(field: &Field, anonymise: bool) -> Option<&str> {
         field if super::selection::treatment(field, anonymise) != Treatment::Keep => {
             Some("its values are masked")
         }
-        Field { json_text: true, .. } => Some("it is a text made out of JSON, which may hold a secret"),
+        Field { json_text: true, .. } => Some("it is text converted from JSON, which may contain a secret"),
         Field { named_by: Some(_), .. } => Some("the names beside its values may say that they are secrets"),
         _ => None,
     }

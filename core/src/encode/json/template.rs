@@ -92,13 +92,13 @@ fn path(column: &Column) -> Result<Vec<&str>> {
     let parts: Vec<&str> = path.split('.').collect();
     if parts.iter().any(|part| part.is_empty()) {
         return Err(Error::invalid(format!(
-            "json_path \"{path}\" of field \"{}\" has an empty part",
+            "json_path \"{path}\" of field \"{}\" has an empty key",
             column.name
         ))
-        .hint("Write the path as names joined by dots: user.identifiers.email_address."));
+        .hint("Write the path as keys joined by dots: user.identifiers.email_address."));
     }
     if parts.len() > MAX_DEPTH {
-        let message = format!("json_path of field \"{}\" has more than {MAX_DEPTH} parts", column.name);
+        let message = format!("json_path of field \"{}\" has more than {MAX_DEPTH} keys", column.name);
         return Err(Error::invalid(message));
     }
     Ok(parts)
@@ -135,7 +135,7 @@ fn clash(one: usize, other: usize, columns: &[Column]) -> Error {
     let [one, other] = [one, other].map(|index| &columns[index]);
     let place = |column: &Column| column.json_path.clone().unwrap_or_else(|| column.name.clone());
     Error::invalid(format!(
-        "fields \"{}\" and \"{}\" claim the same place in a JSON row",
+        "fields \"{}\" and \"{}\" have the same place in a JSON row",
         one.name, other.name
     ))
     .detail(format!("Their places are \"{}\" and \"{}\".", place(one), place(other)))

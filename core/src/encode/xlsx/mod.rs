@@ -96,7 +96,8 @@ pub struct Xlsx {
 /// 54000 for more columns than a worksheet has.
 pub fn check(columns: &[Column]) -> Result<()> {
     if columns.len() > MAX_COLUMNS {
-        let message = format!("{} columns are more than the {MAX_COLUMNS} of a worksheet", columns.len());
+        let message =
+            format!("the export has {} columns, more than the {MAX_COLUMNS} of a worksheet", columns.len());
         return Err(Error::new(Kind::ProgramLimitExceeded, message)
             .hint("Name fewer columns in fields, or use csv, ndjson or json."));
     }

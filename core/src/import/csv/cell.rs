@@ -97,7 +97,7 @@ pub fn given(
     let trimmed = text.trim();
     let is_text = matches!(rule.kind, Kind::Text | Kind::Json | Kind::List | Kind::Mixed);
     if !is_text && ERRORS.contains(&trimmed) {
-        return Err("holds an error".to_owned());
+        return Err("contains an error".to_owned());
     }
     if !is_text && trimmed.starts_with('=') {
         return Err("is a formula without a value".to_owned());
@@ -172,7 +172,7 @@ fn number(text: &str, rule: &Rule, dialect: &Dialect) -> std::result::Result<Val
 
 /// The problem of a day whose day and month may be either.
 fn unclear(text: &str) -> String {
-    format!("{} does not say which number is the month: write it as YYYY-MM-DD", quoted(text))
+    format!("{} is ambiguous: day and month cannot be distinguished; write it as YYYY-MM-DD", quoted(text))
 }
 
 fn day(text: &str, place: usize, dialect: &Dialect) -> std::result::Result<Value, String> {
@@ -194,7 +194,7 @@ fn moment(
     dialect: &Dialect,
     clock: Clock<'_>,
 ) -> std::result::Result<Value, String> {
-    let wrong = || format!("{} is no date with a time", quoted(text));
+    let wrong = || format!("{} is not a date with a time", quoted(text));
     if let Some(Exact { wall, offset, precision }) = exact(text) {
         let is_infinite = wall == i64::MAX || wall == i64::MIN;
         let moment = match offset {

@@ -166,5 +166,5 @@ fn in_quotes(row: u32) -> Error {
 fn large_record(row: u32) -> Error {
     Error::new(Kind::ProgramLimitExceeded, "the CSV file has a row of more than 16 MiB")
         .detail(format!("It is row {}.", row.saturating_add(1)))
-        .hint("A quote that is not closed makes all that follows one value.")
+        .hint("If a quote is not closed, everything after it is one value.")
 }

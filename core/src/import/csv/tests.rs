@@ -421,22 +421,22 @@ fn values_that_differ_or_do_not_fit() {
     assert!(differ(Cell::Instant { utc, local: 0 }, "2026-01-15T11:00:00Z", Kind::Instant));
     assert!(differ(Cell::Text("007"), "7", Kind::Text) && differ(Cell::Text("a "), "a", Kind::Text));
     for (kind, texts, problem) in [
-        (Kind::Int, &["many"][..], "\"many\" is no whole number"),
-        (Kind::Int, &["1.5"], "1.5 is no whole number"),
+        (Kind::Int, &["many"][..], "\"many\" is not an integer"),
+        (Kind::Int, &["1.5"], "1.5 is not an integer"),
         (Kind::Int, &["99999999999"], "is beyond the range of type integer"),
-        (Kind::Int, &["#N/A"], "holds an error"),
+        (Kind::Int, &["#N/A"], "contains an error"),
         (Kind::Int, &["=1+1"], "is a formula without a value"),
         // A comma beside a point is none of decimals.
-        (Kind::Numeric, &["12,5", "1.5"], "\"12,5\" is no number"),
-        (Kind::Numeric, &["1.234,50"], "is no number"),
+        (Kind::Numeric, &["12,5", "1.5"], "\"12,5\" is not a number"),
+        (Kind::Numeric, &["1.234,50"], "is not a number"),
         (Kind::Bool, &["perhaps"], "\"perhaps\" is neither TRUE nor FALSE"),
-        (Kind::Date, &["24/10/2025", "2025-10-24"], "\"24/10/2025\" is no date"),
-        (Kind::Date, &["1/2/2026"], "does not say which number is the month"),
-        (Kind::Date, &["31.02.2026"], "is no date"),
-        (Kind::Timestamp, &["1/2/2026 10:00"], "does not say which number is the month"),
-        (Kind::Timestamp, &["2026-01-15T10:00:00Z"], "is no date with a time"),
-        (Kind::Instant, &["yesterday"], "\"yesterday\" is no date with a time"),
-        (Kind::Json, &["{\"a\": }"], "is no JSON"),
+        (Kind::Date, &["24/10/2025", "2025-10-24"], "\"24/10/2025\" is not a date"),
+        (Kind::Date, &["1/2/2026"], "is ambiguous: day and month cannot be distinguished"),
+        (Kind::Date, &["31.02.2026"], "is not a date"),
+        (Kind::Timestamp, &["1/2/2026 10:00"], "is ambiguous: day and month cannot be distinguished"),
+        (Kind::Timestamp, &["2026-01-15T10:00:00Z"], "is not a date with a time"),
+        (Kind::Instant, &["yesterday"], "\"yesterday\" is not a date with a time"),
+        (Kind::Json, &["{\"a\": }"], "is not valid JSON"),
     ] {
         let found = column(texts, &of_kind(kind)).remove(0).unwrap_err();
         assert!(found.contains(problem), "{found}: not {problem}");
