@@ -4,6 +4,7 @@
 
 use crate::error::Result;
 use crate::pg::{identity, sql};
+use crate::secret::reasons;
 use serde::Deserialize;
 use std::collections::{HashMap, HashSet};
 
@@ -59,7 +60,9 @@ impl Declared {
             let column = row.relation.zip(row.attnum);
             match row.kind.as_str() {
                 "exempt_column" => {
-                    let exemption = row.definition.map(|reason| Exemption { reason, code: row.code });
+                    let exemption = row
+                        .definition
+                        .map(|reason| Exemption { reason: reasons::current(reason), code: row.code });
                     declared.exempt.extend(column.zip(exemption));
                 }
                 "secret_column" => declared.secret.extend(column),

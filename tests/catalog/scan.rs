@@ -75,7 +75,7 @@ fn every_column_has_a_verdict_and_a_reason() {
         "settings.value eligible (values are redacted in rows whose \"name\" is the name of a secret)",
         "customers.password_policy eligible",
         "totals.n barred (a materialized view is not subject to row security)",
-        "notes.data barred (the columns beside it say that it is part of an encrypted value)",
+        "notes.data barred (other columns of its table indicate that it is part of an encrypted value)",
     ] {
         assert!(all.iter().any(|own| own == line), "{line}\n{all:#?}");
     }

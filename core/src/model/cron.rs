@@ -77,7 +77,7 @@ fn wrong(text: &str) -> Error {
         fields.iter().zip(FIELDS).enumerate().find(|(place, (field, _))| alone(*place, field).is_err());
     match broken {
         Some((_, (field, (name, values)))) => error.hint(format!(
-            "Invalid field {name}: {}. It takes {values}, and *, lists (1,2), ranges (1-5) and steps (*/15).",
+            "Field {name} cannot be {}: it takes {values}, and *, lists (1,2), ranges (1-5) and steps (*/15).",
             shown(field)
         )),
         None => error.hint("Write five fields, such as '30 2 * * 1-5'."),

@@ -46,19 +46,23 @@ impl Verdict {
     }
 }
 
-const BY_TABLE: &str = "the name of its table says that it holds a credential or a secret";
-const BY_DEFAULT: &str = "it is a text in a table of credentials, and nothing says that it is none";
-const UNNAMED: &str = "it is a key or a code, and its name does not say that it is harmless";
-const BY_ID: &str = "it is the id of a session, a token or a code, which is the credential itself";
-const SETTINGS: &str = "it holds the settings of a connection, which have its credentials in them";
-const HOOK: &str = "the address of a webhook lets whoever knows it use it";
-const MAIL: &str = "messages that are sent to people hold links and codes that log in";
-const ENCRYPTED: &str = "the columns beside it say that it is part of an encrypted value";
-const WRAPPED: &str = "the columns beside it say that it is a wrapped key, or what is encrypted with one";
-const PRIVATE_KEY: &str = "it stands beside a public key or a certificate, whose private key it holds";
-const STATE: &str = "the secret beside it says that it belongs to one";
-const ACCESS_KEY: &str = "the columns beside it say that it is a key that lets in";
-const ONE_TIME: &str = "the columns beside it say that it is a code that can be used once";
+pub(super) const BY_TABLE: &str = "the name of its table indicates a credential or a secret";
+pub(super) const BY_DEFAULT: &str =
+    "it is a text in a table of credentials, and its name does not show that it is harmless";
+pub(super) const UNNAMED: &str = "it is a key or a code, and its name does not show that it is harmless";
+pub(super) const BY_ID: &str = "it is the id of a session, a token or a code, and so a credential itself";
+pub(super) const SETTINGS: &str = "it contains settings of a connection, which include credentials";
+pub(super) const HOOK: &str = "it is the address of a webhook, and so a credential itself";
+pub(super) const MAIL: &str = "it contains messages to people, which may include login links and codes";
+pub(super) const ENCRYPTED: &str =
+    "other columns of its table indicate that it is part of an encrypted value";
+pub(super) const WRAPPED: &str =
+    "other columns of its table indicate that it is a wrapped key, or encrypted with one";
+pub(super) const PRIVATE_KEY: &str =
+    "other columns of its table indicate that it is the private key of a public key or a certificate";
+pub(super) const STATE: &str = "it belongs to a secret in another column of its table";
+pub(super) const ACCESS_KEY: &str = "other columns of its table indicate that it is an access key";
+pub(super) const ONE_TIME: &str = "other columns of its table indicate that it is a one-time code";
 
 /// Judges each column of a table, in order.
 pub fn classify(table: &TableShape<'_>, names: &Names) -> Vec<Verdict> {

@@ -12,6 +12,7 @@ pub mod named;
 mod names;
 mod neighbours;
 mod normalise;
+pub mod reasons;
 mod settings;
 mod table;
 mod table_kind;

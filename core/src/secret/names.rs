@@ -6,7 +6,7 @@
 
 use super::types::{ColumnType, Family};
 use super::words::{words, Words};
-use super::{foreign, name, normalise};
+use super::{foreign, name, normalise, reasons};
 use std::rc::Rc;
 
 /// The names of secrets: the list of this project, and what the DBA added. Cheap to clone.
@@ -74,7 +74,7 @@ impl Names {
             Family::Uuid => self.judge(name, is_secret_uuid),
             _ => self.is_secret(name),
         };
-        is_secret.then(|| "its name says that it holds a credential or a secret".to_owned())
+        is_secret.then(|| reasons::NAME.to_owned())
     }
 }
 

@@ -14,7 +14,7 @@ use super::FIRST_USER_OID;
 use crate::catalog::declared::Declared;
 use crate::model::{Class, Type};
 use crate::pg::{catalog, identity, sql, types};
-use crate::secret::{ColumnType, Names};
+use crate::secret::{reasons, ColumnType, Names};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -84,7 +84,7 @@ impl Cache<'_> {
         };
         let renamed = relation.options.get(&column.name).is_some_and(|options| self.is_secret_name(options));
         let flow = if renamed {
-            let bar = bar("its options say that it holds a credential or a secret");
+            let bar = bar(reasons::COLUMN_OPTIONS);
             flow.and(Flow { bar: Some(bar), ..Flow::plain() })
         } else {
             flow
@@ -123,12 +123,9 @@ impl Cache<'_> {
     /// Name, type and declarations have the last word.
     pub fn judged(&self, relation: &Relation, column: &Column, flow: Flow) -> Flow {
         let reason = if relation.elsewhere.contains(&column.name) {
-            Some(
-                "a table above or below in its inheritance tree keeps a secret in it, or generates it"
-                    .to_owned(),
-            )
+            Some(reasons::INHERITANCE.to_owned())
         } else if self.declared.is_secret(relation.oid, column.attnum) {
-            Some("it was declared to hold a secret".to_owned())
+            Some(reasons::DECLARED.to_owned())
         } else {
             self.reason(relation, column)
         };

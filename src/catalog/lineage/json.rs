@@ -8,6 +8,7 @@ use super::scope::Scope;
 use super::tree::{Node, Struct};
 use super::walk::{Walk, TAKES_APART};
 use crate::secret::named::{self, Role};
+use crate::secret::reasons;
 
 impl<'t> Walk<'_, 't> {
     /// `JSON_OBJECT`, `JSON_ARRAY`, their aggregates, `JSON`, `JSON_SCALAR`, `JSON_SERIALIZE`.
@@ -79,17 +80,16 @@ impl<'t> Walk<'_, 't> {
         });
         match keys {
             None => Flow::maybe_barred(TAKES_APART),
-            Some(keys) if keys.iter().any(|key| self.facts.world.is_secret_name(key)) => Flow::barred(
-                "it is picked out of JSON by a key that says that it holds a credential or a secret",
-            ),
+            Some(keys) if keys.iter().any(|key| self.facts.world.is_secret_name(key)) => {
+                Flow::barred(reasons::JSON_KEY)
+            }
             Some(keys) if keys.iter().any(|key| is_of_a_name(key)) => Flow::maybe_barred(OF_A_NAME),
             Some(_) => Flow::plain(),
         }
     }
 }
 
-pub(super) const OF_A_NAME: &str =
-    "it is picked out of JSON by a key whose value may be a secret by the name beside it";
+pub(super) const OF_A_NAME: &str = reasons::JSON_KEY_OF_VALUE;
 
 /// True for a key such as `value`: a member beside it may be the name of a setting, which does not come along.
 pub(super) fn is_of_a_name(key: &str) -> bool {

@@ -13,6 +13,7 @@ use super::variables::own_column;
 use super::walk::Walk;
 use crate::model::{Class, NamedBy, Type};
 use crate::secret::named::{role, Naming, Role};
+use crate::secret::reasons;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -49,9 +50,7 @@ pub struct Value {
 
 /// The reason why a value without its name never leaves.
 pub fn reason(relation: &str, column: &str) -> String {
-    format!(
-        "it comes from {relation}.{column}, whose rows say by their name what is a secret, without that name"
-    )
+    format!("it comes from {relation}.{column}, {}", reasons::WITHOUT_NAME)
 }
 
 /// The columns of values of a table, by their numbers.

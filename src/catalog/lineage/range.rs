@@ -8,8 +8,9 @@ use super::rows;
 use super::scope::{kind, target_of, width, Scope};
 use super::tree::{Node, Struct};
 use super::walk::{Walk, TOO_COMPLEX};
+use crate::secret::reasons;
 
-pub(super) const UNKNOWN: &str = "the query of the view is not understood";
+pub(super) const UNKNOWN: &str = reasons::UNKNOWN_QUERY;
 
 impl<'t> Walk<'_, 't> {
     /// The value of each column of a stored query.
@@ -223,9 +224,7 @@ impl<'t> Walk<'_, 't> {
             Some(name) if !self.facts.world.is_secret_name(&name) => {
                 self.of_type(flow, u32::try_from(type_oid).unwrap_or(0))
             }
-            _ => Flow::barred(
-                "it is picked out of JSON by a key that says that it holds a credential or a secret",
-            ),
+            _ => Flow::barred(reasons::JSON_KEY),
         }
     }
 

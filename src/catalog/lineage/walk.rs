@@ -13,6 +13,7 @@ use super::range::{With, UNKNOWN};
 use super::scope::Scope;
 use super::shape::{comparing, Part};
 use super::tree::{Node, Struct};
+use crate::secret::reasons;
 use std::collections::HashMap;
 
 /// The catalog look-ups that the walk needs.
@@ -71,8 +72,8 @@ const MOST_STEPS: u32 = 5_000_000;
 const DEEPEST: u32 = 2000;
 
 pub(super) const TOO_COMPLEX: &str = "the view is too complex for its values to be traced";
-pub(super) const TAKES_APART: &str = "it takes JSON apart in a way that could bring out a secret";
-pub(super) const COMPARES_JSON: &str = "it compares JSON as a whole, secret keys and all";
+pub(super) const TAKES_APART: &str = reasons::JSON_PARTS;
+pub(super) const COMPARES_JSON: &str = reasons::JSON_COMPARED;
 
 impl<'w, 't> Walk<'w, 't> {
     pub fn new(world: &'w dyn World) -> Self {
@@ -310,12 +311,10 @@ impl<'w, 't> Walk<'w, 't> {
     fn keys(&self, keys: &[Node<'t>]) -> Flow {
         keys.iter()
             .map(|key| match constant(key) {
-                Some(text) if self.facts.world.is_secret_name(&text) => Flow::barred(
-                    "it is picked out of JSON by a key that says that it holds a credential or a secret",
-                ),
+                Some(text) if self.facts.world.is_secret_name(&text) => Flow::barred(reasons::JSON_KEY),
                 Some(text) if is_of_a_name(&text) => Flow::maybe_barred(OF_A_NAME),
                 Some(_) => Flow::plain(),
-                None => Flow::maybe_barred("it is picked out of JSON by a key that only the data knows"),
+                None => Flow::maybe_barred(reasons::JSON_KEY_OF_DATA),
             })
             .collect()
     }
