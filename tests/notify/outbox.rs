@@ -200,8 +200,8 @@ fn texts_that_make_no_mail() {
     for (arguments, named, hint) in [
         ("'cancelled', 'x', 'y'", "mail template \"cancelled\"", "completed_with_errors"),
         ("NULL, 'x', 'y'", "mail template", "completed_with_errors"),
-        ("'failed', E'x\\nBcc: x@evil.example'", "subject", "One line"),
-        ("'failed', ' '", "subject", "One line"),
+        ("'failed', E'x\\nBcc: x@evil.example'", "subject", "one line"),
+        ("'failed', ' '", "subject", "one line"),
         ("'failed', '{recipient}'", "{recipient}", "{job}, {dataset}"),
         ("'failed', body => 'Dear {name}'", "{name}", "{job}, {dataset}"),
         ("'failed', body => E'a\\x01b'", "body", "line breaks"),
