@@ -7,6 +7,7 @@ pub mod check;
 mod indexes;
 mod policies;
 mod refused;
+mod servers;
 mod size;
 mod sort;
 mod tenants;
@@ -31,6 +32,7 @@ fn on(loaded: &Loaded) -> Result<Vec<Advice>> {
         let mut found = policies::slow(&loaded.lineage)?;
         found.extend(uncaptured::found(loaded)?);
         found.extend(tenants::unscoped(loaded)?);
+        found.extend(servers::patient(loaded)?);
         found.extend(indexes::missing(loaded)?);
         found.extend(quietly(|| sort::spill(loaded))?.flatten());
         Ok(found)

@@ -14,6 +14,10 @@ use std::collections::BTreeMap;
 /// The name of the file that holds it.
 pub const FILE_NAME: &str = "export-info.json";
 
+/// Of a source that reads foreign tables, as manifest and `Export info` have it.
+pub const FOREIGN_SNAPSHOT: &str =
+    "rows of foreign tables are of the moment at which their server read them; that server sees no setting of the session";
+
 /// The selection of a dataset's rows and fields, kept with the file.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -37,6 +41,9 @@ pub struct Selection {
     /// Of a file of changes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changes: Option<Changes>,
+    /// The source reads foreign tables.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub foreign: bool,
     /// Secret members of documents that were removed, by field.
     pub removed_keys: BTreeMap<String, u64>,
     /// Secret values that were redacted, by field.
@@ -236,6 +243,9 @@ fn of_part(part: &FilePart, reproducible: bool) -> Value {
             period["before"] = json!(selection.before);
         }
         told["period"] = period;
+    }
+    if selection.foreign {
+        told["snapshot"] = json!(FOREIGN_SNAPSHOT);
     }
     if let Some(changes) = &selection.changes {
         told["changes"] = json!(changes);

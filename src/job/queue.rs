@@ -1,7 +1,7 @@
 //! The queue: which job is next, and which have lost their worker.
 
 use super::all_slots::{self, AllSlots};
-use super::turn::in_turn;
+use super::turn::{in_turn, Place, Waiting};
 use super::{lock_of, record};
 use crate::audit::{self, By};
 use crate::error::Result;
@@ -12,6 +12,8 @@ use crate::pg::{sql, worker};
 use crate::settings;
 use serde::Deserialize;
 use std::cell::Cell;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 /// A job that this process has claimed.
 #[derive(Debug, Deserialize)]
@@ -57,6 +59,8 @@ thread_local! {
     static HELD: Cell<Option<Lock>> = const { Cell::new(None) };
     /// Id and run of this job.
     static CLAIMED: Cell<Option<(String, i64)>> = const { Cell::new(None) };
+    /// What was found in turn with the job that was claimed last.
+    static LIST: Cell<Option<List>> = const { Cell::new(None) };
 }
 
 /// Gives the lock of the claimed job back, if there is one.
@@ -78,21 +82,67 @@ pub fn claim(extra: bool) -> Result<Option<Claimed>> {
     // One after the other, so that each sees which slots the others have given away.
     Lock::Claim.acquire_for_transaction();
     let slots = i64::from(settings::max_workers());
-    for waiting in in_turn(slots, extra)? {
-        let Some(job) = waiting.oldest()? else { continue };
-        let lock = lock_of(&job);
-        if !lock.try_acquire() {
-            continue;
-        }
-        HELD.set(Some(lock));
-        if let Some(mut claimed) = take(&job)? {
-            claimed.all_slots = waiting.with_one_more(slots);
-            CLAIMED.set(Some((job, claimed.run)));
+    if !extra {
+        if let Some(claimed) = claim_of_list(slots)? {
             return Ok(Some(claimed));
         }
-        let_go();
+    }
+    let mut list = VecDeque::from(in_turn(slots, extra)?);
+    while let Some(waiting) = list.pop_front() {
+        if let Some(claimed) = claim_one(&waiting, slots)? {
+            if !extra {
+                LIST.set(Some(List { made: Instant::now(), slots, waiting: list }));
+            }
+            return Ok(Some(claimed));
+        }
     }
     Ok(None)
+}
+
+/// The rest of a list of turns, from which the next jobs are taken without making it anew.
+struct List {
+    made: Instant,
+    slots: i64,
+    waiting: VecDeque<Waiting>,
+}
+
+/// The time for which a list is used. A tenant that comes meanwhile waits so long at most.
+const LIST_AGE: Duration = Duration::from_millis(200);
+
+/// Takes a job of the list, as long as the list is what a new one would be but for tenants that have come since.
+fn claim_of_list(slots: i64) -> Result<Option<Claimed>> {
+    let Some(mut list) = LIST.take() else { return Ok(None) };
+    while list.slots == slots && list.made.elapsed() < LIST_AGE {
+        let Some(waiting) = list.waiting.pop_front() else { break };
+        match waiting.place()? {
+            Place::Same => {}
+            // Another worker has taken its job.
+            Place::Later => continue,
+            Place::Unknown => break,
+        }
+        if let Some(claimed) = claim_one(&waiting, slots)? {
+            LIST.set(Some(list));
+            return Ok(Some(claimed));
+        }
+    }
+    Ok(None)
+}
+
+/// Takes the oldest of these jobs; None: others hold them.
+fn claim_one(waiting: &Waiting, slots: i64) -> Result<Option<Claimed>> {
+    let Some(job) = waiting.oldest()? else { return Ok(None) };
+    let lock = lock_of(&job);
+    if !lock.try_acquire() {
+        return Ok(None);
+    }
+    HELD.set(Some(lock));
+    let Some(mut claimed) = take(&job)? else {
+        let_go();
+        return Ok(None);
+    };
+    claimed.all_slots = waiting.with_one_more(slots);
+    CLAIMED.set(Some((job, claimed.run)));
+    Ok(Some(claimed))
 }
 
 /// Runs beyond which an interrupted run counts as an attempt, whatever the reason of the interruption.

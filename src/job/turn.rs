@@ -47,14 +47,31 @@ WITH RECURSIVE waiting AS (
                           ORDER BY s.started_at DESC LIMIT 1) l ON true
      WHERE NOT $2 OR (h.is_all AND (w.tenant <> h.tenant OR w.role <> h.role))
 )
-SELECT jsonb_build_array(t.tenant, t.role::bigint, t.of_tenant, t.of_role)
+SELECT jsonb_build_array(t.tenant, t.role::bigint, t.of_tenant, t.of_role, (extract(epoch FROM t.last) * 1000000)::bigint)
   FROM turn t CROSS JOIN several s
  ORDER BY $1 > 1 AND (t.of_tenant >= $1 - 1 AND s.tenants OR t.of_role >= $1 - 1 AND s.roles), t.of_tenant, t.last NULLS FIRST, t.oldest
  LIMIT 100";
 
-/// Jobs of one tenant and one role that wait, and the numbers of running ones of this tenant and of this role.
+/// Jobs of one tenant and one role that wait; the numbers of running ones of this tenant and of this role, and the last start of this
+/// tenant, in microseconds.
 #[derive(Debug, Deserialize)]
-pub struct Waiting(String, u32, i64, i64);
+pub struct Waiting(String, u32, i64, i64, Option<i64>);
+
+/// The place of an entry of an earlier list, compared with what it was.
+pub enum Place {
+    Same,
+    /// The tenant has had a turn.
+    Later,
+    /// Jobs of its tenant or its role have begun or ended: the list is another one.
+    Unknown,
+}
+
+const PRESENT: &str = "
+SELECT jsonb_build_array(
+    (SELECT (extract(epoch FROM s.started_at) * 1000000)::bigint FROM acct_export.job s
+      WHERE coalesce(s.tenant_key, '') COLLATE \"C\" = $1 AND s.started_at IS NOT NULL ORDER BY s.started_at DESC LIMIT 1),
+    count(*) FILTER (WHERE coalesce(r.tenant_key, '') COLLATE \"C\" = $1), count(*) FILTER (WHERE r.requested_by = $2::oid))
+  FROM acct_export.job r WHERE r.status = 'running' AND r.made_in = $3";
 
 const OLDEST: &str = "
 SELECT to_jsonb(id) FROM acct_export.job
@@ -67,6 +84,19 @@ impl Waiting {
         let here = worker::here();
         let arguments = [(&self.0).into(), i64::from(self.1).into(), (&here).into()];
         by_index(|| sql::change(OLDEST, &arguments))
+    }
+
+    /// Its place now.
+    pub fn place(&self) -> Result<Place> {
+        let here = worker::here();
+        let arguments = [(&self.0).into(), i64::from(self.1).into(), (&here).into()];
+        let present: Option<(Option<i64>, i64, i64)> =
+            xact::with_latest_snapshot(|| by_index(|| sql::document(PRESENT, &arguments)))?;
+        Ok(match present {
+            Some((last, ..)) if last != self.4 => Place::Later,
+            Some((_, of_tenant, of_role)) if (of_tenant, of_role) == (self.2, self.3) => Place::Same,
+            _ => Place::Unknown,
+        })
     }
 
     /// The sides, of tenant and role, which have all slots once one of these jobs runs too.

@@ -201,13 +201,23 @@ impl Failure {
             _ if state == "42501" => {
                 (Kind::InsufficientPrivilege, "permission denied for an object that the source uses")
             }
+            _ if state == "42704" => (Kind::SourceFailed, "an object that the source uses does not exist"),
+            "08" => (Kind::SourceFailed, "a server that the source reads from could not be reached"),
             "25" => (Kind::SourceFailed, "a function of the source tried to write while the source was read"),
             "53" => (Kind::SourceFailed, "the server has insufficient resources"),
             "57" => (Kind::SourceFailed, "the server stopped the export"),
             _ => (Kind::SourceFailed, "reading the source failed"),
         };
-        let error = Error::new(kind, format!("{what}, SQLSTATE {state}"))
-            .hint("Query the source as the requester to see the error.");
+        let hint = match (state.get(..2).unwrap_or_default(), state.as_str()) {
+            ("08", _) => {
+                "Check the options of its foreign servers, and query the source as the requester to see the error."
+            }
+            (_, "42704") => {
+                "A role that reads foreign tables needs a user mapping. Query the source as the requester to see the error."
+            }
+            _ => "Query the source as the requester to see the error.",
+        };
+        let error = Error::new(kind, format!("{what}, SQLSTATE {state}")).hint(hint);
         Error { server_state: Some(state), ..error }
     }
 }

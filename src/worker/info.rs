@@ -3,7 +3,7 @@
 use crate::encode::{Info, InfoValue, Properties};
 use crate::import::info::LABEL_OF;
 use crate::job::captured_session::CapturedSession;
-use crate::job::manifest::Changes;
+use crate::job::manifest::{Changes, FOREIGN_SNAPSHOT};
 use crate::model::ExportRequest;
 use crate::pg::identity;
 use crate::redact::scrub::Removed;
@@ -38,6 +38,8 @@ pub struct Part<'a> {
     pub removed: &'a BTreeMap<String, Removed>,
     /// Of a file of changes.
     pub changes: Option<&'a Changes>,
+    /// The source reads foreign tables.
+    pub foreign: bool,
 }
 
 impl<'a> Part<'a> {
@@ -51,6 +53,7 @@ impl<'a> Part<'a> {
             rows,
             removed,
             changes: None,
+            foreign: export.loaded.lineage.reads_foreign_tables(),
         }
     }
 }
@@ -130,6 +133,7 @@ impl Told {
         let is_dated = part.plan.period_field.is_some();
         self.add("Rows without a date", is_dated.then(|| "left out".to_owned()));
         self.add("Disabled rows", part.plan.disabled.in_words().map(str::to_owned));
+        self.add("Snapshot", part.foreign.then(|| FOREIGN_SNAPSHOT.to_owned()));
         for (field, reason) in &part.plan.left_out {
             self.add("Left out", Some(format!("{field}: {reason}")));
         }

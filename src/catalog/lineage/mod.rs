@@ -120,6 +120,11 @@ impl Lineage {
         self.relations.iter().filter(|relation| matches!(relation.kind.as_str(), "r" | "p" | "f"))
     }
 
+    /// True if a foreign table is among what the source reads, as a partition or a child too.
+    pub fn reads_foreign_tables(&self) -> bool {
+        self.relations.iter().any(|relation| relation.foreign)
+    }
+
     /// OID and quoted name of each relation that the source reads, itself included.
     pub fn names_of_relations(&self) -> impl Iterator<Item = (u32, &str)> {
         self.relations.iter().map(|relation| (relation.oid, relation.name.as_str()))

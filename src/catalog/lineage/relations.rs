@@ -26,6 +26,8 @@ pub struct Relation {
     pub elsewhere: Vec<String>,
     /// Options of columns in foreign tables, of partitions as well, by name: they may say another name.
     pub options: HashMap<String, String>,
+    /// It is a foreign table, or a partition or child of it is one.
+    pub foreign: bool,
     /// Columns that no two rows have in common, as unique indexes say.
     pub keys: Vec<UniqueKey>,
     /// Expressions of policies that choose the rows that a SELECT reads (pg_node_tree).
@@ -126,6 +128,12 @@ const RELATIONS: &str = concat!(
                          FROM below JOIN pg_attribute a ON a.attrelid = below.oid
                         WHERE a.attfdwoptions IS NOT NULL AND NOT a.attisdropped
                         GROUP BY a.attname) f), '{}') ELSE '{}' END,
+           'foreign', c.relkind = 'f' OR (c.relhassubclass AND EXISTS (
+               WITH RECURSIVE below(oid) AS (
+                   SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = c.oid
+                   UNION
+                   SELECT i.inhrelid FROM below JOIN pg_inherits i ON i.inhparent = below.oid)
+               SELECT FROM below JOIN pg_class f ON f.oid = below.oid WHERE f.relkind = 'f')),
            -- Children of a table that is not partitioned have indexes of their own.
            'keys', CASE WHEN c.relkind = 'p' OR (c.relkind = 'r' AND NOT c.relhassubclass) THEN coalesce((
                SELECT json_agg(json_build_object('columns', k.columns, 'identifies', k.identifies))
