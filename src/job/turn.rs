@@ -115,7 +115,7 @@ pub fn in_turn(slots: i64, extra: bool) -> Result<Vec<Waiting>> {
 
 /// Has the statements of `body` planned with the order that indexes have.
 fn by_index<T>(body: impl FnOnce() -> T) -> T {
-    sql::planned_without(&["enable_seqscan", "enable_bitmapscan", "enable_sort"], body)
+    sql::planned_without(&["enable_bitmapscan", "enable_sort"], body)
 }
 
 /// True if jobs of one tenant or of one role have all slots and a job of another one waits.
