@@ -176,7 +176,7 @@ fn tell_unused(status: &Status<'_>, ty: &Type, values: &[String]) -> Result<()> 
     let (Some(role), _) = key::looker(status.source)? else { return Ok(()) };
     let reader = Reader::checking(role);
     for value in values {
-        let look = || identity::as_requester(&reader, || sql::text(&query, &[value.into()]));
+        let look = || identity::as_requester(&reader, || sql::text_of_source(&query, &[value.into()]));
         match reader.undone(|| xact::with_latest_snapshot(look)) {
             Ok(Some(_)) => {}
             Ok(None) => report::notice(

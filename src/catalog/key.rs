@@ -139,7 +139,8 @@ fn look(
     let found = reader.undone(|| {
         xact::with_latest_snapshot(|| {
             identity::as_requester(&reader, || {
-                let read = || Ok((sql::text(&query, &[])?, hidden().map(|table| table.name.clone())));
+                let read =
+                    || Ok((sql::text_of_source(&query, &[])?, hidden().map(|table| table.name.clone())));
                 if may_pass {
                     identity::past_forced_row_security(read)
                 } else {

@@ -173,7 +173,7 @@ fn ask(
     let verdict = reader.undone(|| {
         report::deciding(|| {
             identity::as_requester(reader, || {
-                sql::text(&format!("SELECT {}($1::jsonb)", found.name), &[(&request).into()])
+                sql::text_of_source(&format!("SELECT {}($1::jsonb)", found.name), &[(&request).into()])
             })
         })
     });

@@ -71,6 +71,8 @@ impl Arg<'_> {
 enum Access {
     /// The active snapshot; no transaction id is taken, so it runs on a standby and in a poll.
     Read,
+    /// The same, of relations and functions that are not the extension's.
+    ReadSource,
     /// The transaction's snapshot, in READ COMMITTED a new one.
     Write,
     /// A new one within REPEATABLE READ, too: what others have committed since is seen and may be changed.
@@ -148,7 +150,8 @@ fn execute<T>(
     access: Access,
     each: impl Fn(Row) -> Result<T>,
 ) -> Result<(u64, Vec<T>)> {
-    if access != Access::Read && guard::level() != guard::Level::Off {
+    let is_read = matches!(access, Access::Read | Access::ReadSource);
+    if !is_read && guard::level() != guard::Level::Off {
         return Err(Error::denied(
             "functions of the extension cannot write while rows of an export are read",
         )
@@ -160,7 +163,9 @@ fn execute<T>(
     // Their plans may look costly, above all where `planned_without` leaves no other way, and none runs long.
     scope.set("jit", "off", super::guc::Rights::Superuser);
     // By indexes, which all that may have many rows has: a session keeps its plans, and a table that was empty when one was made grows.
-    scope.set("enable_seqscan", "off", super::guc::Rights::Superuser);
+    if access != Access::ReadSource {
+        scope.set("enable_seqscan", "off", super::guc::Rights::Superuser);
+    }
     // SAFETY: SPI is connected and finished in this block (an ERROR in between ends both by the abort); argument
     // datums live in SPI's context, value strings are copied by `each` before it ends.
     unsafe {
@@ -180,7 +185,7 @@ fn execute<T>(
             let (latest, none) = (pg_sys::GetLatestSnapshot(), std::ptr::null_mut());
             pg_sys::SPI_execute_snapshot(plan, values, nulls, latest, none, false, true, 0)
         } else {
-            pg_sys::SPI_execute_plan(plan, values, nulls, access == Access::Read, 0)
+            pg_sys::SPI_execute_plan(plan, values, nulls, is_read, 0)
         };
         if code < 0 {
             pg_sys::SPI_finish();
@@ -253,6 +258,12 @@ pub fn run_latest(sql: &str, args: &[Arg<'_>]) -> Result<u64> {
 /// First column of the first row, as text.
 pub fn text(sql: &str, args: &[Arg<'_>]) -> Result<Option<String>> {
     let (_, rows) = execute(sql, args, Access::Read, |row| Ok(row.text()))?;
+    Ok(rows.into_iter().next().flatten())
+}
+
+/// The same of a query of relations and functions of others, planned as the server does by itself.
+pub fn text_of_source(sql: &str, args: &[Arg<'_>]) -> Result<Option<String>> {
+    let (_, rows) = execute(sql, args, Access::ReadSource, |row| Ok(row.text()))?;
     Ok(rows.into_iter().next().flatten())
 }
 
