@@ -79,11 +79,11 @@ test-all:       ## integration tests on PostgreSQL 15 to 18 (VERSIONS='17 18': t
 	@for version in $(or $(VERSIONS),15 16 17 18); do env -u PG_CONFIG $(MAKE) --no-print-directory setup-tests PG=$$version; done
 	@scripts/test-all $(THEMES)
 
-lint: setup     ## rustfmt, clippy, rustdoc, shellcheck, imports, names in SQL, licences; with and without network code
+lint: setup     ## rustfmt, clippy, rustdoc, shellcheck, imports, names in SQL, dependencies; with and without network code
 	scripts/check-sql
 	scripts/check-imports
 	shellcheck -x -P SCRIPTDIR scripts/* .ci/run benches/run
-	scripts/check-licences
+	scripts/check-dependencies
 	cargo fmt --all --check
 	cargo clippy --profile $(PROFILE) $(FEATURES) --all-targets -- -D warnings
 	cargo clippy --profile $(PROFILE) --no-default-features --features pg$(PG) --lib -- -D warnings
