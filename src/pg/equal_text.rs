@@ -16,7 +16,7 @@ pub struct EqualText {
 }
 
 impl EqualText {
-    /// None: values of this column are equal only if their texts are, or their type has no hash function.
+    /// None: values of this column are equal only if their texts are, or they are no texts, or their type has no hash function.
     pub fn of(relation: u32, column: i16) -> Option<EqualText> {
         let (mut type_oid, mut typmod, mut collation) = (pg_sys::InvalidOid, 0, pg_sys::InvalidOid);
         // SAFETY: look-ups in the server's caches; the function infos and the context are of the transaction's own context.
@@ -33,7 +33,9 @@ impl EqualText {
                 collation == pg_sys::InvalidOid || pg_sys::get_collation_isdeterministic(collation);
             let is_plain =
                 matches!(base, pg_sys::TEXTOID | pg_sys::VARCHAROID | pg_sys::NAMEOID | pg_sys::CHAROID);
-            if is_exact && is_plain {
+            let (mut category, mut is_preferred) = (0, false);
+            pg_sys::get_type_category_preferred(base, &mut category, &mut is_preferred);
+            if (is_exact && is_plain) || category as u8 != pg_sys::TYPCATEGORY_STRING {
                 return None;
             }
             let entry = pg_sys::lookup_type_cache(base, pg_sys::TYPECACHE_HASH_EXTENDED_PROC as i32);

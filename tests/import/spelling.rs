@@ -43,8 +43,8 @@ fn keys_are_equal_as_their_columns_say() {
         ("collated", "Id,Note\r\nANNA,x\r\nÉMILE,z\r\n", vec![(3, "Note", differs)]),
         ("named", "Id,Note\r\naNNA,x\r\nÉMILE,z\r\n", vec![(3, "Note", differs)]),
         ("padded", "Id,Note\r\nAnna   ,x\r\nÉmile,z\r\n", vec![(3, "Note", differs)]),
-        ("folded", "Id,Note\r\nANNA,x\r\nanna,x\r\n", vec![(3, "Id", "\"anna\" is in row 2 already")]),
-        ("collated", "Id,Note\r\nANNA,x\r\nanna,x\r\n", vec![(3, "Id", "\"anna\" is in row 2 already")]),
+        ("folded", "Id,Note\r\nANNA,x\r\nanna,x\r\n", vec![(3, "Id", "\"anna\" is already in row 2")]),
+        ("collated", "Id,Note\r\nANNA,x\r\nanna,x\r\n", vec![(3, "Id", "\"anna\" is already in row 2")]),
         ("collated", "Id,Note\r\nAnne,x\r\nAñna,x\r\n", vec![(2, "Id", new), (3, "Id", new)]),
         (
             "paired",
@@ -62,4 +62,36 @@ fn keys_are_equal_as_their_columns_say() {
         let found: Vec<_> = check(&mut session, table, file.as_bytes()).into_iter().map(short).collect();
         assert_eq!(found, expected, "{table} {file}");
     }
+}
+
+/// Names that refer to others are there in each spelling that the field takes for equal.
+#[test]
+fn references_are_equal_as_their_columns_say() {
+    let db = shared().create_database_with_extension("spelling");
+    let role = unique("reader");
+    let mut superuser = shared().connect(&db, "postgres");
+    superuser
+        .batch_execute(&format!(
+            "CREATE SCHEMA ext; CREATE EXTENSION citext SCHEMA ext; CREATE ROLE {role} LOGIN;
+             CREATE TABLE teams (id int PRIMARY KEY, name ext.citext, code text);
+             CREATE TABLE members (id int PRIMARY KEY, teams text[], code text);
+             GRANT USAGE ON SCHEMA ext TO {role}; GRANT SELECT ON teams, members TO {role};
+             INSERT INTO teams VALUES (1, 'Sales', 'A'), (2, 'Support', 'B'); INSERT INTO members VALUES (1, '{{Sales,Support}}', 'A');
+             SELECT acct_export_register('teams', 'teams', 'id'); SELECT acct_export_register('members', 'members', 'id');
+             SELECT acct_export_set_reference('members', 'teams', 'teams', 'name');
+             SELECT acct_export_set_reference('members', 'code', 'teams', 'code')"
+        ))
+        .unwrap();
+    let mut session = shared().connect(&db, &role);
+    let file = b"id,teams,code\r\n1,\"SALES, suPPort, Gone\",a\r\n";
+    let mut found: Vec<String> =
+        check(&mut session, "members", file).into_iter().map(|(_, _, _, problem)| problem).collect();
+    found.sort();
+    let wanted = [
+        "\"Gone\" does not exist in Teams",
+        "\"a\" does not exist in Teams",
+        "differs from the database",
+        "differs from the database",
+    ];
+    assert_eq!(found, wanted);
 }

@@ -52,6 +52,10 @@ impl Names {
         self.0.is_empty()
     }
 
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// The names of a cell that are not there.
     pub fn missing(&self, cell: &str, several: bool) -> Vec<String> {
         let is_there = |name: &str| self.0.get(name).copied().unwrap_or_default();

@@ -11,11 +11,24 @@ use crate::import::problem::{quoted, Problems};
 use crate::import::several::Names;
 use crate::model::ExportRequest;
 use crate::model::Target;
+use crate::pg::equal_text::EqualText;
 use crate::pg::identity::{self, Reader};
-use crate::pg::wait;
+use crate::pg::{sql, wait};
 use crate::source::references::{each, Occasion, Outcome};
 use std::collections::HashMap;
 use std::ops::ControlFlow;
+
+const COLUMN: &str = "
+SELECT jsonb_build_array(d.source::oid::bigint, f.attnum)
+  FROM acct_export.dataset d JOIN acct_export.field f ON f.dataset = d.dataset
+ WHERE d.dataset = $1 AND f.field = $2";
+
+/// The equality of the field that names refer to; None: of texts. As the owner.
+fn equality(target: &Target) -> Result<Option<EqualText>> {
+    let column: Option<(u32, i16)> =
+        sql::document(COLUMN, &[(&target.dataset).into(), (&target.field).into()])?;
+    Ok(column.and_then(|(source, attnum)| EqualText::of(source, attnum)))
+}
 
 /// Tells of names that the rows refer to and that are not there.
 pub fn refer(
@@ -50,8 +63,20 @@ pub fn refer(
         if mentioned.is_empty() {
             continue;
         }
+        // What the field takes for equal is there as well, however it is written.
+        let mut equal = identity::as_owner(|| equality(target))?;
+        let mut spellings: HashMap<String, Vec<String>> = HashMap::new();
+        if let Some(equal) = &mut equal {
+            for name in mentioned.names() {
+                spellings.entry(equal.key(name)?).or_default().push(name.to_owned());
+            }
+        }
         let outcome = each(target, &occasion, &mut |name| {
             mentioned.found(name);
+            if let Some(equal) = &mut equal {
+                let same = spellings.get(&equal.key(name)?);
+                same.into_iter().flatten().for_each(|spelling| mentioned.found(spelling));
+            }
             Ok(ControlFlow::Continue(()))
         })?;
         match outcome {
