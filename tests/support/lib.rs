@@ -16,6 +16,7 @@ pub mod lineage;
 pub mod office;
 pub mod oracle;
 pub mod people;
+pub mod random;
 pub mod remote;
 pub mod scene;
 pub mod schemas;

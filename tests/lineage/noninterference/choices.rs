@@ -1,20 +1,22 @@
 //! The choices of which a view is made: random ones, or given ones that are tried again with fewer of them.
 
+use support::random::Random;
+
 /// A source of choices that records them. The choice 0 is always the simplest.
 pub struct Choices {
     made: Vec<u32>,
     given: Vec<u32>,
-    state: Option<u64>,
+    random: Option<Random>,
 }
 
 impl Choices {
     pub fn random(seed: u64) -> Self {
-        Choices { made: Vec::new(), given: Vec::new(), state: Some(seed) }
+        Choices { made: Vec::new(), given: Vec::new(), random: Some(Random::new(seed)) }
     }
 
     /// These, and the simplest ones after them.
     pub fn again(given: Vec<u32>) -> Self {
-        Choices { made: Vec::new(), given, state: None }
+        Choices { made: Vec::new(), given, random: None }
     }
 
     pub fn made(&self) -> &[u32] {
@@ -23,9 +25,9 @@ impl Choices {
 
     /// A number below `n`.
     pub fn pick(&mut self, n: usize) -> usize {
-        let choice = match (self.given.get(self.made.len()), &mut self.state) {
+        let choice = match (self.given.get(self.made.len()), &mut self.random) {
             (Some(choice), _) => *choice,
-            (None, Some(state)) => next(state),
+            (None, Some(random)) => random.number(),
             (None, None) => 0,
         };
         let choice = choice % n as u32;
@@ -41,15 +43,6 @@ impl Choices {
     pub fn of<T: Copy>(&mut self, list: &[T]) -> T {
         list[self.pick(list.len())]
     }
-}
-
-/// splitmix64 (Steele, Lea, Flood 2014).
-fn next(state: &mut u64) -> u32 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut z = *state;
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    ((z ^ (z >> 31)) >> 32) as u32
 }
 
 /// Fewer and simpler choices that still fail, as few as are found.
