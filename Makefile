@@ -32,7 +32,7 @@ TESTS     := -p acctexport-tests --no-default-features --features '$(EXTRAS)' --
 # Labelled columns, for `make secrets`.
 FILES     ?= tests/corpus/*.tsv
 
-.PHONY: help setup setup-tests build install install-tree demo demo-stop test test-units test-all lint lint-server secrets deb test-deb image-root bench bench-scale bench-changes bench-s3 bench-queue bench-profile clean
+.PHONY: help setup setup-tests build install install-tree demo demo-stop test test-units test-all soak lint lint-server secrets deb test-deb image-root bench bench-scale bench-changes bench-s3 bench-queue bench-profile clean
 
 help:           ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 22
@@ -79,6 +79,12 @@ test-all:       ## integration tests on PostgreSQL 15 to 18 (VERSIONS='17 18': t
 	@for version in $(or $(VERSIONS),15 16 17 18); do env -u PG_CONFIG $(MAKE) --no-print-directory setup-tests PG=$$version; done
 	@scripts/test-all $(THEMES)
 
+# Campaigns run one after the other: T=kills is tests/soak/kills.rs. SEED repeats the choices of one, PERCENT=10 makes a tenth of it.
+soak: setup-tests build ## 25 minutes of crashes, full disks, many jobs and random input (T=kills: one campaign; SEED=n, PERCENT=10)
+	tree=$$(scripts/server-tree); ACCTEXPORT_SERVER_TREE=$$tree ACCTEXPORT_SEED='$(SEED)' ACCTEXPORT_SOAK_PERCENT='$(PERCENT)' \
+		cargo test --profile $(PROFILE) -p acctexport-tests --no-default-features --features '$(EXTRAS)$(if $(EXTRAS),$(comma))soak' \
+		--test soak --no-fail-fast -- --nocapture --test-threads=1 $(if $(T),$(T)::)
+
 lint: setup     ## rustfmt, clippy, rustdoc, shellcheck, imports, names in SQL, dependencies; with and without network code
 	scripts/check-sql
 	scripts/check-imports
@@ -87,7 +93,7 @@ lint: setup     ## rustfmt, clippy, rustdoc, shellcheck, imports, names in SQL, 
 	cargo fmt --all --check
 	cargo clippy --profile $(PROFILE) $(FEATURES) --all-targets -- -D warnings
 	cargo clippy --profile $(PROFILE) --no-default-features --features pg$(PG) --lib -- -D warnings
-	cargo clippy --profile $(PROFILE) -p acctexport-core -p acctexport-tests --all-targets -- -D warnings
+	cargo clippy --profile $(PROFILE) -p acctexport-core -p acctexport-tests --all-targets --features acctexport-tests/soak -- -D warnings
 	RUSTDOCFLAGS=-Dwarnings cargo doc --profile $(PROFILE) --no-deps -p acctexport-core
 	@! cargo tree --no-default-features --features pg$(PG) --edges normal --prefix none | \
 		grep -E '^(tokio|rustls|ring|hyper|reqwest|lettre|object_store) ' || { echo 'the build without them has network code'; false; }
