@@ -71,11 +71,11 @@ pub fn are_digests_made(part: &DatasetExport, options: &Options) -> bool {
     }
 }
 
-/// Checks that rows can be told apart by their key, and compared with those of the job that was named.
+/// Checks that rows can be told apart by their key, where digests were asked for. Also of a job that begins: its dataset may have another
+/// key or mask since the request.
 ///
-/// Errors: 22023 for a request that leaves the key out or includes companions, and for a job of another choice; P0002 for a job that is not
-/// visible; 55000 for one without digests.
-pub fn check(part: &DatasetExport, options: &Options) -> Result<()> {
+/// Errors: 22023.
+pub fn check_key(part: &DatasetExport, options: &Options) -> Result<()> {
     let wanted = match (&options.changes_since, options.digests) {
         (Some(_), _) => "changes_since",
         (None, Digests::On) => "digests",
@@ -95,6 +95,15 @@ pub fn check(part: &DatasetExport, options: &Options) -> Result<()> {
         ))
         .hint("Register the dataset with another key."));
     }
+    Ok(())
+}
+
+/// Checks that rows can be told apart by their key, and compared with those of the job that was named.
+///
+/// Errors: 22023 for a request that leaves the key out or includes companions, and for a job of another choice; P0002 for a job that is not
+/// visible; 55000 for one without digests.
+pub fn check(part: &DatasetExport, options: &Options) -> Result<()> {
+    check_key(part, options)?;
     let Some(job) = &options.changes_since else { return Ok(()) };
     // A stream has no format here, and is refused.
     if let Ok(format) = Format::parse(&part.asked.format) {

@@ -62,9 +62,7 @@ impl Changes {
         if !choice::are_digests_made(part, options) {
             return Ok(None);
         }
-        if plan.key.is_empty() {
-            return Err(Error::new(Kind::Internal, "digests without a key"));
-        }
+        choice::check_key(part, options)?;
         let earlier = match &options.changes_since {
             None => None,
             Some(job) => {

@@ -2,7 +2,9 @@
 
 use postgres::Client;
 use serde_json::json;
-use support::asking::{completed, exported, file, objects, refused, start, text, wait_for_status, Gate};
+use support::asking::{
+    completed, exported, file, objects, pausable, refused, start, text, wait_for_status, Gate,
+};
 use support::common::{shared, unique, wait_for_job, TwoTenants};
 
 fn since(job: &str, more: &str) -> String {
@@ -217,4 +219,20 @@ fn keys_that_tell_no_rows_apart() {
         assert_eq!(wait_for_job(&mut client, &job).get::<_, &str>("status"), "completed");
     }
     assert_eq!(text(&mut superuser, "SELECT count(*)::text FROM acct_export.digest").as_deref(), Some("0"));
+}
+
+/// The request was checked, and the dataset changes while it waits.
+#[test]
+fn a_key_that_is_masked_before_the_run() {
+    let cluster = pausable();
+    let app = TwoTenants::with_users(cluster, 4);
+    let mut client = app.session(&app.login, 0);
+    cluster.set("acct_export.max_workers", "0");
+    let job = start(&mut client, &format!("'users', 'csv', {DIGESTS}"));
+    app.superuser().batch_execute("SELECT acct_export_set_field('users', 'id', mask => 'last4')").unwrap();
+    cluster.set("acct_export.max_workers", "2");
+    let row = wait_for_job(&mut client, &job);
+    let (code, error): (Option<&str>, Option<&str>) = (row.get("error_code"), row.get("error"));
+    assert_eq!(code, Some("22023"), "{error:?}");
+    assert!(error.is_some_and(|error| error.contains("needs the key \"id\" among the fields")), "{error:?}");
 }
