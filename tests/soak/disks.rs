@@ -140,12 +140,12 @@ fn write_ahead_log() {
     let full = FullDisk::mount(160);
     let options = server_log::options(true).set("min_wal_size", "32MB").set("max_wal_size", "48MB");
     let cluster = campaign.start(options);
-    let mut work = Workload::new(cluster, ROWS);
+    let mut work = Workload::new(cluster, ROWS / 2);
     move_wal(cluster, &full);
-    let (rounds, mut down) = (campaign.size(15), 0);
+    let (rounds, mut down) = (campaign.size(20), 0);
     for _ in 0..rounds {
-        work.fill_up(&mut random, 6);
-        at_a_random_moment(&mut random, Duration::from_millis(1500));
+        work.fill_up(&mut random, 40);
+        at_a_random_moment(&mut random, Duration::from_millis(200));
         // Old segments stay, as where a standby is away, and are no space for new ones.
         let keep = "SELECT pg_create_physical_replication_slot('away', true)";
         cluster.connect("postgres", "postgres").batch_execute(keep).unwrap();

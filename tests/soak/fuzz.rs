@@ -1,6 +1,7 @@
 //! Mutated arguments and mutated files: an error that is documented, or a result that holds nothing of others; never a crash, an internal
 //! error, a call without an end or memory without a bound.
 
+mod document;
 pub mod mutate;
 
 use std::fs;
@@ -14,6 +15,7 @@ use support::common::{shared, TwoTenants, SECRET};
 use crate::campaign::Campaign;
 use crate::documented::{sqlstates, Outcomes};
 use crate::server_log::{assert_clean, Caused, PREFIX};
+use document::mutated_document;
 use mutate::{mutated_bytes, mutated_text, mutated_workbook};
 
 const ARGUMENTS: usize = 10_000;
@@ -137,7 +139,9 @@ fn arguments() {
     let inputs = campaign.size(ARGUMENTS);
     for _ in 0..inputs {
         let (sql, seeds) = *random.of(&CALLS);
-        let argument = mutated_text(random.text(seeds), &mut random);
+        let seed = random.text(seeds);
+        let document = if random.chance(70) { mutated_document(seed, &mut random) } else { None };
+        let argument = document.unwrap_or_else(|| mutated_text(seed, &mut random));
         let result = target.run(sql, &argument);
         let call = || format!("{sql} with {argument:?}");
         outcomes.record(&result, call);

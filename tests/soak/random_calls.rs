@@ -155,7 +155,7 @@ impl Scene {
             self.outcomes.record(&set, || "SET statement_timeout".to_owned());
             if random.chance(15) {
                 self.request(&mut client, &mut random);
-            } else if caller == Caller::Superuser && random.chance(10) {
+            } else if caller == Caller::Superuser && random.chance(30) {
                 // What other calls have changed, so that most requests are possible.
                 let restored = client.batch_execute(&restore(&self.app));
                 self.outcomes.record(&restored, || "restore".to_owned());
@@ -191,7 +191,8 @@ impl Scene {
 fn restore(app: &TwoTenants) -> String {
     let reset = "{approve_above,approver_roles,require_filter,max_rows,max_active}";
     format!(
-        "SELECT acct_export_register('users', 'app.users', 'id', tenant_column => 'tenant_id', created_column => 'created_at',
+        "DELETE FROM acct_export.declaration;
+         SELECT acct_export_register('users', 'app.users', 'id', tenant_column => 'tenant_id', created_column => 'created_at',
              updated_column => 'updated_at', status_column => 'status', disabled_values => '{{disabled}}', replace => true);
          SELECT acct_export_set_policy('users', reset => '{reset}');
          SET app.tenant_id = '{}'",

@@ -6,7 +6,7 @@ use crate::campaign::{at_a_random_moment, Campaign};
 use crate::server_log::{self, assert_clean, Caused};
 use crate::workload::Workload;
 
-const STOPS: usize = 40;
+const STOPS: usize = 50;
 const ROWS: u32 = 12_000;
 const ACTIVE: i64 = 8;
 

@@ -97,7 +97,7 @@ impl Workload {
     /// Asserts what holds at rest, that no request was lost, and that each file has the rows of the requester's own SELECT. Then asks
     /// once more for those that failed, which have to complete now.
     #[track_caller]
-    pub fn assert_done(&mut self, campaign: &mut Campaign, failures: &[&str]) {
+    pub fn assert_done(&self, campaign: &mut Campaign, failures: &[&str]) {
         let mut superuser = self.superuser();
         let outcomes = assert_at_rest(&mut superuser, self.cluster, failures);
         campaign.figure("exports requested", self.asked.len());
@@ -107,21 +107,21 @@ impl Workload {
         let again = "SELECT count(*) FROM acct_export.job WHERE attempts > 1";
         let again: i64 = superuser.query_one(again, &[]).unwrap().get(0);
         campaign.figure("… begun more than once", again);
-        let (rows, bytes) = self.assert_files(&mut superuser);
+        let (rows, bytes) = self.assert_files(&mut superuser, &self.asked);
         campaign.figure("rows compared with SELECT", rows);
         campaign.figure("bytes of files", bytes);
-        let retried = self.retry_failed(&mut superuser);
+        let again = self.retry_failed(&mut superuser);
         assert_at_rest(&mut superuser, self.cluster, failures);
-        self.assert_files(&mut superuser);
-        campaign.figure("failed ones requested again, completed", retried);
+        self.assert_files(&mut superuser, &again);
+        campaign.figure("failed ones requested again, completed", again.len());
     }
 
-    /// Rows and bytes of all files of completed jobs.
+    /// Rows and bytes of the files of completed jobs among these.
     #[track_caller]
-    fn assert_files(&self, superuser: &mut Client) -> (usize, usize) {
+    fn assert_files(&self, superuser: &mut Client, asked: &[Asked]) -> (usize, usize) {
         let mut wanted = BTreeMap::new();
         let (mut rows, mut bytes) = (0, 0);
-        for Asked { job, format, tenant, more_than } in &self.asked {
+        for Asked { job, format, tenant, more_than } in asked {
             let found = superuser
                 .query_opt("SELECT status FROM acct_export.job WHERE id = $1::text::uuid", &[job])
                 .unwrap()
@@ -141,9 +141,9 @@ impl Workload {
         (rows, bytes)
     }
 
-    /// Requests the failed exports again; their number.
+    /// Requests the failed exports again and waits until they have completed.
     #[track_caller]
-    fn retry_failed(&mut self, superuser: &mut Client) -> usize {
+    fn retry_failed(&self, superuser: &mut Client) -> Vec<Asked> {
         let sql = "SELECT status = 'failed' FROM acct_export.job WHERE id = $1::text::uuid";
         let mut again = Vec::new();
         for Asked { job, format, tenant, more_than } in &self.asked {
@@ -164,8 +164,6 @@ impl Workload {
                 status == "completed"
             });
         }
-        let count = again.len();
-        self.asked.extend(again);
-        count
+        again
     }
 }

@@ -50,10 +50,10 @@ const PIECES: [&str; 40] = [
     "desc nulls last",
 ];
 
-/// The text with one to four changes.
+/// The text with one to three changes.
 pub fn mutated_text(text: &str, random: &mut Random) -> String {
     let mut letters: Vec<char> = text.chars().collect();
-    for _ in 0..1 + random.below(4) {
+    for _ in 0..1 + random.below(3) {
         let place = random.below(letters.len() + 1);
         let end = (place + 1 + random.below(8)).min(letters.len());
         match random.below(6) {
