@@ -140,7 +140,7 @@ fn write_ahead_log() {
     let full = FullDisk::mount(160);
     let options = server_log::options(true).set("min_wal_size", "32MB").set("max_wal_size", "48MB");
     let cluster = campaign.start(options);
-    let mut work = Workload::new(cluster, ROWS / 2);
+    let mut work = Workload::new(cluster, ROWS);
     move_wal(cluster, &full);
     let (rounds, mut down) = (campaign.size(20), 0);
     for _ in 0..rounds {
