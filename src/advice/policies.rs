@@ -43,8 +43,8 @@ fn advice(policy: &str, table: &str, condition: &str) -> Advice {
     }
 }
 
-/// A condition, as the server writes it, with a sub-select around each call of `current_setting` that names its setting; None: it has no
-/// such call.
+/// A condition, as the server writes it, with a sub-select around each call of `current_setting`; None: it has no call, or one whose
+/// setting is not a constant.
 fn called_once(condition: &str) -> Option<String> {
     let mut once = String::with_capacity(condition.len() + 16);
     let mut rest = condition;
@@ -52,7 +52,8 @@ fn called_once(condition: &str) -> Option<String> {
     while let Some(letter) = rest.chars().next() {
         let is_name_before =
             once.ends_with(|before: char| before.is_alphanumeric() || "_.\"$".contains(before));
-        let call = if is_name_before { None } else { call(rest) };
+        let is_call = !is_name_before && rest.starts_with("current_setting(");
+        let call = if is_call { Some(call(rest)?) } else { None };
         let length = match (call, letter) {
             (Some(length), _) => length,
             (None, '\'' | '"') => quoted_length(rest, letter),
@@ -60,6 +61,7 @@ fn called_once(condition: &str) -> Option<String> {
         };
         let (part, behind) = rest.split_at(length);
         match call {
+            Some(_) if once.ends_with("SELECT ") => once.push_str(part),
             Some(_) => {
                 found = true;
                 once.push_str("(SELECT ");
@@ -119,6 +121,14 @@ mod tests {
             ("(app.current_setting('x'::text) = a)", None),
             ("(my_current_setting('x'::text) = a)", None),
             ("(a = current_setting(name))", None),
+            ("((a = current_setting('x'::text)) AND (b = current_setting(('x'::text || name))))", None),
+            ("(a = ( SELECT current_setting('x'::text) AS current_setting))", None),
+            (
+                "((a = ( SELECT current_setting('x'::text) AS current_setting)) AND (b = current_setting('y'::text)))",
+                Some(
+                    "((a = ( SELECT current_setting('x'::text) AS current_setting)) AND (b = (SELECT current_setting('y'::text))))",
+                ),
+            ),
             ("(a = current_setting('x'::text || name))", None),
             ("", None),
             ("'", None),

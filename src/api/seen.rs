@@ -20,14 +20,14 @@ fn caller() -> Oid {
     Oid::from(identity::current_user())
 }
 
-/// The roles that the caller may act as, its own first.
-#[pg_extern(schema = "acct_export", stable, parallel_unsafe)]
+/// The roles that the caller may act as, its own first. Its cost keeps it out of conditions on each row.
+#[pg_extern(schema = "acct_export", stable, parallel_unsafe, cost = 10000)]
 fn caller_roles() -> Result<Vec<Oid>, Report> {
     Ok(seen::roles().reported()?.into_iter().map(Oid::from).collect())
 }
 
-/// The prints of the sessions whose jobs are visible in the caller's.
-#[pg_extern(schema = "acct_export", stable, parallel_unsafe)]
+/// The prints of the sessions whose jobs are visible in the caller's. Its cost as that of `caller_roles`.
+#[pg_extern(schema = "acct_export", stable, parallel_unsafe, cost = 10000)]
 fn caller_prints() -> Result<Vec<Uuid>, Report> {
     Ok(seen::prints().reported()?.into_iter().map(Uuid::from_bytes).collect())
 }

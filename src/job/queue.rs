@@ -91,6 +91,7 @@ pub fn claim(extra: bool) -> Result<Option<Claimed>> {
     while let Some(waiting) = list.pop_front() {
         if let Some(claimed) = claim_one(&waiting, slots)? {
             if !extra {
+                list.retain(Waiting::is_first_of_tenant);
                 LIST.set(Some(List { made: Instant::now(), slots, waiting: list }));
             }
             return Ok(Some(claimed));
@@ -99,25 +100,34 @@ pub fn claim(extra: bool) -> Result<Option<Claimed>> {
     Ok(None)
 }
 
-/// The rest of a list of turns, from which the next jobs are taken without making it anew.
+/// The rest of a list of turns, from which the next jobs are taken without making it anew: those of tenants of which nothing ran. A
+/// tenant that has had a turn since comes after all of them.
 struct List {
     made: Instant,
     slots: i64,
     waiting: VecDeque<Waiting>,
 }
 
-/// The time for which a list is used. A tenant that comes meanwhile waits so long at most.
+/// The time for which a list is used. A tenant that comes meanwhile, or whose last job ends, waits so long, and for the job that is taken
+/// last.
 const LIST_AGE: Duration = Duration::from_millis(200);
+
+/// Entries that other workers have taken, after which the list is made anew: each costs a look while others wait for theirs.
+const MOST_TAKEN: usize = 3;
 
 /// Takes a job of the list, as long as the list is what a new one would be but for tenants that have come since.
 fn claim_of_list(slots: i64) -> Result<Option<Claimed>> {
     let Some(mut list) = LIST.take() else { return Ok(None) };
-    while list.slots == slots && list.made.elapsed() < LIST_AGE {
+    let mut taken = 0;
+    while list.slots == slots && list.made.elapsed() < LIST_AGE && taken < MOST_TAKEN {
         let Some(waiting) = list.waiting.pop_front() else { break };
         match waiting.place()? {
             Place::Same => {}
             // Another worker has taken its job.
-            Place::Later => continue,
+            Place::Later => {
+                taken += 1;
+                continue;
+            }
             Place::Unknown => break,
         }
         if let Some(claimed) = claim_one(&waiting, slots)? {

@@ -47,15 +47,16 @@ WITH RECURSIVE waiting AS (
                           ORDER BY s.started_at DESC LIMIT 1) l ON true
      WHERE NOT $2 OR (h.is_all AND (w.tenant <> h.tenant OR w.role <> h.role))
 )
-SELECT jsonb_build_array(t.tenant, t.role::bigint, t.of_tenant, t.of_role, (extract(epoch FROM t.last) * 1000000)::bigint)
+SELECT jsonb_build_array(t.tenant, t.role::bigint, t.of_tenant, t.of_role, (extract(epoch FROM t.last) * 1000000)::bigint, o.takes_all)
   FROM turn t CROSS JOIN several s
- ORDER BY $1 > 1 AND (t.of_tenant >= $1 - 1 AND s.tenants OR t.of_role >= $1 - 1 AND s.roles), t.of_tenant, t.last NULLS FIRST, t.oldest
+ CROSS JOIN LATERAL (SELECT $1 > 1 AND (t.of_tenant >= $1 - 1 AND s.tenants OR t.of_role >= $1 - 1 AND s.roles) AS takes_all) o
+ ORDER BY o.takes_all, t.of_tenant, t.last NULLS FIRST, t.oldest
  LIMIT 100";
 
 /// Jobs of one tenant and one role that wait; the numbers of running ones of this tenant and of this role, and the last start of this
-/// tenant, in microseconds.
+/// tenant, in microseconds. True: with one more it would have all slots while others wait.
 #[derive(Debug, Deserialize)]
-pub struct Waiting(String, u32, i64, i64, Option<i64>);
+pub struct Waiting(String, u32, i64, i64, Option<i64>, bool);
 
 /// The place of an entry of an earlier list, compared with what it was.
 pub enum Place {
@@ -84,6 +85,12 @@ impl Waiting {
         let here = worker::here();
         let arguments = [(&self.0).into(), i64::from(self.1).into(), (&here).into()];
         by_index(|| sql::change(OLDEST, &arguments))
+    }
+
+    /// True if nothing of its tenant runs and it keeps no slot from others: its turn comes before that of each tenant which has had one
+    /// since the list was made.
+    pub fn is_first_of_tenant(&self) -> bool {
+        self.2 == 0 && !self.5
     }
 
     /// Its place now.

@@ -201,7 +201,9 @@ impl Failure {
             _ if state == "42501" => {
                 (Kind::InsufficientPrivilege, "permission denied for an object that the source uses")
             }
-            _ if state == "42704" => (Kind::SourceFailed, "an object that the source uses does not exist"),
+            _ if state == "42704" => {
+                (Kind::SourceFailed, "an object or a setting that the source uses does not exist")
+            }
             "08" => (Kind::SourceFailed, "a server that the source reads from could not be reached"),
             "25" => (Kind::SourceFailed, "a function of the source tried to write while the source was read"),
             "53" => (Kind::SourceFailed, "the server has insufficient resources"),
@@ -213,7 +215,7 @@ impl Failure {
                 "Check the options of its foreign servers, and query the source as the requester to see the error."
             }
             (_, "42704") => {
-                "A role that reads foreign tables needs a user mapping. Query the source as the requester to see the error."
+                "List settings that policies read in acct_export.session_settings; a role that reads foreign tables needs a user mapping. Query the source as the requester to see the error."
             }
             _ => "Query the source as the requester to see the error.",
         };

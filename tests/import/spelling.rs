@@ -18,6 +18,7 @@ fn keys_are_equal_as_their_columns_say() {
              CREATE TABLE folded (id ext.citext PRIMARY KEY, note text);
              CREATE TABLE collated (id text COLLATE anycase PRIMARY KEY, note text);
              CREATE TABLE named (id handle PRIMARY KEY, note text);
+             CREATE DOMAIN login AS ext.citext; CREATE TABLE logins (id login PRIMARY KEY, note text);
              CREATE TABLE padded (id char(8) PRIMARY KEY, note text);
              CREATE TABLE paired (area int, id ext.citext, note text, PRIMARY KEY (area, id));
              GRANT USAGE ON SCHEMA ext TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role};
@@ -25,7 +26,7 @@ fn keys_are_equal_as_their_columns_say() {
              SELECT acct_export_register('paired', 'paired', '{{area,id}}')"
         ))
         .unwrap();
-    for table in ["plain", "folded", "collated", "named", "padded"] {
+    for table in ["plain", "folded", "collated", "named", "logins", "padded"] {
         superuser
             .batch_execute(&format!(
                 "INSERT INTO {table} VALUES ('Anna', 'x'), ('Émile', 'y');
@@ -42,6 +43,7 @@ fn keys_are_equal_as_their_columns_say() {
         ("folded", "Id,Note\r\nANNA,x\r\nÉMILE,z\r\n", vec![(3, "Note", differs)]),
         ("collated", "Id,Note\r\nANNA,x\r\nÉMILE,z\r\n", vec![(3, "Note", differs)]),
         ("named", "Id,Note\r\naNNA,x\r\nÉMILE,z\r\n", vec![(3, "Note", differs)]),
+        ("logins", "Id,Note\r\nANNA,x\r\nÉMILE,z\r\n", vec![(3, "Note", differs)]),
         ("padded", "Id,Note\r\nAnna   ,x\r\nÉmile,z\r\n", vec![(3, "Note", differs)]),
         ("folded", "Id,Note\r\nANNA,x\r\nanna,x\r\n", vec![(3, "Id", "\"anna\" is already in row 2")]),
         ("collated", "Id,Note\r\nANNA,x\r\nanna,x\r\n", vec![(3, "Id", "\"anna\" is already in row 2")]),
@@ -94,4 +96,10 @@ fn references_are_equal_as_their_columns_say() {
         "differs from the database",
     ];
     assert_eq!(found, wanted);
+    // A field that is gone is told for the column, and the rest is compared.
+    superuser.batch_execute("ALTER TABLE teams DROP COLUMN name").unwrap();
+    let found: Vec<String> =
+        check(&mut session, "members", file).into_iter().map(|(_, _, _, problem)| problem).collect();
+    assert!(found.iter().any(|problem| problem.contains("cannot be checked")), "{found:?}");
+    assert!(found.iter().any(|problem| problem == "\"a\" does not exist in Teams"), "{found:?}");
 }

@@ -205,6 +205,7 @@ fn rows_that_the_other_server_hides_are_told() {
     assert!(told.contains("sees no setting of the session"), "{manifest}");
     let mut book = Workbook::open(exported(&mut client, "'accounts'"));
     let info = book.rows("Export info");
-    let is_told = |row: &Vec<Data>| row[0].to_string() == "Snapshot" && row[1].to_string() == told;
+    let is_told =
+        |row: &Vec<Data>| row[0] == Data::String("Snapshot".into()) && row[1] == Data::String(told.into());
     assert!(info.iter().any(is_told), "{info:?}");
 }

@@ -65,7 +65,7 @@ impl Differences<'_> {
                 keys.map(Cow::Owned).collect()
             }
         };
-        let narrowed = narrowed(self.reading, self.asked, &written);
+        let narrowed = narrowed(self.reading, self.asked, &written, keys);
         drop(written);
         let (plan, mut redactor) = (narrowed.as_ref().unwrap_or(&self.reading.plan), self.reading.redactor());
         let (mut scratch, mut count, mut admitted) = (Vec::new(), 0_u64, true);

@@ -1,7 +1,7 @@
 //! The keys of rows by the equality of the key's own columns: `Anna` and `anna` are one key of citext.
 
 use crate::error::Result;
-use crate::model::{Class, Dataset};
+use crate::model::{Class, Dataset, Type};
 use crate::pg::equal_text::EqualText;
 use crate::value::key_text;
 
@@ -21,6 +21,11 @@ impl Keys {
     /// True if keys are equal only if their texts are.
     pub fn are_exact(&self) -> bool {
         self.0.iter().all(Option::is_none)
+    }
+
+    /// True if a filter on this column of the key finds what is equal: the filters' own equality is not that of a domain.
+    pub fn can_be_filtered(&self, column: usize, ty: &Type) -> bool {
+        self.0.get(column).is_none_or(Option::is_none) || ty.oid == ty.base
     }
 
     /// A text that is the same for each spelling of a key.

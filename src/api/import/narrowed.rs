@@ -1,6 +1,7 @@
 //! The query of the dataset, held to the keys of a file.
 
 use super::super::session_read::Reading;
+use super::keys::Keys;
 use crate::encode::Order;
 use crate::model::Class;
 use crate::model::ExportRequest;
@@ -19,7 +20,12 @@ const SHORT: usize = 256 * 1024;
 
 /// The query held to the file's keys, so that an index serves; None: there are too many, or the server may compare them
 /// otherwise than as these texts. Of a key of several columns each is held to its values: other rows may come, too.
-pub fn narrowed(reading: &Reading, asked: &ExportRequest, keys: &[Cow<'_, str>]) -> Option<Plan> {
+pub fn narrowed(
+    reading: &Reading,
+    asked: &ExportRequest,
+    keys: &[Cow<'_, str>],
+    equality: &Keys,
+) -> Option<Plan> {
     let dataset = &reading.loaded.dataset;
     let bytes: usize = keys.iter().map(|key| key.len()).sum();
     if keys.len() > FEW || bytes > SHORT {
@@ -32,8 +38,10 @@ pub fn narrowed(reading: &Reading, asked: &ExportRequest, keys: &[Cow<'_, str>])
         }
     }
     let mut filter = Map::new();
-    for (name, values) in dataset.key.iter().zip(columns) {
-        let is_exact = matches!(dataset.field(name)?.ty.class, Class::Text | Class::Int | Class::Uuid);
+    for (index, (name, values)) in dataset.key.iter().zip(columns).enumerate() {
+        let ty = &dataset.field(name)?.ty;
+        let is_exact =
+            matches!(ty.class, Class::Text | Class::Int | Class::Uuid) && equality.can_be_filtered(index, ty);
         if is_exact && values.iter().all(|value| is_plain(value)) {
             filter.insert(name.clone(), json!({ "in": values }));
         }

@@ -18,12 +18,15 @@ use crate::source::references::{each, Occasion, Outcome};
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
+/// A column that is there, and that the field is bound to by its number (src/catalog/load.rs).
 const COLUMN: &str = "
-SELECT jsonb_build_array(d.source::oid::bigint, f.attnum)
-  FROM acct_export.dataset d JOIN acct_export.field f ON f.dataset = d.dataset
+SELECT jsonb_build_array(a.attrelid::bigint, a.attnum)
+  FROM acct_export.dataset d
+  JOIN acct_export.field f ON f.dataset = d.dataset AND f.relation_oid = d.source::oid
+  JOIN pg_attribute a ON a.attrelid = f.relation_oid AND a.attnum = f.attnum AND a.attnum > 0 AND NOT a.attisdropped
  WHERE d.dataset = $1 AND f.field = $2";
 
-/// The equality of the field that names refer to; None: of texts. As the owner.
+/// The equality of the field that names refer to; None: of texts, or the field is gone, which reading it will tell. As the owner.
 fn equality(target: &Target) -> Result<Option<EqualText>> {
     let column: Option<(u32, i16)> =
         sql::document(COLUMN, &[(&target.dataset).into(), (&target.field).into()])?;

@@ -158,3 +158,30 @@ fn a_place_that_is_shared_is_waited_for() {
     }
     wait_until(Duration::from_secs(20), "all workers have gone", || workers(&mut superuser).is_empty());
 }
+
+/// A tenant of which an export runs gets no second place while another one has none: also where many short exports of that one are taken
+/// one after the other.
+#[test]
+fn a_tenant_with_a_place_waits_for_those_without() {
+    const SHORT: u32 = 12;
+    let cluster = with_places(2);
+    let app = TwoTenants::with_users(cluster, ROWS);
+    let held = hold(&app, &format!("current_setting('app.tenant_id') = '{}'", app.tenants[0]));
+    let mut superuser = app.superuser();
+    let mut one = app.session(&app.login, 0);
+    let first = start(&mut one, "csv", "");
+    wait_for_running(&mut superuser, 1);
+    cluster.set("acct_export.max_workers", "0");
+    let waiting = start_many(&mut one, 2);
+    let short = start_many(&mut app.session(&app.login, 1), SHORT);
+    cluster.set("acct_export.max_workers", "2");
+    wait_until(LIMIT, "the short ones are done", || count(&mut superuser, "completed") == short.len() as i64);
+    // None of the first tenant began before the last of the other one.
+    let sql = "SELECT count(*) FROM acct_export.job
+                WHERE started_at < (SELECT max(started_at) FROM acct_export.job WHERE tenant = $1) AND tenant = $2 AND id <> $3::text::uuid";
+    let early: i64 = superuser.query_one(sql, &[&app.tenants[1], &app.tenants[0], &first]).unwrap().get(0);
+    drop(held);
+    let all = (short.len() + waiting.len() + 1) as i64;
+    wait_until(LIMIT, "all are done", || count(&mut superuser, "completed") == all);
+    assert_eq!(early, 0);
+}
