@@ -246,7 +246,9 @@ fn plan(cluster: &Cluster, client: &mut Client, order: &str) -> String {
     completed(client, &format!("'accounts', 'csv', options => '{{\"order\": [\"{order}\"]}}'"));
     let log = cluster.log();
     let query = log[from..].find("ORDER BY s.\"name\" DESC").expect("the plan is in the log");
-    log[from + query..].lines().take(5).collect::<Vec<_>>().join("\n")
+    // The rest of the entry: its further lines begin with a tab.
+    let lines = log[from + query..].lines().skip(1).take_while(|line| line.starts_with('\t'));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// No sort where an index has the order: the plan that the worker ran, as auto_explain logs it.

@@ -1,7 +1,7 @@
 //! The reasons why columns are barred, where they are told to people and stored with exemptions.
 //!
 //! An exemption lifts the bar with the reason that was stored when it was declared. A reason that is reworded keeps its earlier
-//! text in [`EARLIER`], so that exemptions of earlier versions go on holding.
+//! text in `EARLIER`, so that exemptions of earlier versions go on holding.
 
 use super::classify;
 
