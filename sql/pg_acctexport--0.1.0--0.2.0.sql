@@ -645,6 +645,8 @@ CREATE INDEX job_queued ON acct_export.job ((coalesce(tenant_key, '')) COLLATE "
 CREATE INDEX job_turns ON acct_export.job ((coalesce(tenant_key, '')) COLLATE "C", started_at) WHERE started_at IS NOT NULL;
 CREATE INDEX job_rows ON acct_export.job (rows_print, finished_at) WHERE rows_done IS NOT NULL;
 CREATE INDEX job_history ON acct_export.job (finished_at) WHERE status IN ('expired', 'failed', 'cancelled');
+-- Small at all times, and so what the planner takes for these, whatever its statistics say.
+CREATE INDEX job_running ON acct_export.job (id) WHERE status = 'running';
 CREATE INDEX job_asked ON acct_export.job (requested_by, dataset);
 CREATE INDEX job_saved ON acct_export.job (saved, requested_by, finished_at) WHERE saved IS NOT NULL;
 

@@ -40,7 +40,7 @@ SELECT jsonb_build_object('status', j.state, 'dataset', j.dataset, 'requested_by
 
 const APPROVE: &str = "
 UPDATE acct_export.job SET status = 'queued', approved_by = $2::jsonb, expires_at = NULL
- WHERE id = $1::uuid AND status = 'awaiting_approval' AND expires_at > clock_timestamp()
+ WHERE id = $1::uuid AND status IS NOT DISTINCT FROM 'awaiting_approval' AND expires_at > clock_timestamp()
 RETURNING to_jsonb(id)";
 
 /// Characters.

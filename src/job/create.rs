@@ -29,7 +29,7 @@ SELECT jsonb_build_array(id, status) FROM acct_export.job
 const REPLACE: &str = "
 UPDATE acct_export.job
    SET status = 'cancelled', cancelled_by = $2::jsonb, finished_at = clock_timestamp(), expires_at = NULL
- WHERE id = $1::uuid AND status = 'awaiting_approval'
+ WHERE id = $1::uuid AND status IS NOT DISTINCT FROM 'awaiting_approval'
 RETURNING to_jsonb(id)";
 
 /// Ends a twin that awaits an approval which the policy does not ask for any more. As the owner.

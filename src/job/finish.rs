@@ -198,7 +198,7 @@ UPDATE acct_export.job j
        attempts = CASE e.status WHEN 'queued' THEN j.attempts - 1 ELSE j.attempts END,
        error = CASE e.status WHEN 'failed' THEN $2 END, error_code = CASE e.status WHEN 'failed' THEN $3 END
   FROM (SELECT id, CASE WHEN cancel_requested THEN 'cancelled' WHEN $4 = 'queued' AND runs >= $6 THEN 'failed' ELSE $4 END AS status
-          FROM acct_export.job WHERE id = $1::uuid AND status = 'running' AND runs = $5 FOR NO KEY UPDATE) e
+          FROM acct_export.job WHERE id = $1::uuid AND status IS NOT DISTINCT FROM 'running' AND runs = $5 FOR NO KEY UPDATE) e
  WHERE j.id = e.id
 RETURNING jsonb_build_array(j.status, j.cancel_requested)";
 
@@ -238,7 +238,7 @@ pub fn fail(claimed: &Claimed, message: &str, sqlstate: &str, ending: Ending) ->
 /// True if this run of the job has not ended.
 fn is_running(claimed: &Claimed) -> Result<bool> {
     let running = sql::text(
-        "SELECT 'x' FROM acct_export.job WHERE id = $1::uuid AND status = 'running' AND runs = $2",
+        "SELECT 'x' FROM acct_export.job WHERE id = $1::uuid AND status IS NOT DISTINCT FROM 'running' AND runs = $2",
         &[(&claimed.id).into(), claimed.run.into()],
     )?;
     Ok(running.is_some())

@@ -35,9 +35,10 @@ pub struct Claimed {
     pub all_slots: AllSlots,
 }
 
+// By its id alone: for `status = 'queued'` the planner could take an index of all that is queued, which it thinks empty after a quiet time.
 const TAKE: &str = "
 WITH next AS (
-    SELECT id FROM acct_export.job WHERE id = $1::uuid AND status = 'queued' FOR NO KEY UPDATE SKIP LOCKED
+    SELECT id FROM acct_export.job WHERE id = $1::uuid AND status IS NOT DISTINCT FROM 'queued' FOR NO KEY UPDATE SKIP LOCKED
 )
 UPDATE acct_export.job j
    SET status = 'running', started_at = clock_timestamp(), attempts = attempts + 1, runs = runs + 1, worker_pid = $2::integer
@@ -162,7 +163,8 @@ pub const MOST_RUNS: i64 = 1000;
 const GIVE_BACK: &str = "
 WITH mine AS (
     SELECT id FROM acct_export.job
-     WHERE id = $1::uuid AND status = 'running' AND runs = $2 AND runs < $3 AND NOT cancel_requested FOR NO KEY UPDATE SKIP LOCKED
+     WHERE id = $1::uuid AND status IS NOT DISTINCT FROM 'running' AND runs = $2 AND runs < $3 AND NOT cancel_requested
+       FOR NO KEY UPDATE SKIP LOCKED
 )
 UPDATE acct_export.job j SET status = 'queued', attempts = attempts - 1, worker_pid = NULL, started_at = NULL
   FROM mine WHERE j.id = mine.id
@@ -232,7 +234,7 @@ fn running() -> Result<Vec<String>> {
 }
 
 const CRASHED: &str = "
-WITH lost AS (SELECT id FROM acct_export.job WHERE id = $1::uuid AND status = 'running' FOR NO KEY UPDATE SKIP LOCKED)
+WITH lost AS (SELECT id FROM acct_export.job WHERE id = $1::uuid AND status IS NOT DISTINCT FROM 'running' FOR NO KEY UPDATE SKIP LOCKED)
 UPDATE acct_export.job j
    SET status = CASE WHEN cancel_requested THEN 'cancelled' WHEN attempts < $2 THEN 'queued' ELSE 'failed' END,
        worker_pid = NULL, started_at = NULL,

@@ -51,7 +51,7 @@ fn is_own_unfinished(job: &str) -> Result<bool> {
         sql::text(
             "SELECT 'x' FROM acct_export.job
               WHERE id = $1::uuid AND created_xid = pg_current_xact_id_if_assigned()
-                AND status IN ('queued', 'awaiting_approval')",
+                AND array_position('{queued,awaiting_approval}', status) IS NOT NULL",
             &[job.into()],
         )
     })?;
@@ -62,8 +62,12 @@ fn is_own_unfinished(job: &str) -> Result<bool> {
 /// asked for: it cannot begin before the commit.
 pub fn wait_for_end(job: Option<&str>, limit: Duration) -> Result<Value> {
     let job = given(job)?;
-    xact::with_latest_snapshot(|| super::commands::find(job))?;
-    if is_own_unfinished(job)? {
+    // The job may be one of this very statement.
+    let is_own = xact::with_latest_snapshot(|| {
+        super::commands::find(job)?;
+        is_own_unfinished(job)
+    })?;
+    if is_own {
         return Err(Error::new(
             Kind::NotInPrerequisiteState,
             "cannot wait for an export that the same transaction has requested",

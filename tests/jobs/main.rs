@@ -17,6 +17,7 @@ mod progress;
 mod purge;
 mod queue;
 mod settings;
+mod stale;
 mod transitions;
 mod vanish;
 mod wake;
