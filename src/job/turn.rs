@@ -126,9 +126,9 @@ fn by_index<T>(body: impl FnOnce() -> T) -> T {
 }
 
 /// True if jobs of one tenant or of one role have all slots and a job of another one waits.
-/// The first and the last of those that wait are looked for, in the order of an index, however many jobs wait.
+/// The first and the last of those that wait are looked for, in the order of an index, however many jobs wait. Nothing waits: false.
 const LOCKED_OUT: &str = "
-SELECT to_jsonb(h.jobs >= $1 AND (
+SELECT to_jsonb(coalesce(h.jobs >= $1 AND (
            (h.tenants = 1 AND (h.tenant > (
                 SELECT coalesce(q.tenant_key, '') COLLATE \"C\" FROM acct_export.job q WHERE q.status = 'queued' AND q.made_in = $2
                  ORDER BY coalesce(q.tenant_key, '') COLLATE \"C\", q.requested_by, q.created_at LIMIT 1)
@@ -140,7 +140,7 @@ SELECT to_jsonb(h.jobs >= $1 AND (
                  ORDER BY q.requested_by, coalesce(q.tenant_key, '') COLLATE \"C\", q.made_in COLLATE \"C\" LIMIT 1)
             OR h.role < (
                 SELECT q.requested_by FROM acct_export.job q WHERE q.status = 'queued' AND q.made_in = $2
-                 ORDER BY q.requested_by DESC, coalesce(q.tenant_key, '') COLLATE \"C\" DESC, q.made_in COLLATE \"C\" DESC LIMIT 1)))))
+                 ORDER BY q.requested_by DESC, coalesce(q.tenant_key, '') COLLATE \"C\" DESC, q.made_in COLLATE \"C\" DESC LIMIT 1)))), false))
   FROM (SELECT count(*) AS jobs, count(DISTINCT coalesce(tenant_key, '')) AS tenants,
                min(coalesce(tenant_key, '') COLLATE \"C\") AS tenant, count(DISTINCT requested_by) AS roles, min(requested_by) AS role
           FROM acct_export.job WHERE status = 'running' AND made_in = $2) AS h";

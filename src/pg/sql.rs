@@ -166,10 +166,25 @@ fn execute<T>(
     if access != Access::ReadSource {
         scope.set("enable_seqscan", "off", super::guc::Rights::Superuser);
     }
-    // SAFETY: SPI is connected and finished in this block (an ERROR in between ends both by the abort); argument
-    // datums live in SPI's context, value strings are copied by `each` before it ends.
+    // SAFETY: an ERROR in between ends the session by the abort, and an error of ours does not leave it open: a caller may go on.
     unsafe {
         pg_sys::SPI_connect();
+        let outcome = execute_connected(sql, args, access, each);
+        pg_sys::SPI_finish();
+        outcome
+    }
+}
+
+/// # Safety
+/// SPI is connected, and finished after the call.
+unsafe fn execute_connected<T>(
+    sql: &str,
+    args: &[Arg<'_>],
+    access: Access,
+    each: impl Fn(Row) -> Result<T>,
+) -> Result<(u64, Vec<T>)> {
+    // SAFETY: argument datums live in SPI's context, value strings are copied by `each` before it ends.
+    unsafe {
         let mut types: Vec<pg_sys::Oid> = args.iter().map(Arg::type_oid).collect();
         let mut nulls = Vec::with_capacity(args.len());
         let mut values = Vec::with_capacity(args.len());
@@ -185,10 +200,10 @@ fn execute<T>(
             let (latest, none) = (pg_sys::GetLatestSnapshot(), std::ptr::null_mut());
             pg_sys::SPI_execute_snapshot(plan, values, nulls, latest, none, false, true, 0)
         } else {
+            let is_read = matches!(access, Access::Read | Access::ReadSource);
             pg_sys::SPI_execute_plan(plan, values, nulls, is_read, 0)
         };
         if code < 0 {
-            pg_sys::SPI_finish();
             return Err(Error::new(
                 Kind::Internal,
                 format!("a statement of the extension failed with SPI code {code}"),
@@ -202,7 +217,6 @@ fn execute<T>(
                 rows.push(each(Row { tuple: *(*table).vals.add(index), table })?);
             }
         }
-        pg_sys::SPI_finish();
         Ok((affected, rows))
     }
 }

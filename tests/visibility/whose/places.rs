@@ -185,3 +185,26 @@ fn a_tenant_with_a_place_waits_for_those_without() {
     wait_until(LIMIT, "all are done", || count(&mut superuser, "completed") == all);
     assert_eq!(early, 0);
 }
+
+/// While exports of one tenant have all places and nothing waits, whoever follows one of them goes on.
+#[test]
+fn a_run_goes_on_while_its_tenant_has_all_places() {
+    let cluster = with_places(2);
+    let app = TwoTenants::with_users(cluster, ROWS);
+    let held = hold(&app, "true");
+    let mut superuser = app.superuser();
+    let first = start(&mut app.session(&app.login, 0), "csv", "");
+    let mut caller = app.session(&app.login, 0);
+    let call = std::thread::spawn(move || caller.batch_execute("CALL acct_export_run('users', 'ndjson')"));
+    wait_for_running(&mut superuser, 2);
+    // Longer than one look of the procedure.
+    let looks = "SELECT xact_start > clock_timestamp() - interval '0.5 seconds' AND backend_start < clock_timestamp() - interval '2 seconds'
+                   FROM pg_stat_activity WHERE query LIKE 'CALL acct_export_run%' AND state = 'active'";
+    wait_until(LIMIT, "the procedure has looked more than once", || {
+        let row = superuser.query_opt(looks, &[]).unwrap();
+        row.is_none_or(|row| row.get::<_, Option<bool>>(0) == Some(true))
+    });
+    drop(held);
+    call.join().unwrap().unwrap();
+    wait_for_status(&mut superuser, &first, "completed");
+}
