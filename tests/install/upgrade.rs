@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use postgres::Client;
@@ -64,14 +65,16 @@ fn restore(cluster: &Cluster, db: &str, script: &str) {
 fn old_database(base: &str) -> String {
     let db = old_extension(base);
     let mut client = shared().connect(&db, "postgres");
-    // Roles belong to the whole server.
+    // Roles belong to the whole server, and advisory locks to a database.
+    static ROLES: Mutex<()> = Mutex::new(());
+    let alone = ROLES.lock().unwrap();
     let roles = "DO $$ BEGIN
-        PERFORM pg_advisory_xact_lock(1);
         IF to_regrole('old_owner') IS NULL THEN
             CREATE ROLE old_owner NOLOGIN; CREATE ROLE old_reader LOGIN; CREATE ROLE old_approver LOGIN; CREATE ROLE old_auditor NOLOGIN;
         END IF;
     END $$";
     client.batch_execute(roles).unwrap();
+    drop(alone);
     restore(shared(), &db, &read("database-0.1.0.sql"));
     let mut rows = read("jobs-0.1.0.sql");
     for name in ["old_owner", "old_reader", "old_approver", "postgres"] {

@@ -234,5 +234,8 @@ fn a_key_that_is_masked_before_the_run() {
     let row = wait_for_job(&mut client, &job);
     let (code, error): (Option<&str>, Option<&str>) = (row.get("error_code"), row.get("error"));
     assert_eq!(code, Some("22023"), "{error:?}");
-    assert!(error.is_some_and(|error| error.contains("needs the unmodified key \"id\" among the fields")), "{error:?}");
+    assert!(
+        error.is_some_and(|error| error.contains("needs the unmodified key \"id\" among the fields")),
+        "{error:?}"
+    );
 }
