@@ -1,7 +1,7 @@
 //! Advice to the DBA: what makes exports of a dataset slow, and what to do about it.
 //!
 //! It is found by looking at the catalogues and at the planner's plan, never by reading rows. It is for those who can follow it: the
-//! owner of the source and superusers. Registration tells of it in warnings; `acct_export_advice` finds it anew.
+//! owner of the source and superusers. Registration warns; `acct_export_advice` looks again.
 
 pub mod check;
 mod indexes;

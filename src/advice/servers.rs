@@ -30,7 +30,10 @@ pub fn patient(loaded: &Loaded) -> Result<Vec<Advice>> {
     let servers: Vec<String> = identity::as_owner(|| sql::documents(PATIENT, &[(&tables).into()]))?;
     let advice = |server: String| {
         Advice {
-        advice: format!("an export of dataset \"{}\" waits for server \"{server}\" without a time limit if it does not answer", loaded.dataset.name),
+        advice: format!(
+            "an export of dataset \"{}\" waits for server \"{server}\" without a time limit if it does not answer",
+            loaded.dataset.name
+        ),
         hint: format!("ALTER SERVER {} OPTIONS (ADD connect_timeout '10');", catalog::quoted(&server)),
     }
     };

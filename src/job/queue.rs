@@ -60,7 +60,7 @@ thread_local! {
     static HELD: Cell<Option<Lock>> = const { Cell::new(None) };
     /// Id and run of this job.
     static CLAIMED: Cell<Option<(String, i64)>> = const { Cell::new(None) };
-    /// What was found in turn with the job that was claimed last.
+    /// The rest of the list that the last claim was from.
     static LIST: Cell<Option<List>> = const { Cell::new(None) };
 }
 

@@ -48,6 +48,7 @@ pub fn not_found(job: &str) -> Error {
 /// True if this very transaction asked for the job, so that no worker can see it yet.
 fn is_own_unfinished(job: &str) -> Result<bool> {
     let own = identity::as_owner(|| {
+        // By its id: see `queue::TAKE`.
         sql::text(
             "SELECT 'x' FROM acct_export.job
               WHERE id = $1::uuid AND created_xid = pg_current_xact_id_if_assigned()

@@ -210,14 +210,12 @@ impl Failure {
             "57" => (Kind::SourceFailed, "the server stopped the export"),
             _ => (Kind::SourceFailed, "reading the source failed"),
         };
-        let hint = match (state.get(..2).unwrap_or_default(), state.as_str()) {
-            ("08", _) => {
-                "Check the options of its foreign servers, and query the source as the requester to see the error."
-            }
-            (_, "42704") => {
-                "List settings that policies read in acct_export.session_settings; a role that reads foreign tables needs a user mapping. Query the source as the requester to see the error."
-            }
-            _ => "Query the source as the requester to see the error.",
+        let hint = if state.starts_with("08") {
+            "Check the options of its foreign servers, and query the source as the requester to see the error."
+        } else if state == "42704" {
+            "List settings that policies read in acct_export.session_settings; a role that reads foreign tables needs a user mapping. Query the source as the requester to see the error."
+        } else {
+            "Query the source as the requester to see the error."
         };
         let error = Error::new(kind, format!("{what}, SQLSTATE {state}")).hint(hint);
         Error { server_state: Some(state), ..error }

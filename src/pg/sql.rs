@@ -79,6 +79,12 @@ enum Access {
     WriteLatest,
 }
 
+impl Access {
+    fn is_read(self) -> bool {
+        matches!(self, Access::Read | Access::ReadSource)
+    }
+}
+
 /// A row of a result that SPI holds.
 struct Row {
     tuple: pg_sys::HeapTuple,
@@ -150,8 +156,7 @@ fn execute<T>(
     access: Access,
     each: impl Fn(Row) -> Result<T>,
 ) -> Result<(u64, Vec<T>)> {
-    let is_read = matches!(access, Access::Read | Access::ReadSource);
-    if !is_read && guard::level() != guard::Level::Off {
+    if !access.is_read() && guard::level() != guard::Level::Off {
         return Err(Error::denied(
             "functions of the extension cannot write while rows of an export are read",
         )
@@ -200,8 +205,7 @@ unsafe fn execute_connected<T>(
             let (latest, none) = (pg_sys::GetLatestSnapshot(), std::ptr::null_mut());
             pg_sys::SPI_execute_snapshot(plan, values, nulls, latest, none, false, true, 0)
         } else {
-            let is_read = matches!(access, Access::Read | Access::ReadSource);
-            pg_sys::SPI_execute_plan(plan, values, nulls, is_read, 0)
+            pg_sys::SPI_execute_plan(plan, values, nulls, access.is_read(), 0)
         };
         if code < 0 {
             return Err(Error::new(

@@ -1,4 +1,4 @@
-//! What holds in a database when all of its jobs have ended, whatever happened before.
+//! Conditions that hold in a database when all of its jobs have ended, whatever happened before.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -77,7 +77,7 @@ struct Target {
 
 impl Target {
     fn new(mut client: Client) -> Self {
-        // Far more than any call takes: 57014 tells of one that would not end.
+        // Far more than any call takes: a call that does not end is an error (57014).
         client.batch_execute("SET statement_timeout = '60s'").unwrap();
         let pid = client.query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0);
         Self { client, pid }

@@ -156,7 +156,7 @@ impl Scene {
             if random.chance(15) {
                 self.request(&mut client, &mut random);
             } else if caller == Caller::Superuser && random.chance(30) {
-                // What other calls have changed, so that most requests are possible.
+                // Undoes changes of other calls, so that most requests are possible.
                 let restored = client.batch_execute(&restore(&self.app));
                 self.outcomes.record(&restored, || "restore".to_owned());
             } else {

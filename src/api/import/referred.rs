@@ -66,7 +66,7 @@ pub fn refer(
         if mentioned.is_empty() {
             continue;
         }
-        // What the field takes for equal is there as well, however it is written.
+        // A name that the field takes for equal is there as well, however it is written.
         let mut equal = identity::as_owner(|| equality(target))?;
         let mut spellings: HashMap<String, Vec<String>> = HashMap::new();
         if let Some(equal) = &mut equal {

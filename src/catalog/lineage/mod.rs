@@ -53,7 +53,7 @@ mod walk;
 
 pub use foreign_code::{borrowed, foreign_code};
 pub use per_row::calls_per_row;
-pub use relations::{has_foreign_table, hold, query, Relation};
+pub use relations::{hold, query, Relation};
 pub use trace::Origin;
 
 use super::declared::Declared;

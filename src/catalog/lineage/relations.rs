@@ -184,23 +184,6 @@ pub fn query(view: u32) -> Result<Option<String>> {
 
 const OIDS: &str = concat!(tree!(), "SELECT to_json(oid::bigint) FROM tree");
 
-const FOREIGN: &str = concat!(
-    tree!(),
-    ", family(oid) AS (
-    SELECT oid FROM tree
-    UNION
-    SELECT i.inhrelid FROM family JOIN pg_inherits i ON i.inhparent = family.oid
-)
-SELECT 'x' FROM family JOIN pg_class c ON c.oid = family.oid WHERE c.relkind = 'f' LIMIT 1"
-);
-
-/// True if a foreign table is among what a relation reads, as a partition or a child too.
-pub fn has_foreign_table(source: u32) -> Result<bool> {
-    let found =
-        xact::with_latest_snapshot(|| identity::as_owner(|| sql::text(FOREIGN, &[i64::from(source).into()])));
-    Ok(found?.is_some())
-}
-
 /// Keeps all that a relation reads as it is until the transaction ends: every relation is locked as a query would lock it,
 /// and looked for again until nothing new comes up.
 pub fn hold(source: u32) -> Result<()> {
