@@ -14,8 +14,8 @@ mod tenants;
 mod uncaptured;
 
 use crate::catalog::load::Loaded;
-use crate::catalog::{lapsed, load, owner, rights};
-use crate::error::{Error, Result};
+use crate::catalog::{lapsed, load, owner};
+use crate::error::{Error, Kind, Result};
 use crate::pg::report::{self, Failure};
 use crate::pg::xact;
 
@@ -51,11 +51,11 @@ pub fn asked_for(dataset: Option<&str>) -> Result<Vec<Advice>> {
         Error::invalid("dataset must not be null or empty").hint("acct_export_datasets lists the datasets.")
     })?;
     // Before anything is said of tables and fields. One that is not there is an error of `load`.
-    rights::check_known(dataset)?;
-    if owner::owner_of_dataset(dataset).is_err() {
-        return Err(Error::denied(format!("permission denied for dataset \"{dataset}\""))
-            .hint("Only the owner of its source and superusers can get advice on it."));
-    }
+    owner::owner_of_dataset(dataset).map_err(|error| match error.kind {
+        Kind::InsufficientPrivilege => Error::denied(format!("permission denied for dataset \"{dataset}\""))
+            .hint("Only the owner of its source and superusers can get advice on it."),
+        _ => error,
+    })?;
     let loaded = load::load(dataset)?;
     let mut found = xact::with_latest_snapshot(|| -> Result<Vec<Advice>> {
         let mut found = refused::always(&loaded)?;

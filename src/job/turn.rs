@@ -47,16 +47,27 @@ WITH RECURSIVE waiting AS (
                           ORDER BY s.started_at DESC LIMIT 1) l ON true
      WHERE NOT $2 OR (h.is_all AND (w.tenant <> h.tenant OR w.role <> h.role))
 )
-SELECT jsonb_build_array(t.tenant, t.role::bigint, t.of_tenant, t.of_role, (extract(epoch FROM t.last) * 1000000)::bigint, o.takes_all)
+SELECT jsonb_build_object('tenant', t.tenant, 'role', t.role::bigint, 'of_tenant', t.of_tenant, 'of_role', t.of_role,
+                          'last', (extract(epoch FROM t.last) * 1000000)::bigint, 'takes_all', o.takes_all)
   FROM turn t CROSS JOIN several s
  CROSS JOIN LATERAL (SELECT $1 > 1 AND (t.of_tenant >= $1 - 1 AND s.tenants OR t.of_role >= $1 - 1 AND s.roles) AS takes_all) o
  ORDER BY o.takes_all, t.of_tenant, t.last NULLS FIRST, t.oldest
  LIMIT 100";
 
-/// Jobs of one tenant and one role that wait; the numbers of running ones of this tenant and of this role, and the last start of this
-/// tenant, in microseconds. True: with one more it would have all slots while others wait.
+/// Jobs of one tenant and one role that wait.
 #[derive(Debug, Deserialize)]
-pub struct Waiting(String, u32, i64, i64, Option<i64>, bool);
+pub struct Waiting {
+    tenant: String,
+    role: u32,
+    /// Running jobs of this tenant.
+    of_tenant: i64,
+    /// Running jobs of this role.
+    of_role: i64,
+    /// The last start of a job of this tenant, in microseconds.
+    last: Option<i64>,
+    /// With one more it would have all slots while others wait.
+    takes_all: bool,
+}
 
 /// The place of an entry of an earlier list, compared with what it was.
 pub enum Place {
@@ -83,33 +94,35 @@ impl Waiting {
     /// The oldest job that nobody's open transaction holds, which this transaction then does.
     pub fn oldest(&self) -> Result<Option<String>> {
         let here = worker::here();
-        let arguments = [(&self.0).into(), i64::from(self.1).into(), (&here).into()];
+        let arguments = [(&self.tenant).into(), i64::from(self.role).into(), (&here).into()];
         by_index(|| sql::change(OLDEST, &arguments))
     }
 
     /// True if nothing of its tenant runs and it keeps no slot from others: its turn comes before that of each tenant which has had one
     /// since the list was made.
     pub fn is_first_of_tenant(&self) -> bool {
-        self.2 == 0 && !self.5
+        self.of_tenant == 0 && !self.takes_all
     }
 
     /// Its place now.
     pub fn place(&self) -> Result<Place> {
         let here = worker::here();
-        let arguments = [(&self.0).into(), i64::from(self.1).into(), (&here).into()];
+        let arguments = [(&self.tenant).into(), i64::from(self.role).into(), (&here).into()];
         let present: Option<(Option<i64>, i64, i64)> =
             xact::with_latest_snapshot(|| by_index(|| sql::document(PRESENT, &arguments)))?;
         Ok(match present {
-            Some((last, ..)) if last != self.4 => Place::Later,
-            Some((_, of_tenant, of_role)) if (of_tenant, of_role) == (self.2, self.3) => Place::Same,
+            Some((last, ..)) if last != self.last => Place::Later,
+            Some((_, of_tenant, of_role)) if (of_tenant, of_role) == (self.of_tenant, self.of_role) => {
+                Place::Same
+            }
             _ => Place::Unknown,
         })
     }
 
     /// The sides, of tenant and role, which have all slots once one of these jobs runs too.
     pub fn with_one_more(&self, slots: i64) -> AllSlots {
-        let owner = Owner::new(Some(&self.0), self.1);
-        AllSlots::new(owner, slots > 1 && self.2 + 1 >= slots, slots > 1 && self.3 + 1 >= slots)
+        let owner = Owner::new(Some(&self.tenant), self.role);
+        AllSlots::new(owner, slots > 1 && self.of_tenant + 1 >= slots, slots > 1 && self.of_role + 1 >= slots)
     }
 }
 
