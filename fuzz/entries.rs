@@ -236,10 +236,10 @@ pub fn encoded(format: Format, data: &[u8]) -> Result<Vec<u8>> {
         let json = serde_json::Value::from(text.as_str()).to_string();
         // Within the instants of the server, in the middle of them.
         let micros = (word % 100_000_000_000_000_000) as i64;
-        let items = [Cell::Text(&text), Cell::Null];
+        let items = [Cell::text(&text), Cell::Null];
         let cells = [
             Cell::Int(number as i64),
-            Cell::Text(&text),
+            Cell::text(&text),
             Cell::Float(f64::from_bits(word)),
             Cell::Instant { utc: micros, local: micros },
             Cell::List(&items),

@@ -7,7 +7,7 @@ use super::zone::{self, Zone};
 use super::{hstore, jsonb, numeric, types};
 use crate::encode::{Cell, Grid, Kind};
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::value::memory;
+use crate::value::{memory, Look, Text};
 use pgrx::pg_sys;
 use std::ffi::CStr;
 
@@ -133,8 +133,8 @@ impl Reader {
                 let utc = datum.value() as i64;
                 Cell::Instant { utc, local: if *local { Zone::of_session().wall_clock(utc) } else { utc } }
             }
-            Reader::Text => Cell::Text(varlena_text(datum)?),
-            Reader::JsonText => Cell::Json(varlena_text(datum)?),
+            Reader::Text => Cell::Text(text(varlena(datum))?),
+            Reader::JsonText => Cell::Json(utf8(varlena(datum))?),
             Reader::Jsonb(text) => {
                 memory::reuse(text);
                 if jsonb::append(varlena(datum), text).is_some() {
@@ -154,13 +154,13 @@ impl Reader {
             }
             Reader::Output(output) => {
                 let _utc = zone::Printing::in_utc();
-                Cell::Text(c_text(pg_sys::OutputFunctionCall(output, datum))?)
+                Cell::text(c_text(pg_sys::OutputFunctionCall(output, datum))?)
             }
             // Each bound as ISO 8601; the server writes the zone as an offset.
             Reader::Moments(output) => {
                 let _iso = zone::Printing::as_iso_8601();
                 let text = c_text(pg_sys::OutputFunctionCall(output, datum))?;
-                Cell::Text(if text.contains(UTC) { keep(&text.replace(UTC, "Z")) } else { text })
+                Cell::text(if text.contains(UTC) { keep(&text.replace(UTC, "Z")) } else { text })
             }
             Reader::Hstore(output) => {
                 let text = c_text(pg_sys::OutputFunctionCall(output, datum))?;
@@ -268,16 +268,10 @@ fn output_function(type_oid: pg_sys::Oid) -> pg_sys::FmgrInfo {
     }
 }
 
-/// # Safety
-/// `datum` is a varlena; the result lives as long as the tuple or the current memory context.
-unsafe fn varlena_text<'r>(datum: pg_sys::Datum) -> Result<&'r str> {
-    utf8(varlena(datum))
-}
-
 /// The bytes after the header.
 ///
 /// # Safety
-/// As for [`varlena_text`].
+/// `datum` is a varlena; the result lives as long as the tuple or the current memory context.
 unsafe fn varlena<'r>(datum: pg_sys::Datum) -> &'r [u8] {
     let mut value = datum.cast_mut_ptr::<pg_sys::varlena>();
     // Most values lie in the tuple as they are; a call into the server costs more than all else that is done with them.
@@ -311,12 +305,27 @@ unsafe fn keep<'r>(text: &str) -> &'r str {
     std::str::from_utf8_unchecked(std::slice::from_raw_parts(copy, text.len()))
 }
 
+/// A text with what the look that finds out if it is ASCII has told besides.
+#[inline]
+fn text(bytes: &[u8]) -> Result<Text<'_>> {
+    let look = Look::at(bytes);
+    if look.ascii {
+        // SAFETY: ASCII is UTF-8. Most values are short and ASCII, and known to be in a quarter of the time.
+        return Ok(Text::seen(unsafe { std::str::from_utf8_unchecked(bytes) }, look));
+    }
+    checked(bytes).map(|text| Text::seen(text, look))
+}
+
 #[inline]
 fn utf8(bytes: &[u8]) -> Result<&str> {
     if bytes.is_ascii() {
-        // SAFETY: ASCII is UTF-8. Most values are short and ASCII, and known to be in a quarter of the time.
+        // SAFETY: as above.
         return Ok(unsafe { std::str::from_utf8_unchecked(bytes) });
     }
+    checked(bytes)
+}
+
+fn checked(bytes: &[u8]) -> Result<&str> {
     std::str::from_utf8(bytes)
         .map_err(|_| Error::new(ErrorKind::InvalidText, "a value of the source is not valid UTF-8"))
 }

@@ -150,7 +150,8 @@ fn read(
             }
             let mut next = ControlFlow::Continue(());
             redactor.apply(cells, &mut |cells| {
-                if let Some(cell) = cells.first().filter(|cell| !matches!(cell, Cell::Null | Cell::Text("")))
+                if let Some(cell) =
+                    cells.first().filter(|cell| **cell != Cell::Null && **cell != Cell::text(""))
                 {
                     next = sink(&plain_text(cell)?)?;
                 }

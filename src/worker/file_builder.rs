@@ -304,7 +304,7 @@ fn write_row(
 ) -> Result<()> {
     let Some(change) = change else { return encoder.row(cells, buffer) };
     let cells: Vec<Cell<'_>> =
-        std::iter::once(Cell::Text(change.as_str())).chain(cells.iter().copied()).collect();
+        std::iter::once(Cell::text(change.as_str())).chain(cells.iter().copied()).collect();
     match change {
         Change::Removed => encoder.removed_row(&cells, buffer),
         Change::Added | Change::Changed => encoder.row(&cells, buffer),

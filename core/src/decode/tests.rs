@@ -129,7 +129,7 @@ fn files_without_rows() {
 /// A csv of one column has no NULL.
 #[test]
 fn one_column() {
-    let cells = [Cell::Text("a"), Cell::Text(""), Cell::Null, Cell::Text("NULL")];
+    let cells = [Cell::text("a"), Cell::text(""), Cell::Null, Cell::text("NULL")];
     let rows: Vec<Vec<Cell<'_>>> = cells.iter().map(|cell| vec![*cell]).collect();
     let columns = [column("id", "Id", CellKind::Text)];
     let options = Options::default();
@@ -151,8 +151,8 @@ fn many_rows_of_odd_texts() {
         ["_x0041_", "_x005F_", "a\r\nb", "<&>\"'", " x ", "\u{1}", "'=1", "=1", "_x000D_\r", "_x", "é😀"];
     let long = "x&".repeat(20_000);
     let cells: Vec<Vec<Cell<'_>>> = (0..5_000)
-        .map(|id| vec![Cell::Int(id), Cell::Text(texts[id as usize % texts.len()])])
-        .chain([vec![Cell::Int(5_000), Cell::Text(&long)]])
+        .map(|id| vec![Cell::Int(id), Cell::text(texts[id as usize % texts.len()])])
+        .chain([vec![Cell::Int(5_000), Cell::text(&long)]])
         .collect();
     alike(&columns, &cells);
 }
@@ -213,7 +213,7 @@ fn numeric() -> impl Strategy<Value = String> {
 fn formulas_behind_brackets_are_alike() {
     let columns = [column("id", "Id", CellKind::Int), column("any", "Any", CellKind::Mixed)];
     let document = json!({ "a": "=1", "b": "x|=2;=3" }).to_string();
-    for cell in [Cell::Text("{|="), Cell::Text("[a;=1"), Cell::Text("{\"a\":\t=1"), Cell::Json(&document)] {
+    for cell in [Cell::text("{|="), Cell::text("[a;=1"), Cell::text("{\"a\":\t=1"), Cell::Json(&document)] {
         alike(&columns, &[vec![Cell::Int(1), cell]]);
     }
 }
@@ -255,12 +255,12 @@ proptest! {
             column("mixed_flag", "6", CellKind::Mixed),
         ];
         let doc = json!({ "a": text, "b": [int, null, flag], "c": words }).to_string();
-        let items: Vec<Cell<'_>> = words.iter().map(|word| Cell::Text(word)).chain([Cell::Null, Cell::Int(int)]).collect();
+        let items: Vec<Cell<'_>> = words.iter().map(|word| Cell::text(word)).chain([Cell::Null, Cell::Int(int)]).collect();
         let utc = MOMENT + seconds * 1_000_000 + micros;
         let cells = vec![
             Cell::Int(int), Cell::Float(float), Cell::Numeric(&digits), Cell::Bool(flag), Cell::Date(day), Cell::Timestamp(utc),
-            Cell::Instant { utc, local: utc + HOUR }, Cell::Text(&text), Cell::Text(&odd), Cell::Json(&doc), Cell::List(&items),
-            Cell::Numeric(&digits), Cell::Text(&text), Cell::Text(&odd), Cell::Json(&doc), Cell::List(&items), Cell::Bool(flag),
+            Cell::Instant { utc, local: utc + HOUR }, Cell::text(&text), Cell::text(&odd), Cell::Json(&doc), Cell::List(&items),
+            Cell::Numeric(&digits), Cell::text(&text), Cell::text(&odd), Cell::Json(&doc), Cell::List(&items), Cell::Bool(flag),
         ];
         alike(&columns, &[cells]);
     }

@@ -24,7 +24,7 @@ pub struct Csv {
     at_header: bool,
     /// Nothing has been written yet, not even a byte order mark.
     at_start: bool,
-    /// A number, a date or a boolean may need quotes: the delimiter or what stands for NULL may be in it.
+    /// A number, a date, a boolean or a plain text may need quotes: the delimiter or what stands for NULL may be in it.
     odd: bool,
     /// A list on its way to its field.
     scratch: Vec<u8>,
@@ -53,6 +53,13 @@ impl Csv {
             Cell::Null => {
                 memory::reserve(out, self.options.null_as.len())?;
                 out.extend_from_slice(self.options.null_as.as_bytes());
+            }
+            Cell::Text(words) if words.is_plain() && !self.odd => {
+                if free && self.options.formula_guard && formula::is_formula(words) {
+                    return self.words(words, Some(Form::Plain), out);
+                }
+                let quotes = words.is_empty() || (self.at_start && words.starts_with("ID"));
+                append(words.as_bytes(), quotes, out)?;
             }
             Cell::Text(words) => self.words(words, free.then_some(Form::Plain), out)?,
             Cell::Json(words) => self.words(words, Some(Form::Json), out)?,
@@ -150,7 +157,7 @@ impl Encoder for Csv {
         }
         if self.options.header {
             let labels = std::mem::take(&mut self.labels);
-            let header: Vec<Cell<'_>> = labels.iter().map(|label| Cell::Text(label)).collect();
+            let header: Vec<Cell<'_>> = labels.iter().map(|label| Cell::text(label)).collect();
             self.at_header = true;
             self.line(&header, out)?;
             self.at_header = false;

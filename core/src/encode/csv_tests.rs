@@ -31,7 +31,7 @@ fn the_table_as_it_should_be() {
 
 #[test]
 fn null_and_empty_differ() {
-    let row: &[Cell<'_>] = &[Cell::Null, Cell::Text(""), Cell::Text("NULL"), Cell::List(&[])];
+    let row: &[Cell<'_>] = &[Cell::Null, Cell::text(""), Cell::text("NULL"), Cell::List(&[])];
     assert_eq!(csv(json!({"header": false}), 4, &[row]).0, ",\"\",NULL,\"\"\r\n");
     assert_eq!(csv(json!({"header": false, "null_as": "NULL"}), 4, &[row]).0, "NULL,,\"NULL\",\r\n");
     // Not only texts can look like it.
@@ -43,18 +43,18 @@ fn null_and_empty_differ() {
 
 #[test]
 fn a_sole_null_is_no_empty_line() {
-    assert_eq!(csv(json!({"header": false}), 1, &[&[Cell::Null], &[Cell::Text("")]]).0, "\"\"\r\n\"\"\r\n");
+    assert_eq!(csv(json!({"header": false}), 1, &[&[Cell::Null], &[Cell::text("")]]).0, "\"\"\r\n\"\"\r\n");
     assert_eq!(csv(json!({"header": false, "null_as": "-"}), 1, &[&[Cell::Null]]).0, "-\r\n");
 }
 
 #[test]
 fn formulas_are_guarded_and_counted() {
     let rows: &[&[Cell<'_>]] = &[
-        &[Cell::Text("=1+1"), Cell::Text("-42")],
-        &[Cell::Text("@a,b"), Cell::Text("+33 1")],
+        &[Cell::text("=1+1"), Cell::text("-42")],
+        &[Cell::text("@a,b"), Cell::text("+33 1")],
         &[Cell::Int(-5), Cell::Numeric("-0.5")],
-        &[Cell::List(&[Cell::Text("=1"), Cell::Text("b")]), Cell::Json("-1")],
-        &[Cell::Date(i32::MIN), Cell::Text("\r=1")],
+        &[Cell::List(&[Cell::text("=1"), Cell::text("b")]), Cell::Json("-1")],
+        &[Cell::Date(i32::MIN), Cell::text("\r=1")],
     ];
     let (out, tally) = csv(json!({"header": false}), 2, rows);
     let wanted = "'=1+1,-42\r\n\"'@a,b\",+33 1\r\n-5,-0.5\r\n\"'=1, b\",-1\r\n-infinity,\"'\r'=1\"\r\n";
@@ -64,12 +64,12 @@ fn formulas_are_guarded_and_counted() {
     assert_eq!(tally.guarded_cells, 0);
     // A guard quote that is the delimiter would make two fields of one.
     assert_eq!(
-        csv(json!({"header": false, "delimiter": "'"}), 2, &[&[Cell::Text("=1"), Cell::Int(2)]]).0,
+        csv(json!({"header": false, "delimiter": "'"}), 2, &[&[Cell::text("=1"), Cell::Int(2)]]).0,
         "\"'=1\"'2\r\n"
     );
     // A guarded text is not the one that stands for NULL.
     assert_eq!(
-        csv(json!({"header": false, "null_as": "="}), 2, &[&[Cell::Text("="), Cell::Null]]).0,
+        csv(json!({"header": false, "null_as": "="}), 2, &[&[Cell::text("="), Cell::Null]]).0,
         "'=,=\r\n"
     );
 }
@@ -79,8 +79,8 @@ fn what_is_no_free_text_is_never_guarded() {
     let columns = [ColumnKind::Text, ColumnKind::List]
         .map(|kind| Column { free_text: false, ..column("a", "A", kind) });
     let encoder = encoder(Format::Csv, &Options::default(), &columns, fixture::setup()).unwrap();
-    let numbers = [Cell::Int(-1), Cell::Text("-$2.00")];
-    let (out, tally) = fixture::rows(encoder, &[&[Cell::Text("-$12.50;-x"), Cell::List(&numbers)]]);
+    let numbers = [Cell::Int(-1), Cell::text("-$2.00")];
+    let (out, tally) = fixture::rows(encoder, &[&[Cell::text("-$12.50;-x"), Cell::List(&numbers)]]);
     assert_eq!(String::from_utf8(out).unwrap(), "A,A\r\n\"-$12.50;-x\",\"-1, -$2.00\"\r\n");
     assert_eq!(tally.guarded_cells, 0);
     let dates = [Cell::Date(i32::MIN), Cell::Int(-1)];
@@ -90,7 +90,7 @@ fn what_is_no_free_text_is_never_guarded() {
 /// A text is one field whatever separates, and no formula begins behind a separator.
 #[test]
 fn fields_with_other_separators_are_quoted_and_guarded_behind_them() {
-    let row: &[Cell<'_>] = &[Cell::Text("a;=1+1"), Cell::Text("a\tb"), Cell::Text("a|b"), Cell::Text("a b")];
+    let row: &[Cell<'_>] = &[Cell::text("a;=1+1"), Cell::text("a\tb"), Cell::text("a|b"), Cell::text("a b")];
     let (out, tally) = csv(json!({"header": false}), 4, &[row]);
     assert_eq!((out.as_str(), tally.guarded_cells), ("\"a;'=1+1\",\"a\tb\",\"a|b\",a b\r\n", 1));
     let (out, _) = csv(json!({"header": false, "formula_guard": false, "delimiter": "|"}), 4, &[row]);
@@ -111,7 +111,7 @@ fn no_file_begins_with_id() {
         let encoder = encoder(Format::Csv, &options, &columns, fixture::setup()).unwrap();
         let (out, _) = fixture::rows(
             encoder,
-            &[&[Cell::Text("ID1"), Cell::Text("ID2")], &[Cell::Text("ID3"), Cell::Null]],
+            &[&[Cell::text("ID1"), Cell::text("ID2")], &[Cell::text("ID3"), Cell::Null]],
         );
         String::from_utf8(out).unwrap()
     };
@@ -145,7 +145,7 @@ fn a_wrong_number_of_cells_is_an_error() {
 #[test]
 fn long_texts() {
     let text = "\"a\n".repeat(400_000);
-    let (out, _) = csv(json!({}), 1, &[&[Cell::Text(&text)]]);
+    let (out, _) = csv(json!({}), 1, &[&[Cell::text(&text)]]);
     let record = Reader::from_reader(out.as_bytes()).records().next().unwrap().unwrap();
     assert!(record == vec![text]);
 }
@@ -158,7 +158,7 @@ proptest! {
         ending in prop::sample::select(vec!["crlf", "lf"]),
     ) {
         let rows: Vec<Vec<Cell<'_>>> = texts.iter().map(|row| {
-            row.iter().map(|text| text.as_deref().map_or(Cell::Null, Cell::Text)).collect()
+            row.iter().map(|text| text.as_deref().map_or(Cell::Null, Cell::text)).collect()
         }).collect();
         let rows: Vec<&[Cell<'_>]> = rows.iter().map(Vec::as_slice).collect();
         let options = json!({"delimiter": delimiter, "line_ending": ending, "formula_guard": false});
@@ -174,7 +174,7 @@ proptest! {
 
     #[test]
     fn no_guarded_text_begins_like_a_formula(text in "[-=+@\t\r;|＝＋0-9.,eE()a ]{0,6}") {
-        let (out, tally) = csv(json!({"header": false}), 1, &[&[Cell::Text(&text)]]);
+        let (out, tally) = csv(json!({"header": false}), 1, &[&[Cell::text(&text)]]);
         let mut reader = ReaderBuilder::new().has_headers(false).from_reader(out.as_bytes());
         let read = reader.records().next().unwrap().unwrap()[0].to_string();
         prop_assert_eq!(tally.guarded_cells == 1, read != text);

@@ -52,11 +52,11 @@ pub fn columns() -> Vec<Column> {
 
 /// Runs `use_row` with each row of the table.
 pub fn each_row(mut use_row: impl FnMut(&[Cell<'_>])) {
-    let places = [Cell::Text("France"), Cell::Text("Spain")];
+    let places = [Cell::text("France"), Cell::text("Spain")];
     use_row(&[
         Cell::Int(7_301),
-        Cell::Text("ada@example.com"),
-        Cell::Text("+33 1 23 45 67 89"),
+        Cell::text("ada@example.com"),
+        Cell::text("+33 1 23 45 67 89"),
         Cell::Bool(true),
         Cell::Int(42),
         Cell::Float(0.1),
@@ -67,11 +67,11 @@ pub fn each_row(mut use_row: impl FnMut(&[Cell<'_>])) {
         Cell::Json("{\"department\": \"R&D\", \"level\": 3}"),
         Cell::List(&places),
     ]);
-    let odd = [Cell::Null, Cell::List(&[Cell::Text("a,b"), Cell::Int(1)])];
+    let odd = [Cell::Null, Cell::List(&[Cell::text("a,b"), Cell::Int(1)])];
     use_row(&[
         Cell::Int(i64::MAX),
-        Cell::Text("=HYPERLINK(\"x\")\r\n\u{1}_x0041_ 😀"),
-        Cell::Text("0033123"),
+        Cell::text("=HYPERLINK(\"x\")\r\n\u{1}_x0041_ 😀"),
+        Cell::text("0033123"),
         Cell::Bool(false),
         Cell::Int(-1_234_567_890_123_456),
         Cell::Float(f64::NAN),
@@ -84,7 +84,7 @@ pub fn each_row(mut use_row: impl FnMut(&[Cell<'_>])) {
     ]);
     use_row(&[
         Cell::Int(0),
-        Cell::Text(""),
+        Cell::text(""),
         Cell::Null,
         Cell::Null,
         Cell::Null,

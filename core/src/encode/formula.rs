@@ -80,7 +80,7 @@ pub fn unguarded(text: &str, form: Form, delimiter: u8) -> Cow<'_, str> {
 pub fn is_formula(text: &str) -> bool {
     match text.as_bytes().first() {
         None => false,
-        Some(byte) if byte.is_ascii_alphanumeric() => false,
+        Some(byte) if SHOWS[usize::from(*byte)] => false,
         Some(_) => {
             let text = text.trim_start_matches('\'');
             text.starts_with(['\t', '\r']) || {
@@ -90,6 +90,20 @@ pub fn is_formula(text: &str) -> bool {
         }
     }
 }
+
+/// First bytes of characters that show and start no formula: letters and digits, and those of most alphabets beyond ASCII. The other
+/// bytes begin white space, marks and what is invisible as well.
+static SHOWS: [bool; 256] = {
+    let mut shows = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let is_letter = (byte as u8).is_ascii_alphanumeric();
+        let is_lead = matches!(byte as u8, 0xC3..=0xCC | 0xCE..=0xD7 | 0xD9..=0xDF | 0xE4..=0xEE);
+        shows[byte] = is_letter || is_lead;
+        byte += 1;
+    }
+    shows
+};
 
 /// A document begins with a bracket, a quote, a digit or a word; a number may have a sign.
 fn is_formula_of_json(text: &str) -> bool {

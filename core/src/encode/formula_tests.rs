@@ -13,6 +13,16 @@ fn guard_json(text: &str) -> String {
     guarded(text, Form::Json, OTHER).unwrap_or_else(|| text.to_owned())
 }
 
+#[test]
+fn first_bytes_that_show_start_no_formula() {
+    for letter in '\0'..=char::MAX {
+        let mut bytes = [0; 4];
+        let first = letter.encode_utf8(&mut bytes).as_bytes()[0];
+        let counts = is_start(letter) || is_invisible(letter) || letter == '\'';
+        assert!(!SHOWS[usize::from(first)] || !counts, "{letter:?}");
+    }
+}
+
 /// A reader that splits at the file's own delimiter sees the quotes around the field.
 #[test]
 fn nothing_begins_behind_the_delimiter_of_the_file() {

@@ -19,7 +19,7 @@ fn by_the_library(cell: &Cell<'_>) -> String {
             let text = serde_json::to_string(value).unwrap();
             text.strip_suffix(".0").map(str::to_owned).unwrap_or(text)
         }
-        Cell::Text(text) => serde_json::to_string(text).unwrap(),
+        Cell::Text(text) => serde_json::to_string(text.as_str()).unwrap(),
         // With every digit: the numbers of serde_json are texts here.
         Cell::Numeric(digits) => match serde_json::from_str::<Value>(digits) {
             Ok(number) => number.to_string(),

@@ -129,7 +129,7 @@ fn embedded_json_stays_on_one_line_and_is_not_changed() {
 
 #[test]
 fn lists_nest() {
-    let inner = [Cell::Null, Cell::Text("a\"b")];
+    let inner = [Cell::Null, Cell::text("a\"b")];
     let outer = [Cell::List(&inner), Cell::List(&[]), Cell::Bool(true), Cell::Json("{}")];
     assert_eq!(one(Cell::List(&outer)), "[[null,\"a\\\"b\"],[],true,{}]");
 }
@@ -163,10 +163,10 @@ proptest! {
         numeric in "-?[1-9][0-9]{0,40}(\\.[0-9]{1,40})?", json in document(), key in any::<String>()) {
         let pretty = serde_json::to_string_pretty(&json).unwrap();
         let columns = paths(&[("t", Some("a.t")), ("i", None), ("f", None), ("n", Some("a.n")), ("j", None)]);
-        let list = [Cell::Text(&text), Cell::Null];
+        let list = [Cell::text(&text), Cell::Null];
         let number: Value = serde_json::from_str(&numeric).unwrap();
         let numeric = Cell::Numeric(&numeric);
-        let row = [Cell::Text(&text), Cell::Int(int), Cell::Float(float), numeric, Cell::Json(&pretty)];
+        let row = [Cell::text(&text), Cell::Int(int), Cell::Float(float), numeric, Cell::Json(&pretty)];
         let line = ndjson(&columns, &[&row]);
         prop_assert_eq!(line.matches('\n').count(), 1);
         prop_assert!(!line.contains('\r'));

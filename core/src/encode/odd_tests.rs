@@ -66,7 +66,7 @@ fn found(kind: Kind, cells: &[Cell<'_>]) -> Found {
 #[test]
 fn texts_arrive_whole() {
     let texts = texts();
-    let cells: Vec<Cell<'_>> = texts.iter().map(|text| Cell::Text(text)).collect();
+    let cells: Vec<Cell<'_>> = texts.iter().map(|text| Cell::text(text)).collect();
     let found = found(Kind::Text, &cells);
     assert!(found.csv == texts);
     assert!(found.ndjson == texts.iter().map(|text| json!(text)).collect::<Vec<_>>());
@@ -220,14 +220,14 @@ fn row(format: Format, kind: Kind, cells: &[Cell<'_>], out: &mut Vec<u8>) -> Res
 fn a_row_of_200_mb_is_encoded() {
     let text = "0123456789".repeat(HUGE / 10);
     let mut out = Vec::new();
-    row(Format::Csv, Kind::Text, &[Cell::Text(&text), Cell::Null], &mut out).unwrap();
+    row(Format::Csv, Kind::Text, &[Cell::text(&text), Cell::Null], &mut out).unwrap();
     assert!(out.len() == HUGE + 3 && out.starts_with(text.as_bytes()) && out.ends_with(b",\r\n"));
     out.clear();
     row(Format::Ndjson, Kind::Json, &[Cell::Json(&text)], &mut out).unwrap();
     assert_eq!(out.len(), HUGE + "{\"c0\":}\n".len());
     // A workbook takes its beginning, and no memory for the rest.
     out = Vec::new();
-    row(Format::Xlsx, Kind::Text, &[Cell::Text(&text); 5], &mut out).unwrap();
+    row(Format::Xlsx, Kind::Text, &[Cell::text(&text); 5], &mut out).unwrap();
     assert!(out.capacity() < 1 << 20);
 }
 
@@ -236,15 +236,15 @@ fn a_row_of_200_mb_is_encoded() {
 fn a_row_of_more_than_1_gb_is_an_error() {
     let controls = "\u{1}".repeat(HUGE);
     let quotes = "\"".repeat(HUGE);
-    let list = [Cell::Text(&controls); 6];
+    let list = [Cell::text(&controls); 6];
     for (format, kind, cells) in [
         // Six bytes for each.
-        (Format::Ndjson, Kind::Text, &[Cell::Text(&controls)][..]),
+        (Format::Ndjson, Kind::Text, &[Cell::text(&controls)][..]),
         (Format::Json, Kind::List, &[Cell::List(&list)]),
         (Format::Ndjson, Kind::Json, &[Cell::Json(&quotes); 6]),
-        (Format::Csv, Kind::Text, &[Cell::Text(&controls); 6]),
+        (Format::Csv, Kind::Text, &[Cell::text(&controls); 6]),
         // Doubled, in quotes.
-        (Format::Csv, Kind::Text, &[Cell::Text(&quotes); 3]),
+        (Format::Csv, Kind::Text, &[Cell::text(&quotes); 3]),
         (Format::Csv, Kind::List, &[Cell::List(&list)]),
         (Format::Xlsx, Kind::List, &[Cell::List(&list)]),
     ] {

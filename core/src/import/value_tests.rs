@@ -85,19 +85,19 @@ fn the_same_value_in_other_forms() {
     assert!(!is_same(Cell::Timestamp(utc + 1_000_000), Given::Number(46_037.0 + 10.0 / 24.0), &moment));
     assert!(is_same(Cell::Timestamp(i64::MIN), text("-infinity"), &moment));
     let list = Rule { kind: Kind::List, ..rule(Kind::List, "text[]", Class::Array) };
-    let items = [Cell::Text("France"), Cell::Text("Spain")];
+    let items = [Cell::text("France"), Cell::text("Spain")];
     assert!(is_same(Cell::List(&items), text("France,Spain "), &list));
     assert!(!is_same(Cell::List(&items), text("Spain, France"), &list));
     let plain = rule(Kind::Text, "text", Class::Text);
-    assert!(is_same(Cell::Text("a\r\nb"), text("a\nb"), &plain));
-    assert!(is_same(Cell::Text("7"), Given::Number(7.0), &plain));
+    assert!(is_same(Cell::text("a\r\nb"), text("a\nb"), &plain));
+    assert!(is_same(Cell::text("7"), Given::Number(7.0), &plain));
     // A leading zero that is gone is a difference, and so is a blank.
-    assert!(!is_same(Cell::Text("007"), Given::Number(7.0), &plain));
-    assert!(!is_same(Cell::Text("a "), text("a"), &plain));
+    assert!(!is_same(Cell::text("007"), Given::Number(7.0), &plain));
+    assert!(!is_same(Cell::text("a "), text("a"), &plain));
     let uuid = rule(Kind::Text, "uuid", Class::Uuid);
     let one = "a0000000-0000-4000-8000-000000000001";
-    assert!(is_same(Cell::Text(one), text(&one.to_uppercase()), &uuid));
-    assert!(is_same(Cell::Text(one), text(&format!("{{{}}}", one.replace('-', ""))), &uuid));
+    assert!(is_same(Cell::text(one), text(&one.to_uppercase()), &uuid));
+    assert!(is_same(Cell::text(one), text(&format!("{{{}}}", one.replace('-', ""))), &uuid));
     assert_eq!(held(&Cell::Null, &plain, &clock, &mut Vec::new()), Ok(None));
 }
 

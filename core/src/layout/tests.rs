@@ -44,8 +44,8 @@ fn names(layout: &Layout) -> Vec<&str> {
 fn row(layout: &Layout, document: Cell<'_>) -> Vec<String> {
     let mut shown = Vec::new();
     layout
-        .row(&[Cell::Int(1), document, Cell::Text("e")], &mut |cells| {
-            assert_eq!((cells.first(), cells.last()), (Some(&Cell::Int(1)), Some(&Cell::Text("e"))));
+        .row(&[Cell::Int(1), document, Cell::text("e")], &mut |cells| {
+            assert_eq!((cells.first(), cells.last()), (Some(&Cell::Int(1)), Some(&Cell::text("e"))));
             shown = cells[1..cells.len() - 1].iter().map(|cell| format!("{cell:?}")).collect();
             Ok(())
         })
@@ -88,7 +88,7 @@ fn what_has_no_column_stays_json() {
     let rest = format!("Json({:?})", format!("{{\"{}\": [2, {{}}]}}", "x".repeat(json_path::LONGEST + 1)));
     assert_eq!(row(&layout, Cell::Json(&long)), ["Numeric(\"1\")".to_owned(), rest]);
     assert_eq!(row(&layout, Cell::Json("[1]")), ["Null", "Json(\"[1]\")"]);
-    assert_eq!(row(&layout, Cell::Text("[redacted]")), ["Text(\"[redacted]\")"; 2]);
+    assert_eq!(row(&layout, Cell::text("[redacted]")), ["Text(\"[redacted]\")"; 2]);
     // A field without any key is still there.
     let layout = self::layout([Written::Found], Format::Xlsx, &["{}"]);
     assert_eq!(names(&layout), ["id", "more", "email"]);

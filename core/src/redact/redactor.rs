@@ -10,7 +10,7 @@ use super::REDACTED;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::model::Treatment;
 use crate::secret::named::{self, Naming, Role};
-use crate::secret::Names;
+use crate::secret::{values, Names};
 use crate::value::memory;
 use crate::value::text::plain_text;
 use crate::value::{Cell, Column, Grid, Kind};
@@ -170,7 +170,7 @@ impl Named {
         for (place, naming) in &self.names {
             let name = match &cells[*place] {
                 Cell::Null => continue,
-                Cell::Text(name) => Cow::Borrowed(*name),
+                Cell::Text(name) => Cow::Borrowed(name.as_str()),
                 other => Cow::Owned(plain_text(other)?),
             };
             if scrubber.says_secret(&name, *naming, self.role) && !tells_nothing(&name, value) {
@@ -184,9 +184,8 @@ impl Named {
 fn tells_nothing(name: &str, value: &Cell<'_>) -> bool {
     match value {
         Cell::Null | Cell::Bool(_) => true,
-        Cell::Text(text) | Cell::Json(text) | Cell::Numeric(text) => {
-            named::tells_nothing(name, text.trim_matches('"'))
-        }
+        Cell::Text(text) => named::tells_nothing(name, text.trim_matches('"')),
+        Cell::Json(text) | Cell::Numeric(text) => named::tells_nothing(name, text.trim_matches('"')),
         Cell::Int(number) => named::tells_nothing(name, &number.to_string()),
         Cell::List(items) | Cell::Grid(Grid { items, .. }) => {
             items.iter().all(|item| tells_nothing(name, item))
@@ -201,6 +200,9 @@ fn is_open(cell: &Cell<'_>, rule: &FieldRule) -> bool {
     match cell {
         Cell::Null => true,
         Cell::Json(_) => false,
+        Cell::Text(text) if text.is_plain() => {
+            rule.treatment == Treatment::Keep && !rule.json_text && !values::may_hold_plain(text)
+        }
         Cell::Text(text) => rule.treatment == Treatment::Keep && !rule.json_text && !may_hold(text),
         Cell::List(items) | Cell::Grid(Grid { items, .. }) => items.iter().all(|item| is_open(item, rule)),
         _ => rule.treatment == Treatment::Keep,
@@ -219,10 +221,10 @@ impl Change {
     fn cell<'c>(&'c self, cell: &Cell<'c>) -> Cell<'c> {
         match self {
             Change::Same => *cell,
-            Change::Text(text) => Cell::Text(text),
+            Change::Text(text) => Cell::text(text),
             Change::Json(json) => Cell::Json(json),
             // Of a list within a list (arrays of a domain over arrays) nothing is left.
-            Change::Redacted | Change::Each(_) => Cell::Text(REDACTED),
+            Change::Redacted | Change::Each(_) => Cell::text(REDACTED),
         }
     }
 }
@@ -256,7 +258,7 @@ fn change(
         (_, None) => Change::Same,
         (Cell::Text(text), Some(mask)) => {
             // The end of a document may be the end of a secret, and a pseudonym may be one of a secret.
-            let clean = scrubber.text(text, care)?.map_or(Cow::Borrowed(*text), Cow::Owned);
+            let clean = scrubber.text(text, care)?.map_or(Cow::Borrowed(text.as_str()), Cow::Owned);
             Change::Text(mask.of(&clean))
         }
         (Cell::Numeric(text), Some(mask)) => Change::Text(mask.of(text)),

@@ -4,6 +4,7 @@
 //! borrowed for the time of one row. Units follow the server's own: days and microseconds since
 //! 2000-01-01, with `i32`/`i64` MIN and MAX for `-infinity` and `infinity` (datatype/timestamp.h).
 
+use super::Text;
 use serde::{Deserialize, Serialize};
 
 /// One value of one row.
@@ -16,7 +17,7 @@ pub enum Cell<'a> {
     Float(f64),
     /// `numeric` as the server prints it: plain decimal digits, `NaN`, `Infinity`, `-Infinity`.
     Numeric(&'a str),
-    Text(&'a str),
+    Text(Text<'a>),
     /// Days since 2000-01-01.
     Date(i32),
     /// Microseconds since 2000-01-01 00:00, a wall clock without a zone.
@@ -44,12 +45,19 @@ pub struct Grid<'a> {
     pub sizes: &'a [usize],
 }
 
+impl<'a> Cell<'a> {
+    pub fn text(text: &'a str) -> Cell<'a> {
+        Cell::Text(Text::new(text))
+    }
+}
+
 impl Cell<'_> {
     /// Bytes of its text, where it is one: of what is not bounded by its kind.
     #[inline]
     pub fn text_bytes(&self) -> usize {
         match self {
-            Cell::Numeric(text) | Cell::Text(text) | Cell::Json(text) => text.len(),
+            Cell::Text(text) => text.len(),
+            Cell::Numeric(text) | Cell::Json(text) => text.len(),
             _ => 0,
         }
     }

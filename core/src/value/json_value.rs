@@ -36,7 +36,13 @@ pub fn append_as(cell: &Cell<'_>, form: TextForm, out: &mut Vec<u8>) -> Result<(
         {
             out.extend_from_slice(digits.as_bytes());
         }
-        Cell::Numeric(words) | Cell::Text(words) => json_string::append(words.as_bytes(), out)?,
+        Cell::Text(words) if words.is_plain() => {
+            out.push(b'"');
+            out.extend_from_slice(words.as_bytes());
+            out.push(b'"');
+        }
+        Cell::Text(words) => json_string::append(words.as_bytes(), out)?,
+        Cell::Numeric(words) => json_string::append(words.as_bytes(), out)?,
         Cell::Date(days) => {
             out.push(b'"');
             time::date(days, out);

@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn lists_join() {
-        let inner = [Cell::Int(1), Cell::Null, Cell::Text("x")];
+        let inner = [Cell::Int(1), Cell::Null, Cell::text("x")];
         let outer = [Cell::List(&inner), Cell::Bool(true)];
         let default = Lists::default();
         assert_eq!(shown(Cell::List(&outer), &default), "1, , x, true");
@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn elements_that_hold_the_separator_are_quoted() {
-        let list = [Cell::Text("a, b"), Cell::Text("c,d"), Cell::Text("\"e\""), Cell::Text("f \"g\"")];
+        let list = [Cell::text("a, b"), Cell::text("c,d"), Cell::text("\"e\""), Cell::text("f \"g\"")];
         let text = shown(Cell::List(&list), &Lists::default());
         assert_eq!(text, "\"a, b\", \"c,d\", \"\"\"e\"\"\", f \"g\"");
         assert_eq!(split(&text, ", ").unwrap(), ["a, b", "c,d", "\"e\"", "f \"g\""]);
@@ -234,7 +234,7 @@ mod tests {
             elements in prop::collection::vec("[ab,; \"|]{0,6}", 1..5),
             separator in prop::sample::select(vec![", ", ",", ";", " | ", "--", " "]),
         ) {
-            let cells: Vec<Cell<'_>> = elements.iter().map(|element| Cell::Text(element)).collect();
+            let cells: Vec<Cell<'_>> = elements.iter().map(|element| Cell::text(element)).collect();
             let text = shown(Cell::List(&cells), &of(separator));
             let found = split(&text, separator).unwrap();
             // An empty list and one empty element are one text.

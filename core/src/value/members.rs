@@ -72,7 +72,7 @@ impl<'t> Value<'t> {
     pub fn of(json: &'t str) -> Result<Value<'t>> {
         Ok(match json.as_bytes() {
             [b'"', ..] => match unescape(&json[1..json.len() - 1]) {
-                Cow::Borrowed(text) => Value::As(Cell::Text(text)),
+                Cow::Borrowed(text) => Value::As(Cell::text(text)),
                 // No text of the server has a NUL.
                 Cow::Owned(text) if text.contains('\0') => Value::Text(text.replace('\0', "\u{fffd}")),
                 Cow::Owned(text) => Value::Text(text),
@@ -113,7 +113,7 @@ impl<'t> Value<'t> {
     pub fn cell<'c>(&'c self, lists: &mut dyn Iterator<Item = &'c [Cell<'c>]>) -> Cell<'c> {
         match self {
             Value::As(cell) => *cell,
-            Value::Text(text) => Cell::Text(text),
+            Value::Text(text) => Cell::text(text),
             Value::Json(json) => Cell::Json(json),
             Value::List(_) => Cell::List(lists.next().unwrap_or_default()),
         }
@@ -176,15 +176,15 @@ mod tests {
             let found = value.cell(&mut items.as_deref().into_iter());
             assert_eq!(found, wanted, "{json}");
         };
-        cells("\"x\"", Cell::Text("x"));
-        cells(r#""a\n\"\u0000\u00e9""#, Cell::Text("a\n\"\u{fffd}é"));
-        cells("\"\"", Cell::Text(""));
+        cells("\"x\"", Cell::text("x"));
+        cells(r#""a\n\"\u0000\u00e9""#, Cell::text("a\n\"\u{fffd}é"));
+        cells("\"\"", Cell::text(""));
         cells("-1.50", Cell::Numeric("-1.50"));
         cells("1e5", Cell::Json("1e5"));
         cells("true", Cell::Bool(true));
         cells("null", Cell::Null);
         cells("[]", Cell::List(&[]));
-        let items = [Cell::Numeric("1"), Cell::Null, Cell::Text("a\tb"), Cell::Bool(false)];
+        let items = [Cell::Numeric("1"), Cell::Null, Cell::text("a\tb"), Cell::Bool(false)];
         cells(r#"[1, null, "a\tb", false]"#, Cell::List(&items));
         cells("{\"a\":\n \"b\"}", Cell::Json("{\"a\":\"b\"}"));
         cells("[1, [2]]", Cell::Json("[1, [2]]"));

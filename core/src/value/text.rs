@@ -12,7 +12,8 @@ pub fn plain(cell: &Cell<'_>, out: &mut Vec<u8>) -> Result<()> {
         Cell::Bool(value) => out.extend_from_slice(if value { b"true" } else { b"false" }),
         Cell::Int(value) => int(value, out)?,
         Cell::Float(value) => float(value, out)?,
-        Cell::Numeric(text) | Cell::Text(text) | Cell::Json(text) => out.extend_from_slice(text.as_bytes()),
+        Cell::Text(text) => out.extend_from_slice(text.as_bytes()),
+        Cell::Numeric(text) | Cell::Json(text) => out.extend_from_slice(text.as_bytes()),
         Cell::Date(days) => time::date(days, out),
         Cell::Timestamp(micros) => time::timestamp(micros, b'T', out),
         Cell::Instant { utc, .. } => time::instant(utc, out),
@@ -129,7 +130,7 @@ mod tests {
             (Cell::Numeric("NaN"), "NaN"),
             (Cell::Float(1.5e-9), "1,5e-9"),
             (Cell::Float(3.0), "3"),
-            (Cell::Text("1.5"), "1.5"),
+            (Cell::text("1.5"), "1.5"),
         ] {
             assert_eq!(shown(cell, comma), wanted);
         }

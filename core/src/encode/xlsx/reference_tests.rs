@@ -45,7 +45,7 @@ fn workbook(columns: &[Column], references: Vec<Reference>, rows: usize, options
     let mut out = Vec::new();
     encoder.begin(&mut out).unwrap();
     for _ in 0..rows {
-        encoder.row(&vec![Cell::Text("Europe"); columns.len()], &mut out).unwrap();
+        encoder.row(&vec![Cell::text("Europe"); columns.len()], &mut out).unwrap();
     }
     encoder.finish(&Info::default(), &mut out).unwrap();
     out

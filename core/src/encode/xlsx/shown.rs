@@ -48,9 +48,11 @@ pub fn shown<'a>(
     scratch: &'a mut Vec<u8>,
 ) -> Result<Shown<'a>> {
     match *cell {
-        Cell::Null | Cell::Text("") => return Ok(Shown::Blank),
+        Cell::Null => return Ok(Shown::Blank),
         Cell::Bool(value) => return Ok(Shown::Bool(value)),
-        Cell::Text(text) | Cell::Json(text) => return Ok(Shown::Text(text)),
+        Cell::Text(text) if text.is_empty() => return Ok(Shown::Blank),
+        Cell::Text(text) => return Ok(Shown::Text(text.as_str())),
+        Cell::Json(text) => return Ok(Shown::Text(text)),
         Cell::Int(value) if !identifier && value.unsigned_abs() < 10_u64.pow(MAX_DIGITS as u32) => {
             // Exact: below 2^53.
             return Ok(Shown::Number(value as f64));

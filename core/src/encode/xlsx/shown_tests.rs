@@ -77,10 +77,10 @@ fn moments_show_the_wall_clock() {
 
 #[test]
 fn what_is_nothing_is_blank() {
-    for cell in [Cell::Null, Cell::Text(""), Cell::List(&[]), Cell::List(&[Cell::Null])] {
+    for cell in [Cell::Null, Cell::text(""), Cell::List(&[]), Cell::List(&[Cell::Null])] {
         is(cell, false, Shown::Blank);
     }
-    is(Cell::List(&[Cell::Int(1), Cell::Text("a")]), false, Shown::Text("1, a"));
-    is(Cell::Text("=1+1"), false, Shown::Text("=1+1"));
+    is(Cell::List(&[Cell::Int(1), Cell::text("a")]), false, Shown::Text("1, a"));
+    is(Cell::text("=1+1"), false, Shown::Text("=1+1"));
     is(Cell::Json("{}"), false, Shown::Text("{}"));
 }

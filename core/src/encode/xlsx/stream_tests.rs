@@ -23,7 +23,7 @@ fn begun(compact: bool, rows: u64) -> (Box<Xlsx>, Vec<u8>) {
     xlsx.begin(&mut out).unwrap();
     for number in 0..rows {
         let [mail, long] = row(number);
-        xlsx.row(&[Cell::Text(&mail), Cell::Text(&long)], &mut out).unwrap();
+        xlsx.row(&[Cell::text(&mail), Cell::text(&long)], &mut out).unwrap();
         written.append(&mut out);
     }
     (xlsx, written)
@@ -66,7 +66,7 @@ fn a_sheet_with_too_many_bytes_is_continued() {
     assert!(MAX_SHEET > MAX_COLUMNS as u64 * MAX_CELL);
     xlsx.table.max_bytes = 1_000_000;
     let texts: Vec<[String; 2]> = (0..3_000).map(row).collect();
-    let cells: Vec<[Cell<'_>; 2]> = texts.iter().map(|[a, b]| [Cell::Text(a), Cell::Text(b)]).collect();
+    let cells: Vec<[Cell<'_>; 2]> = texts.iter().map(|[a, b]| [Cell::text(a), Cell::text(b)]).collect();
     let rows: Vec<&[Cell<'_>]> = cells.iter().map(|row| &row[..]).collect();
     let (bytes, tally) = fixture::rows(Box::new(xlsx), &rows);
     assert_eq!((tally.rows, tally.sheets), (3_000, 3));
@@ -127,7 +127,7 @@ fn one_huge_row_takes_no_huge_buffer() {
     let text = "<\r>".repeat(10_000);
     let mut out = Vec::new();
     xlsx.begin(&mut out).unwrap();
-    xlsx.row(&[Cell::Text(&text); 300], &mut out).unwrap();
+    xlsx.row(&[Cell::text(&text); 300], &mut out).unwrap();
     assert!(xlsx.handed > 40_000_000, "{}", xlsx.handed);
     assert!(xlsx.buffer.capacity() < 3 * BLOCK, "{}", xlsx.buffer.capacity());
     let (bytes, _) = finished(xlsx, out);

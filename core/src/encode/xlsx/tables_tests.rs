@@ -20,7 +20,7 @@ fn tables(titles: &[&str], rows: i64, options: XlsxOptions) -> (Vec<u8>, Vec<Tal
         }
         for row in 0..rows {
             let text = format!("{title} {row}");
-            let mut cells = vec![Cell::Text(&text); 2 + index];
+            let mut cells = vec![Cell::text(&text); 2 + index];
             cells.push(match index % 3 {
                 0 => Cell::Date(9_000 + row as i32),
                 1 => Cell::Int(row),
@@ -75,7 +75,7 @@ fn a_full_sheet_of_any_table_is_continued_under_a_free_name() {
             xlsx.part(title, &text_columns(1), &mut out).unwrap();
         }
         for _ in 0..3 {
-            xlsx.row(&[Cell::Text(title)], &mut out).unwrap();
+            xlsx.row(&[Cell::text(title)], &mut out).unwrap();
         }
     }
     let tally = Box::new(xlsx).finish(&fixture::info(), &mut out).unwrap();

@@ -151,7 +151,7 @@ fn hostile_texts_never_break_the_file() {
         long.as_str(),
         megabyte.as_str(),
     ];
-    let cells: Vec<[Cell<'_>; 1]> = texts.iter().map(|text| [Cell::Text(text)]).collect();
+    let cells: Vec<[Cell<'_>; 1]> = texts.iter().map(|text| [Cell::text(text)]).collect();
     let rows: Vec<&[Cell<'_>]> = cells.iter().map(|row| &row[..]).collect();
     let (bytes, tally) = workbook(&text_columns(1), &rows);
     assert_eq!((tally.rows, tally.truncated_cells, tally.replaced_characters), (texts.len() as u64, 2, 3));
@@ -167,7 +167,7 @@ fn full_sheets_are_followed_by_others() {
     let mut xlsx = Xlsx::new(&XlsxOptions::default(), &text_columns(2), fixture::setup()).unwrap();
     xlsx.max_rows = 3;
     let texts: Vec<String> = (0..7).map(|n| n.to_string()).collect();
-    let cells: Vec<[Cell<'_>; 2]> = texts.iter().map(|text| [Cell::Text(text), Cell::Null]).collect();
+    let cells: Vec<[Cell<'_>; 2]> = texts.iter().map(|text| [Cell::text(text), Cell::Null]).collect();
     let rows: Vec<&[Cell<'_>]> = cells.iter().map(|row| &row[..]).collect();
     let (bytes, tally) = fixture::rows(Box::new(xlsx), &rows);
     assert_eq!((tally.rows, tally.sheets), (7, 3));
@@ -250,7 +250,7 @@ fn a_failing_writer_is_an_error_and_no_panic() {
         let mut encoder =
             encoder(Format::Xlsx, &Options::default(), &text_columns(1), fixture::setup()).unwrap();
         encoder.begin(&mut Vec::new()).unwrap();
-        encoder.row(&[Cell::Text("a")], &mut Vec::new()).unwrap();
+        encoder.row(&[Cell::text("a")], &mut Vec::new()).unwrap();
         let error = encoder.finish(&fixture::info(), &mut Failing(after, fail)).unwrap_err();
         assert_eq!(error.kind, wanted);
     }
@@ -265,7 +265,7 @@ proptest! {
     ) {
         let columns = [column("t", "T", ColumnKind::Text), column("i", "I", ColumnKind::Int)];
         let cells: Vec<[Cell<'_>; 2]> =
-            texts.iter().zip(&ints).map(|(text, int)| [Cell::Text(text), Cell::Int(*int)]).collect();
+            texts.iter().zip(&ints).map(|(text, int)| [Cell::text(text), Cell::Int(*int)]).collect();
         let rows: Vec<&[Cell<'_>]> = cells.iter().map(|row| &row[..]).collect();
         let (bytes, tally) = workbook(&columns, &rows);
         let mut book = open(&bytes);

@@ -46,10 +46,12 @@ const ERRORS: [&str; 7] = ["#N/A", "#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NA
 pub fn held(cell: &Cell<'_>, rule: &Rule, clock: Clock<'_>, scratch: &mut Vec<u8>) -> Result<Option<Value>> {
     let moment = |utc, local| Value::Exact(Moment { utc, local, precision: Precision::Microsecond });
     Ok(match *cell {
-        Cell::Null | Cell::Text("") => None,
+        Cell::Null => None,
         Cell::Timestamp(micros) => Some(moment(None, micros)),
         Cell::Instant { utc, .. } => Some(moment(Some(utc), clock(utc))),
-        Cell::Text(text) | Cell::Json(text) => Some(Value::Text(lines(text).into_owned())),
+        Cell::Text(text) if text.is_empty() => None,
+        Cell::Text(text) => Some(Value::Text(lines(text.as_str()).into_owned())),
+        Cell::Json(text) => Some(Value::Text(lines(text).into_owned())),
         Cell::List(items) | Cell::Grid(&Grid { items, .. }) => {
             let own = list(items, TextForm::default(), scratch)?;
             let other = match other_form(rule) {

@@ -393,16 +393,16 @@ fn the_same_value_in_other_forms() {
     are_the_same(Cell::Timestamp(utc + 30_999_999), &["2026-01-15T10:00:30.999", "2026-01-15T10:00:31.000"]);
     are_the_same(Cell::Timestamp(i64::MIN), &["-infinity"]);
     are_the_same(Cell::Instant { utc: i64::MAX, local: 0 }, &["infinity"]);
-    are_the_same(Cell::Text("a\r\nb"), &["a\nb", "a\r\nb", "a\rb"]);
-    are_the_same(Cell::Text("=1+1"), &["'=1+1", "=1+1"]);
-    are_the_same(Cell::Text("'=1+1"), &["''=1+1", "'=1+1"]);
-    are_the_same(Cell::Text("O'Neill"), &["O'Neill"]);
+    are_the_same(Cell::text("a\r\nb"), &["a\nb", "a\r\nb", "a\rb"]);
+    are_the_same(Cell::text("=1+1"), &["'=1+1", "=1+1"]);
+    are_the_same(Cell::text("'=1+1"), &["''=1+1", "'=1+1"]);
+    are_the_same(Cell::text("O'Neill"), &["O'Neill"]);
     // Guarded by a file with another separator.
-    are_the_same(Cell::Text("a;=1+1"), &["a;'=1+1", "a;=1+1"]);
-    are_the_same(Cell::Text("a,=1+1"), &["a,'=1+1", "a,=1+1"]);
+    are_the_same(Cell::text("a;=1+1"), &["a;'=1+1", "a;=1+1"]);
+    are_the_same(Cell::text("a,=1+1"), &["a,'=1+1", "a,=1+1"]);
     are_the_same(Cell::Json("{\"a\": \"x,=1\"}"), &["{\"a\": \"x,'=1\"}", "{\"a\": \"x,=1\"}"]);
     let long = "é".repeat(40_000);
-    are_the_same(Cell::Text(&long), &[&long, &format!("{}…", "é".repeat(32_766))]);
+    are_the_same(Cell::text(&long), &[&long, &format!("{}…", "é".repeat(32_766))]);
 }
 
 #[test]
@@ -419,7 +419,7 @@ fn values_that_differ_or_do_not_fit() {
     assert!(differ(Cell::Timestamp(utc + 500_000), "2026-01-15 10:00:00.501", Kind::Timestamp));
     assert!(differ(Cell::Timestamp(utc), "2026-01-15 10:00:01", Kind::Timestamp));
     assert!(differ(Cell::Instant { utc, local: 0 }, "2026-01-15T11:00:00Z", Kind::Instant));
-    assert!(differ(Cell::Text("007"), "7", Kind::Text) && differ(Cell::Text("a "), "a", Kind::Text));
+    assert!(differ(Cell::text("007"), "7", Kind::Text) && differ(Cell::text("a "), "a", Kind::Text));
     for (kind, texts, problem) in [
         (Kind::Int, &["many"][..], "\"many\" is not an integer"),
         (Kind::Int, &["1.5"], "1.5 is not an integer"),
@@ -589,17 +589,17 @@ const KINDS: [Kind; 11] = [
 
 /// Calls `each` with the cells of each row; the first one has a list that shows the separator.
 fn with_cells(all: &[Values], each: &mut dyn FnMut(&[Cell<'_>])) {
-    let anchor = [Cell::Text("x"), Cell::Text("y"), Cell::Text("x")];
+    let anchor = [Cell::text("x"), Cell::text("y"), Cell::text("x")];
     let mut first = [Cell::Null; 11];
     (first[0], first[10]) = (Cell::Int(-1), Cell::List(&anchor));
     for _ in 0..all.len() + 3 {
         each(&first);
     }
     for (number, row) in all.iter().enumerate() {
-        let items: Vec<Cell<'_>> = row.list.iter().flatten().map(|item| Cell::Text(item)).collect();
+        let items: Vec<Cell<'_>> = row.list.iter().flatten().map(|item| Cell::text(item)).collect();
         each(&[
             Cell::Int(number as i64),
-            row.word.as_deref().map_or(Cell::Null, Cell::Text),
+            row.word.as_deref().map_or(Cell::Null, Cell::text),
             row.whole.map_or(Cell::Null, Cell::Int),
             row.float.map_or(Cell::Null, Cell::Float),
             row.numeric.as_deref().map_or(Cell::Null, Cell::Numeric),

@@ -44,7 +44,7 @@ const CRYPT: &[&str] = &[
 ];
 
 /// Names before the first `$` or `:` (Django, Werkzeug), and of SCRAM as PostgreSQL and others store it.
-const NAMED: &[&str] = &[
+pub(super) const NAMED: &[&str] = &[
     "pbkdf2_sha256",
     "pbkdf2_sha1",
     "pbkdf2_sha512",

@@ -25,7 +25,7 @@ pub fn armoured(text: &str, at: usize) -> Option<Range<usize>> {
 }
 
 /// The beginnings of private keys in base64: the first bytes hold the type.
-const BEGINS: &[&str] = &[
+pub(super) const BEGINS: &[&str] = &[
     // PKCS #8 of X25519, Ed25519 and Ed448; of elliptic curves; SEC1.
     "MC4CAQAwBQYDK2V",
     "MEcCAQAwBQYDK2V",
@@ -41,10 +41,16 @@ const BEGINS: &[&str] = &[
     "b3BlbnNzaC1rZXktdjE",
 ];
 
+/// The beginning of a key of PuTTY.
+pub(super) const PUTTY: &str = "PuTTY-User-Key-File-";
+
+/// The beginning of a key of RSA in base64: a sequence, its length in two bytes.
+pub(super) const RSA: &str = "MII";
+
 /// Base64 of a private key without its armour, and a key of PuTTY.
 pub fn bare(text: &str, at: usize) -> Option<Range<usize>> {
     let rest = &text[at..];
-    if rest.starts_with("PuTTY-User-Key-File-") && rest.contains("Private-Lines:") {
+    if rest.starts_with(PUTTY) && rest.contains("Private-Lines:") {
         return Some(at..text.len());
     }
     if !rest.starts_with(['M', 'b']) {
@@ -77,7 +83,7 @@ fn lines(text: &str, end: usize) -> usize {
 /// PKCS #1 (version, modulus) and PKCS #8 (version, algorithm, octets): a public key has no version.
 fn is_rsa(key: &str) -> bool {
     let start = key.get(..60).unwrap_or_default();
-    start.starts_with("MII")
+    start.starts_with(RSA)
         && (start[..16].contains("IBAAKC")
             || start[..16].contains("IBAAKB")
             || start.contains("IBADANBgkqhkiG9w0BAQEFAASC"))

@@ -3,6 +3,8 @@
 //! Every form that [`super::find`] knows has one of these: a run of twenty characters as tokens, hashes and keys have them; `:/`, as a
 //! URL has it; `=`, as a connection string has it; `T}`, as `{CRYPT}` has it.
 
+use super::beginning::may_begin;
+
 /// Characters of a run that may be a token, a hash or a part of a key.
 pub const LONG: usize = 20;
 
@@ -17,14 +19,25 @@ pub const SHORTEST: usize = BLOCK;
 #[inline]
 pub fn may_hold(text: &str) -> bool {
     let bytes = text.as_bytes();
-    bytes.len() >= BLOCK && (has_sign::<false>(bytes) || has_run(bytes))
+    bytes.len() >= BLOCK && (has_sign::<false>(bytes) || may_begin_in_run(bytes))
 }
 
 /// The same for a text of at least [`SHORTEST`] bytes that may have documents in it as well, which begin with a bracket, in one pass.
 #[inline]
 pub fn may_hold_or_embed(text: &str) -> bool {
     let bytes = text.as_bytes();
-    has_sign::<true>(bytes) || has_run(bytes)
+    has_sign::<true>(bytes) || may_begin_in_run(bytes)
+}
+
+/// The same for a text that is plain, as [`crate::value::Look`] has it: it has no sign.
+#[inline]
+pub fn may_hold_plain(text: &str) -> bool {
+    text.len() >= LONG && may_begin_in_run(text.as_bytes())
+}
+
+#[inline]
+fn may_begin_in_run(bytes: &[u8]) -> bool {
+    has_run(bytes) && may_begin(bytes)
 }
 
 /// `:/`, `=`, and escapes of JSON that may stand for one of them.
@@ -93,3 +106,17 @@ static IS_OF_RUN: [bool; 256] = {
     }
     table
 };
+
+#[cfg(test)]
+mod tests {
+    use super::has_sign;
+    use crate::value::Look;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_plain_text_has_no_sign(text in "([a-z é]|[:=T}t{\\[\\\\u/]|\\PC){17,60}") {
+            prop_assert!(!Look::at(text.as_bytes()).plain || !has_sign::<true>(text.as_bytes()));
+        }
+    }
+}

@@ -2,9 +2,10 @@
 //! passwords in URLs and connection strings, keys of clouds and code forges.
 //!
 //! Only unmistakable forms are found. A name, a note, an e-mail address, an id, a checksum or a picture in base64
-//! passes. A text is searched in two steps: [`may_hold`] is one cheap look that most texts do not pass; [`find`] knows the
+//! passes. A text is searched in two steps: [`may_hold`] is a cheap look that most texts do not pass; [`find`] knows the
 //! forms, and runs on what is left.
 
+mod beginning;
 mod connection;
 mod hash;
 mod key;
@@ -14,7 +15,7 @@ mod signed;
 mod token;
 mod url;
 
-pub use look::{may_hold, may_hold_or_embed, SHORTEST};
+pub use look::{may_hold, may_hold_or_embed, may_hold_plain, SHORTEST};
 
 use std::ops::Range;
 

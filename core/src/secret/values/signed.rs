@@ -6,10 +6,12 @@ use std::ops::Range;
 /// Bytes of the longest header that is decoded.
 const LONGEST_HEADER: usize = 16 * 1024;
 
+/// `{"`, `{ "` and `{` before a line break, in base64.
+pub(super) const BEGINS: &[&str] = &["eyJ", "eyA", "ewo", "ewk", "ew0"];
+
 /// The token that begins with the word here: a header of JSON that names an algorithm, and the parts behind it.
 pub fn token(text: &str, at: usize) -> Option<Range<usize>> {
-    // `{"`, `{ "` and `{` before a line break.
-    let begins = || ["eyJ", "eyA", "ewo", "ewk", "ew0"].iter().any(|begin| text[at..].starts_with(begin));
+    let begins = || BEGINS.iter().any(|begin| text[at..].starts_with(begin));
     if text.as_bytes()[at] != b'e' || !begins() {
         return None;
     }

@@ -183,6 +183,18 @@ pub fn beside_key_ids(text: &str, found: &mut Vec<Range<usize>>) {
     }
 }
 
+/// By the first byte of a prefix, the bytes that may be its second, as bits. `sk-` is among them.
+pub(super) const fn second_bytes() -> [u128; 128] {
+    let mut pairs = [0; 128];
+    let mut index = 0;
+    while index < FORMS.len() {
+        let prefix = FORMS[index].0.as_bytes();
+        pairs[prefix[0] as usize] |= 1 << prefix[1];
+        index += 1;
+    }
+    pairs
+}
+
 /// The forms that begin with a byte: from here, to there.
 static FIRST: [(usize, usize); 256] = {
     let mut table = [(0, 0); 256];
