@@ -41,7 +41,8 @@ pub struct Named {
 struct Watched {
     place: usize,
     rule: FieldRule,
-    named: Option<Named>,
+    /// Among the columns of values that rows name.
+    named: Option<usize>,
 }
 
 /// The rules of all columns.
@@ -50,6 +51,7 @@ pub struct Redactor {
     width: usize,
     cells: usize,
     watched: Vec<Watched>,
+    named: Vec<Named>,
     pseudonyms: Option<Mask>,
     scrubber: Scrubber,
     /// The changes in the current row.
@@ -85,16 +87,20 @@ impl Redactor {
             let plain = !matches!(column.kind, Kind::Text | Kind::Json | Kind::List) || !rule.free_text;
             rule.treatment == Treatment::Keep && plain && !rule.json_text && watched.named.is_none()
         };
-        let all = rules.iter().enumerate().map(|(place, rule)| Watched {
-            place,
-            rule: *rule,
-            named: named.get(place).cloned().flatten(),
+        let mut of_values: Vec<Named> = Vec::new();
+        let all = rules.iter().enumerate().map(|(place, rule)| {
+            let named = named.get(place).cloned().flatten().map(|named| {
+                of_values.push(named);
+                of_values.len() - 1
+            });
+            Watched { place, rule: *rule, named }
         });
         let watched = all.zip(columns).filter(|(watched, column)| !open(watched, column));
         Redactor {
             width: rules.len(),
             cells: rules.len() + helpers,
             watched: watched.map(|(watched, _)| watched).collect(),
+            named: of_values,
             pseudonyms: key.and_then(|key| Mask::pseudonyms(&key).ok()),
             scrubber: Scrubber::new(names),
             changes: Vec::new(),
@@ -122,13 +128,13 @@ impl Redactor {
         self.changes.clear();
         for Watched { place, rule, named } in &self.watched {
             let cell = &cells[*place];
-            let rule = match named {
-                Some(named) if *cell != Cell::Null && named.is_secret(cells, cell, &mut self.scrubber)? => {
+            let mut rule = *rule;
+            if let Some(named) = named.and_then(|named| self.named.get(named)) {
+                if *cell != Cell::Null && named.is_secret(cells, cell, &mut self.scrubber)? {
                     self.removed[*place].values += 1;
-                    FieldRule { treatment: Treatment::Redact, ..*rule }
+                    rule.treatment = Treatment::Redact;
                 }
-                _ => *rule,
-            };
+            }
             if is_open(cell, &rule) {
                 continue;
             }
@@ -200,13 +206,18 @@ fn is_open(cell: &Cell<'_>, rule: &FieldRule) -> bool {
     match cell {
         Cell::Null => true,
         Cell::Json(_) => false,
+        // It has no piece of a document either: a key ends with a colon or an equals sign.
         Cell::Text(text) if text.is_plain() => {
-            rule.treatment == Treatment::Keep && !rule.json_text && !values::may_hold_plain(text)
+            rule.treatment == Treatment::Keep && !values::may_hold_plain(text)
         }
         Cell::Text(text) => rule.treatment == Treatment::Keep && !rule.json_text && !may_hold(text),
-        Cell::List(items) | Cell::Grid(Grid { items, .. }) => items.iter().all(|item| is_open(item, rule)),
+        Cell::List(items) | Cell::Grid(Grid { items, .. }) => all_open(items, rule),
         _ => rule.treatment == Treatment::Keep,
     }
+}
+
+fn all_open(items: &[Cell<'_>], rule: &FieldRule) -> bool {
+    items.iter().all(|item| is_open(item, rule))
 }
 
 impl Change {
