@@ -22,7 +22,7 @@ SELECT DISTINCT to_jsonb(s.srvname)
  ORDER BY 1";
 
 pub fn patient(loaded: &Loaded) -> Result<Vec<Advice>> {
-    if !loaded.lineage.reads_foreign_tables() {
+    if !loaded.lineage.reads_other_servers() {
         return Ok(Vec::new());
     }
     let tables: Vec<String> = loaded.lineage.base_tables().map(|table| table.oid.to_string()).collect();

@@ -26,7 +26,7 @@ pub fn spill(loaded: &Loaded) -> Result<Option<Advice>> {
     }
     // The source as it was checked is the source as it is planned.
     lineage::hold(dataset.source)?;
-    if loaded.lineage.reads_foreign_tables()
+    if loaded.lineage.reads_other_servers()
         || (identity::may_run_programs(role) && !is_own_code(dataset.source, role)?)
     {
         return Ok(None);

@@ -151,7 +151,7 @@ impl Pieces {
             rows: self.rows,
             removed: &removed,
             changes: None,
-            foreign: loaded.lineage.reads_foreign_tables(),
+            foreign: loaded.lineage.reads_other_servers(),
         };
         let mut info = info::of(&occasion, &[part], &[]);
         info.entries.extend(self.notes.drain(..).map(|(name, note)| (name, note.into())));

@@ -9,6 +9,7 @@ pub mod declare;
 pub mod declared;
 pub mod definition;
 pub mod disabled;
+pub mod distributed;
 pub mod expand;
 pub mod field;
 pub mod fields;

@@ -1,7 +1,7 @@
 //! Settings that decide which rows a source gives: those that its policies and views read. Functions are followed as far as their text
 //! can be searched.
 
-use super::lineage::{self, reads_settings, Lineage};
+use super::lineage::{self, reads_settings, Lineage, Relation};
 use crate::error::Result;
 use crate::pg::{identity, sql};
 use serde::Deserialize;
@@ -39,12 +39,23 @@ const MOST: usize = 500;
 pub fn by(lineage: &Lineage) -> Result<Vec<(String, BTreeSet<String>)>> {
     let mut found = Vec::new();
     for table in lineage.base_tables() {
-        let policies: Vec<(String, String)> =
-            identity::as_owner(|| sql::documents(POLICIES, &[i64::from(table.oid).into()]))?;
-        for (policy, condition) in policies {
-            found.push((format!("policy \"{policy}\" on table {}", table.name), read_by(&condition)?));
-        }
+        found.extend(by_policies(table)?);
     }
+    found.extend(by_views(lineage)?);
+    Ok(found)
+}
+
+/// The policies among them, of one table.
+pub fn by_policies(table: &Relation) -> Result<Vec<(String, BTreeSet<String>)>> {
+    let policies: Vec<(String, String)> =
+        identity::as_owner(|| sql::documents(POLICIES, &[i64::from(table.oid).into()]))?;
+    let named = |policy: &str| format!("policy \"{policy}\" on table {}", table.name);
+    policies.iter().map(|(policy, condition)| Ok((named(policy), read_by(condition)?))).collect()
+}
+
+/// The views among them.
+pub fn by_views(lineage: &Lineage) -> Result<Vec<(String, BTreeSet<String>)>> {
+    let mut found = Vec::new();
     for view in lineage.views() {
         if let Some(query) = lineage::query(view.oid)? {
             found.push((format!("view {}", view.name), read_by(&query)?));

@@ -37,6 +37,23 @@ pub fn role_name(role: u32) -> Option<String> {
     }
 }
 
+/// True if a role may connect.
+pub fn may_log_in(role: u32) -> bool {
+    // SAFETY: a syscache look-up; the tuple is released before the answer is used.
+    unsafe {
+        let tuple = pg_sys::SearchSysCache1(
+            pg_sys::SysCacheIdentifier::AUTHOID as i32,
+            pg_sys::Datum::from(pg_sys::Oid::from(role)),
+        );
+        if tuple.is_null() {
+            return false;
+        }
+        let may = (*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_authid>()).rolcanlogin;
+        pg_sys::ReleaseSysCache(tuple);
+        may
+    }
+}
+
 /// Oid of a role by its name.
 pub fn role_oid(name: &str) -> Option<u32> {
     let name = CString::new(name).ok()?;

@@ -5,12 +5,13 @@ use super::order_by::Form;
 use super::plan::{self, Plan};
 use super::where_clause::{KeyMatch, Owner};
 use crate::catalog::load::{self, Loaded};
-use crate::catalog::rights;
+use crate::catalog::{distributed, rights};
 use crate::encode::{self, Format, Options, Order};
 use crate::error::{Error, Result};
 use crate::filter::Param;
 use crate::job::captured_session::CapturedSession;
 use crate::model::ExportRequest;
+use crate::pg::guard::Level;
 use crate::pg::identity::{self, Reader};
 use crate::pg::params;
 use crate::pg::report::Failure;
@@ -164,6 +165,8 @@ impl Planner<'_> {
         let claim = rights::Claim { role, tenant: &context.tenant, all_tenants: asked.all_tenants };
         let uses: Vec<&str> = plan.uses.iter().map(String::as_str).collect();
         rights::check(&loaded, &claim, &uses)?;
+        let in_background = !self.held || self.reader.level == Level::Job;
+        distributed::check(&loaded.lineage, &dataset.name, role, in_background)?;
         if !asked.all_tenants {
             tenant::check(&context.tenant, dataset)?;
         }

@@ -53,7 +53,7 @@ impl<'a> Part<'a> {
             rows,
             removed,
             changes: None,
-            foreign: export.loaded.lineage.reads_foreign_tables(),
+            foreign: export.loaded.lineage.reads_other_servers(),
         }
     }
 }

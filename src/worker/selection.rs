@@ -29,7 +29,7 @@ pub fn selection(
             .chain(layout.columns().iter().map(|column| column.label.clone()))
             .collect(),
         changes: changes.cloned(),
-        foreign: part.loaded.lineage.reads_foreign_tables(),
+        foreign: part.loaded.lineage.reads_other_servers(),
         left_out: left_out(part),
         period: part.asked.period.clone(),
         period_field: owned(period.as_ref().map(|period| period.field)),

@@ -31,6 +31,7 @@ impl<'a> Text<'a> {
     /// `look`: at the same bytes.
     #[inline]
     pub fn seen(text: &'a str, look: Look) -> Text<'a> {
+        debug_assert_eq!(look, Look::at(text.as_bytes()));
         Text { text, plain: look.plain }
     }
 

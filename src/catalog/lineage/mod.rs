@@ -57,6 +57,7 @@ pub use relations::{hold, query, Relation};
 pub use trace::Origin;
 
 use super::declared::Declared;
+use super::distributed;
 use crate::error::{Error, Result};
 use crate::model::NamedBy;
 use crate::pg::catalog::FIRST_USER_OID;
@@ -81,6 +82,8 @@ pub struct Lineage {
     is_sorted_by_secret: bool,
     /// A system catalog that a view reads: the view and the catalog.
     catalog: Option<(String, String)>,
+    /// Those that Citus distributes.
+    distributed: Vec<u32>,
     pub declared: Rc<Declared>,
     /// The names of secrets.
     pub names: Names,
@@ -95,6 +98,7 @@ pub fn trace(source: u32) -> Result<Lineage> {
 pub fn trace_with(source: u32, declared: Rc<Declared>) -> Result<Lineage> {
     let relations = relations::below(source)?;
     let names = Names::with(&declared.names);
+    let distributed = distributed::among(&relations)?;
     let traced = trace::trace(&relations, &declared, &names)?;
     Ok(Lineage {
         relations,
@@ -105,6 +109,7 @@ pub fn trace_with(source: u32, declared: Rc<Declared>) -> Result<Lineage> {
         single: traced.single,
         is_sorted_by_secret: traced.is_sorted_by_secret,
         catalog: traced.catalog,
+        distributed,
         declared,
     })
 }
@@ -120,9 +125,19 @@ impl Lineage {
         self.relations.iter().filter(|relation| matches!(relation.kind.as_str(), "r" | "p" | "f"))
     }
 
-    /// True if a foreign table is among what the source reads, as a partition or a child too.
-    pub fn reads_foreign_tables(&self) -> bool {
-        self.relations.iter().any(|relation| relation.foreign)
+    /// Tables whose rows Citus keeps on other servers.
+    pub fn distributed_tables(&self) -> impl Iterator<Item = &Relation> {
+        self.relations.iter().filter(|relation| self.is_distributed(relation.oid))
+    }
+
+    pub fn is_distributed(&self, relation: u32) -> bool {
+        self.distributed.contains(&relation)
+    }
+
+    /// True if some of the rows are on other servers: of a foreign table, as a partition or a child too, or of one that Citus
+    /// distributes.
+    pub fn reads_other_servers(&self) -> bool {
+        !self.distributed.is_empty() || self.relations.iter().any(|relation| relation.foreign)
     }
 
     /// OID and quoted name of each relation that the source reads, itself included.
