@@ -1,14 +1,15 @@
 //! Datums to cells: a value of the server becomes plain data that lives for one row.
 //!
-//! Text types are read where they lie; numbers, dates and booleans are taken from the datum; all else goes through
-//! the type's output function, looked up once.
+//! Text types are read where they lie; numbers, dates, booleans and UUIDs are taken from the datum; all else goes through
+//! the type's output function, looked up once, for an enum once per label.
 
 use super::zone::{self, Zone};
 use super::{hstore, jsonb, numeric, types};
 use crate::encode::{Cell, Grid, Kind};
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::value::{memory, Look, Text};
+use crate::value::{memory, uuid, Look, Text};
 use pgrx::pg_sys;
+use std::collections::hash_map::{Entry, HashMap};
 use std::ffi::CStr;
 
 /// The conversion of a column's datum to a cell.
@@ -26,12 +27,16 @@ pub(super) enum Reader {
     Instant {
         local: bool,
     },
-    /// text, varchar, char(n), json: the bytes after the varlena header.
+    /// text, varchar, char(n), json, and types that are printed as text is (citext): the bytes after the varlena header.
     Text,
     JsonText,
     /// With the text of the value at hand.
     Jsonb(Vec<u8>),
     Numeric(Vec<u8>, pg_sys::FmgrInfo),
+    /// With the text of the value at hand.
+    Uuid(Box<[u8; uuid::LENGTH]>),
+    /// With the labels so far, by their numbers.
+    Enum(pg_sys::FmgrInfo, HashMap<u32, Box<str>>),
     Output(pg_sys::FmgrInfo),
     /// Ranges and multiranges of moments.
     Moments(pg_sys::FmgrInfo),
@@ -96,6 +101,7 @@ impl Reader {
             pg_sys::TIMESTAMPOID => Reader::Timestamp,
             pg_sys::TIMESTAMPTZOID => Reader::Instant { local },
             pg_sys::TEXTOID | pg_sys::VARCHAROID | pg_sys::BPCHAROID => Reader::Text,
+            pg_sys::UUIDOID => Reader::Uuid(Box::new([0; uuid::LENGTH])),
             pg_sys::JSONOID => Reader::JsonText,
             pg_sys::JSONBOID => Reader::Jsonb(Vec::new()),
             pg_sys::NUMERICOID => Reader::Numeric(Vec::new(), output_function(base)),
@@ -103,9 +109,27 @@ impl Reader {
             _ => match element_type(base) {
                 Some(element) => Reader::Array(Box::new(Element::of(element, local))),
                 None if is_range_of_moments(base) => Reader::Moments(output_function(base)),
-                None => Reader::Output(output_function(base)),
+                None => Reader::printed(base, output_function(base)),
             },
         }
+    }
+
+    /// What no other reader is for. `output`: of the type.
+    fn printed(base: pg_sys::Oid, output: pg_sys::FmgrInfo) -> Reader {
+        // SAFETY: look-ups in the catalog's cache.
+        let (is_enum, length) = unsafe { (pg_sys::type_is_enum(base), pg_sys::get_typlen(base)) };
+        if is_enum {
+            return Reader::Enum(output, HashMap::new());
+        }
+        // The same function, or one of the same code, which is as good.
+        let is_text = match (output.fn_addr, output_function(pg_sys::TEXTOID).fn_addr) {
+            (Some(of_type), Some(of_text)) => std::ptr::fn_addr_eq(of_type, of_text),
+            _ => false,
+        };
+        if length == -1 && is_text {
+            return Reader::Text;
+        }
+        Reader::Output(output)
     }
 
     /// # Safety
@@ -151,6 +175,20 @@ impl Reader {
                     return Ok(Cell::Numeric(own(text)?));
                 }
                 Cell::Numeric(c_text(pg_sys::OutputFunctionCall(output, datum))?)
+            }
+            Reader::Uuid(text) => {
+                // A UUID is 16 bytes without a header (pg_uuid_t, utils/uuid.h).
+                uuid::write(&*datum.cast_mut_ptr::<[u8; 16]>(), text);
+                Cell::text(own(text.as_slice())?)
+            }
+            Reader::Enum(output, labels) => {
+                let label = match labels.entry(datum.value() as u32) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(new) => {
+                        new.insert(c_text(pg_sys::OutputFunctionCall(output, datum))?.into())
+                    }
+                };
+                Cell::text(own(label.as_bytes())?)
             }
             Reader::Output(output) => {
                 let _utc = zone::Printing::in_utc();
@@ -220,12 +258,14 @@ impl Element {
         let cells =
             pg_sys::MemoryContextAllocHuge(pg_sys::CurrentMemoryContext, count * size_of::<Cell<'r>>())
                 .cast::<Cell<'r>>();
+        let is_uuid = matches!(self.reader, Reader::Uuid(_));
         for index in 0..count {
             let cell = if *nulls.add(index) { Cell::Null } else { self.reader.read(*values.add(index))? };
             // Those lie in the reader, which goes on to the next element.
             let cell = match cell {
                 Cell::Json(text) => Cell::Json(keep(text)),
                 Cell::Numeric(text) => Cell::Numeric(keep(text)),
+                Cell::Text(text) if is_uuid => Cell::text(keep(text.as_str())),
                 other => other,
             };
             cells.add(index).write(cell);

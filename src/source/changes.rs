@@ -10,7 +10,7 @@ use crate::job::{commands, digests};
 use crate::layout::Layout;
 use crate::model::{Digests, Format, JobStatus};
 use crate::pg::{catalog, identity, xact};
-use crate::value::text::is_uuid;
+use crate::value::uuid::is_uuid;
 use crate::value::{key_text, shown};
 use serde_json::{json, Value};
 

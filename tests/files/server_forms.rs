@@ -1,5 +1,5 @@
-//! jsonb and numeric are read from the server's own form: what comes out is what the server's output functions write, letter for
-//! letter.
+//! jsonb, numeric, UUIDs, enums and types that are printed as text is are read from the server's own form: what comes out is what the
+//! server's output functions write, letter for letter.
 
 use postgres::Client;
 use support::asking::column;
@@ -98,4 +98,39 @@ fn no_row_is_lost_between_two_fetches() {
         );
         assert_eq!(column(&mut superuser, &sql), ["3300 3300 3300 true"]);
     }
+}
+
+/// Each label and UUID more than once, and one after the other in arrays, whose elements share a buffer while they are read.
+const PRINTED: &str = r#"
+CREATE EXTENSION citext;
+CREATE TYPE mood AS ENUM ('sad', 'so, so', 'ça "va"', 'happy');
+CREATE DOMAIN handle AS citext CHECK (VALUE <> 'nobody');
+CREATE DOMAIN device AS uuid;
+CREATE TABLE printed (id int PRIMARY KEY, uid uuid, device device, uids uuid[], mood mood, moods mood[], handle handle, handles citext[]);
+INSERT INTO printed
+SELECT n, u, u, ARRAY[u, NULL, md5(n::text)::uuid, u], m, ARRAY[m, 'happy', NULL, m], h, ARRAY[h, NULL, repeat('Lang ', n)]
+  FROM generate_series(1, 2000) AS n
+  CROSS JOIN LATERAL (SELECT CASE WHEN n % 7 > 0 THEN md5((n / 3)::text)::uuid END AS u,
+                             (enum_range(NULL::mood))[1 + n % 5] AS m,
+                             (ARRAY['Zoë', 'A, b', '"q"', repeat('x', 5000), '', E'two\nlines'])[1 + n % 7]::citext AS h) AS made;
+INSERT INTO printed (id, uid) VALUES (0, '00000000-0000-0000-0000-000000000000'), (-1, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
+SELECT acct_export_register('printed', 'printed', 'id');
+"#;
+
+#[test]
+fn uuids_labels_and_texts_of_other_types_as_the_server_prints_them() {
+    let db = shared().create_database_with_extension("printed");
+    let role = unique("reader");
+    let mut superuser = shared().connect(&db, "postgres");
+    superuser.batch_execute(PRINTED).unwrap();
+    superuser.batch_execute(&format!("CREATE ROLE {role} LOGIN; GRANT SELECT ON printed TO {role}")).unwrap();
+    let mut client = shared().connect(&db, &role);
+    let compare = |client: &mut Client| {
+        let ours = column(client, r#"SELECT acct_export_ndjson('printed', options => '{"order": "key"}')"#);
+        assert_eq!(ours, column(client, "SELECT row_to_json(p)::text FROM printed AS p ORDER BY id"));
+    };
+    compare(&mut client);
+    // No label is kept from one export to the next.
+    superuser.batch_execute("ALTER TYPE mood RENAME VALUE 'happy' TO 'very happy'").unwrap();
+    compare(&mut client);
 }

@@ -19,6 +19,7 @@ mod scan;
 pub mod text;
 pub mod thread;
 pub mod time;
+pub mod uuid;
 
 pub use cell::{Cell, Column, Grid, Kind};
 pub use escape::storable;

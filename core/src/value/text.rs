@@ -50,15 +50,6 @@ pub fn with_point(text: &str) -> Option<String> {
     is_number.then(|| text.replacen(',', ".", 1))
 }
 
-/// True of a UUID as the server writes it: small letters, with dashes.
-pub fn is_uuid(text: &str) -> bool {
-    text.len() == 36
-        && text.bytes().enumerate().all(|(place, byte)| match place {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte),
-        })
-}
-
 /// Two hexadecimal digits of each byte.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -109,11 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn uuids_and_bytes_in_hex() {
-        assert!(is_uuid("a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"));
-        for text in ["", "A0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "a0eebc999-c0b-4ef8-bb6d-6bb9bd380a11"] {
-            assert!(!is_uuid(text), "{text}");
-        }
+    fn bytes_in_hex() {
         assert_eq!(hex(&[0, 15, 255]), "000fff");
     }
 

@@ -8,7 +8,7 @@ use crate::model::ExportRequest;
 use crate::source::order_by::Form;
 use crate::source::plan::{self, Plan};
 use crate::value::key_text;
-use crate::value::text::is_uuid;
+use crate::value::uuid::is_uuid;
 use serde_json::{json, Map, Value};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
