@@ -114,7 +114,7 @@ impl Reader {
         }
     }
 
-    /// What no other reader is for. `output`: of the type.
+    /// Of a type that has no reader of its own. `output`: its output function.
     fn printed(base: pg_sys::Oid, output: pg_sys::FmgrInfo) -> Reader {
         // SAFETY: look-ups in the catalog's cache.
         let (is_enum, length) = unsafe { (pg_sys::type_is_enum(base), pg_sys::get_typlen(base)) };
@@ -157,12 +157,12 @@ impl Reader {
                 let utc = datum.value() as i64;
                 Cell::Instant { utc, local: if *local { Zone::of_session().wall_clock(utc) } else { utc } }
             }
-            Reader::Text => Cell::Text(text(varlena(datum))?),
+            Reader::Text => Cell::Text(seen(varlena(datum))?),
             Reader::JsonText => Cell::Json(utf8(varlena(datum))?),
             Reader::Jsonb(text) => {
                 memory::reuse(text);
                 if jsonb::append(varlena(datum), text).is_some() {
-                    return Ok(Cell::Json(own(text)?));
+                    return Ok(Cell::Json(utf8(own(text))?));
                 }
                 let value = pg_sys::pg_detoast_datum(datum.cast_mut_ptr());
                 let container = std::ptr::addr_of_mut!((*value.cast::<pg_sys::Jsonb>()).root);
@@ -172,14 +172,14 @@ impl Reader {
             Reader::Numeric(text, output) => {
                 memory::reuse(text);
                 if numeric::append(varlena(datum), text).is_some() {
-                    return Ok(Cell::Numeric(own(text)?));
+                    return Ok(Cell::Numeric(utf8(own(text))?));
                 }
                 Cell::Numeric(c_text(pg_sys::OutputFunctionCall(output, datum))?)
             }
             Reader::Uuid(text) => {
                 // A UUID is 16 bytes without a header (pg_uuid_t, utils/uuid.h).
                 uuid::write(&*datum.cast_mut_ptr::<[u8; 16]>(), text);
-                Cell::text(own(text.as_slice())?)
+                Cell::Text(seen(own(text.as_slice()))?)
             }
             Reader::Enum(output, labels) => {
                 let label = match labels.entry(datum.value() as u32) {
@@ -188,11 +188,11 @@ impl Reader {
                         new.insert(c_text(pg_sys::OutputFunctionCall(output, datum))?.into())
                     }
                 };
-                Cell::text(own(label.as_bytes())?)
+                Cell::Text(seen(own(label.as_bytes()))?)
             }
             Reader::Output(output) => {
                 let _utc = zone::Printing::in_utc();
-                Cell::text(c_text(pg_sys::OutputFunctionCall(output, datum))?)
+                Cell::Text(seen(c_bytes(pg_sys::OutputFunctionCall(output, datum)))?)
             }
             // Each bound as ISO 8601; the server writes the zone as an offset.
             Reader::Moments(output) => {
@@ -321,18 +321,24 @@ unsafe fn varlena<'r>(datum: pg_sys::Datum) -> &'r [u8] {
     std::slice::from_raw_parts(pgrx::vardata_any(value).cast::<u8>(), pgrx::varsize_any_exhdr(value))
 }
 
-/// The text that a reader wrote into its own buffer.
+/// The bytes that a reader wrote into its own buffer.
 ///
 /// # Safety
 /// 'r ends before the reader's next value.
-unsafe fn own<'r>(text: &[u8]) -> Result<&'r str> {
-    utf8(std::slice::from_raw_parts(text.as_ptr(), text.len()))
+unsafe fn own<'r>(bytes: &[u8]) -> &'r [u8] {
+    std::slice::from_raw_parts(bytes.as_ptr(), bytes.len())
 }
 
 /// # Safety
 /// `text` is a NUL-terminated string in the current memory context.
 unsafe fn c_text<'r>(text: *mut core::ffi::c_char) -> Result<&'r str> {
-    utf8(CStr::from_ptr(text).to_bytes())
+    utf8(c_bytes(text))
+}
+
+/// # Safety
+/// As for [`c_text`].
+unsafe fn c_bytes<'r>(text: *mut core::ffi::c_char) -> &'r [u8] {
+    CStr::from_ptr(text).to_bytes()
 }
 
 /// A copy in the current memory context, byte for byte, and so UTF-8 as well.
@@ -347,7 +353,7 @@ unsafe fn keep<'r>(text: &str) -> &'r str {
 
 /// A text with what the look that finds out if it is ASCII has told besides.
 #[inline]
-fn text(bytes: &[u8]) -> Result<Text<'_>> {
+fn seen(bytes: &[u8]) -> Result<Text<'_>> {
     let look = Look::at(bytes);
     if look.ascii {
         // SAFETY: ASCII is UTF-8. Most values are short and ASCII, and known to be in a quarter of the time.

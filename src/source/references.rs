@@ -150,9 +150,12 @@ fn read(
             }
             let mut next = ControlFlow::Continue(());
             redactor.apply(cells, &mut |cells| {
-                if let Some(cell) =
-                    cells.first().filter(|cell| **cell != Cell::Null && **cell != Cell::text(""))
-                {
+                let is_blank = |cell: &Cell<'_>| match cell {
+                    Cell::Null => true,
+                    Cell::Text(text) => text.is_empty(),
+                    _ => false,
+                };
+                if let Some(cell) = cells.first().filter(|cell| !is_blank(cell)) {
                     next = sink(&plain_text(cell)?)?;
                 }
                 Ok(())

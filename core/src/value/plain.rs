@@ -1,10 +1,8 @@
 //! A text cell, and what one look at all its bytes has told: most texts are plain, and leave as they are in every format.
 
+use super::scan::{gathered, BLOCK};
 use std::fmt;
 use std::ops::Deref;
-
-/// Bytes that are looked at together.
-const BLOCK: usize = 16;
 
 /// The result of one look at the bytes of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,8 +64,11 @@ impl Look {
     /// One pass, in which no step depends on a byte: the compiler makes vector instructions of it.
     #[inline]
     pub fn at(bytes: &[u8]) -> Look {
-        let Some(last) = bytes.last_chunk::<BLOCK>() else { return Look::of(&gathered(bytes)) };
         let mut seen = Seen::default();
+        let Some(last) = bytes.last_chunk::<BLOCK>() else {
+            seen.add(&gathered(bytes, b'a'));
+            return seen.look();
+        };
         for block in bytes.as_chunks::<BLOCK>().0 {
             seen.add(block);
         }
@@ -75,16 +76,9 @@ impl Look {
         seen.add(last);
         seen.look()
     }
-
-    #[inline]
-    fn of(block: &[u8; BLOCK]) -> Look {
-        let mut seen = Seen::default();
-        seen.add(block);
-        seen.look()
-    }
 }
 
-/// What was seen at each place of a block.
+/// The bits that were seen at each place of a block.
 #[derive(Default)]
 struct Seen {
     high: [u8; BLOCK],
@@ -116,24 +110,6 @@ fn is_mark(byte: u8) -> bool {
         | (byte & 0xFE == b':')
         | (byte == b'=')
         | ((byte | 0x20).wrapping_sub(b'{') < 3)
-}
-
-/// The bytes of a text that is shorter than a block, some of them twice; places that are left over hold a letter.
-#[inline]
-fn gathered(bytes: &[u8]) -> [u8; BLOCK] {
-    let mut block = [b'a'; BLOCK];
-    if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
-        block[..8].copy_from_slice(first);
-        block[8..].copy_from_slice(last);
-    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
-        block[..4].copy_from_slice(first);
-        block[4..8].copy_from_slice(last);
-    } else if let ([first, ..], [.., last]) = (bytes, bytes) {
-        block[0] = *first;
-        block[1] = bytes[bytes.len() / 2];
-        block[2] = *last;
-    }
-    block
 }
 
 #[cfg(test)]
