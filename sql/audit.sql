@@ -44,15 +44,16 @@ SELECT pg_catalog.pg_extension_config_dump('acct_export.audit_anchor', '');
 CREATE INDEX audit_unsealed ON acct_export.audit (id) WHERE seq IS NULL;
 
 CREATE FUNCTION acct_export.audit_hash(before bytea, seq bigint, event acct_export.audit) RETURNS bytea
-LANGUAGE sql IMMUTABLE
-BEGIN ATOMIC
-    SELECT sha256(before || convert_to((jsonb_build_array(
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN -- not in SQL: sessions plan that anew for each statement
+    RETURN sha256(before || convert_to((jsonb_build_array(
         seq, extract(epoch FROM event.at), event.event, event.job_id, event.actor, event.role,
         event.tenant, event.dataset, event.detail)
         -- Events of 0.1.0 have none of these. The length of the array tells the two forms apart.
         || CASE WHEN event.login IS NULL AND event.client_addr IS NULL AND event.application_name IS NULL THEN '[]'::jsonb
                 ELSE jsonb_build_array(event.login, event.client_addr, event.application_name) END)::text, 'UTF8'));
-END;
+END
+$$;
 COMMENT ON FUNCTION acct_export.audit_hash(bytea, bigint, acct_export.audit) IS 'hash of an audit event that follows the given one';
 
 CREATE FUNCTION acct_export.audit_keep() RETURNS trigger

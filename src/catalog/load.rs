@@ -64,17 +64,17 @@ struct FieldRow {
 }
 
 const DATASET: &str = "
-SELECT jsonb_build_object(
+SELECT json_build_object(
     'dataset', d.dataset, 'title', d.title, 'source', d.source::oid::bigint,
     'exists', EXISTS (SELECT FROM pg_class c WHERE c.oid = d.source),
     'key', d.key, 'tenant_column', d.tenant_column, 'tenant_setting', d.tenant_setting, 'created_column', d.created_column,
     'updated_column', d.updated_column, 'status_column', d.status_column, 'disabled_values', d.disabled_values,
     'required_roles', d.required_roles, 'authorize', d.authorize, 'companions', d.companions,
-    'matches', coalesce((SELECT jsonb_object_agg(m.companion, m.match) FROM acct_export.companion m WHERE m.dataset = d.dataset), '{}'),
-    'policy', jsonb_build_object('approve_above', d.approve_above, 'approver_roles', d.approver_roles,
+    'matches', coalesce((SELECT json_object_agg(m.companion, m.match) FROM acct_export.companion m WHERE m.dataset = d.dataset), '{}'),
+    'policy', json_build_object('approve_above', d.approve_above, 'approver_roles', d.approver_roles,
                   'require_filter', d.require_filter, 'max_rows', d.max_rows, 'max_active', d.max_active),
     'fields', coalesce((
-        SELECT jsonb_agg(jsonb_build_object(
+        SELECT json_agg(json_build_object(
                    'field', f.field, 'label', f.label, 'position', f.position, 'is_default', f.is_default,
                    'in_group', f.in_group, 'on_anonymise', f.on_anonymise, 'mask', f.mask, 'json_path', f.json_path,
                    'eligible', f.eligible, 'expand', f.expand, 'keys', f.keys, 'labels', f.labels,

@@ -12,8 +12,10 @@ use crate::request::companions;
 use crate::settings;
 use crate::tenant::{self, SessionTenant, TenantType};
 use crate::value::shown;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 /// Stored with the job.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -130,6 +132,12 @@ struct Resolved {
 impl Resolved {
     fn of(asked: &ExportRequest) -> Result<Resolved> {
         let period = asked.period()?;
+        if period.is_none() && asked.start_date.is_none() && asked.end_date.is_none() && asked.since.is_none()
+        {
+            let now = DateTime::<Utc>::from(SystemTime::now());
+            let asked_at = now.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string();
+            return Ok(Resolved { reversed: false, asked_at, bounds: Bounds::default() });
+        }
         let (rolling, calendar) = match period {
             Some(Period::Rolling(length)) => (Some(length), None),
             Some(Period::Calendar(calendar)) => (None, Some(calendar)),

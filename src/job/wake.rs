@@ -22,9 +22,14 @@ thread_local! {
     static OWNERS: Cell<Vec<Option<Owner>>> = const { Cell::new(Vec::new()) };
     /// The same for the sender.
     static SENDER_PLANNED: Cell<bool> = const { Cell::new(false) };
+    /// The last time this process started a worker.
+    static STARTED: Cell<Option<Instant>> = const { Cell::new(None) };
     /// The last time a worker was asked to end a pause.
     static ASKED: Cell<Option<Instant>> = const { Cell::new(None) };
 }
+
+/// Time in which a new worker is on its way to the queue: whoever started it and looks at its job meanwhile starts no other one.
+const ON_ITS_WAY: Duration = Duration::from_millis(250);
 
 /// Owners that one transaction keeps apart.
 const MOST_OWNERS: usize = 16;
@@ -47,9 +52,16 @@ pub fn at_commit(owner: Option<Owner>) {
         PLANNED.with(|planned| planned.set(false));
         let owners = OWNERS.take();
         if committed && has_place(&owners) {
-            worker::start_worker(database);
+            start(database);
         }
     });
+}
+
+/// Starts a worker, as `worker::start_worker`.
+fn start(database: u32) {
+    if worker::start_worker(database) {
+        STARTED.set(Some(Instant::now()));
+    }
 }
 
 /// True if a worker would find a slot. In a commit hook, when the jobs of these owners are there to be seen.
@@ -116,7 +128,8 @@ pub fn soonest() -> Result<Option<Duration>> {
 /// Starts a worker where jobs wait and a slot is free: after a crash without the launcher, after a pause, when no process
 /// could be had before. Never fails its caller.
 pub fn if_needed() {
-    if xact::in_recovery() {
+    let is_on_its_way = STARTED.get().is_some_and(|at| at.elapsed() < ON_ITS_WAY);
+    if is_on_its_way || xact::in_recovery() {
         return;
     }
     sender_if_needed();
@@ -129,7 +142,7 @@ pub fn if_needed() {
     // As things are now: the caller's own snapshot may be older than the job.
     let waiting = || xact::with_latest_snapshot(|| identity::as_owner(queue::is_waiting));
     if free && waiting().unwrap_or(false) {
-        worker::start_worker(worker::database());
+        start(worker::database());
     }
 }
 
@@ -142,7 +155,7 @@ pub fn others(all_slots: AllSlots) {
     let wanted =
         if is_slot_free() { waiting().unwrap_or(false) } else { all_slots.is_any() && is_extra_wanted() };
     if wanted {
-        worker::start_worker(worker::database());
+        start(worker::database());
     }
 }
 

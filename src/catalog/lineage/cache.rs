@@ -78,11 +78,11 @@ impl Cache<'_> {
 
     /// A column of a table: what its own definition says.
     pub fn base(&self, relation: &Relation, column: &Column) -> Flow {
-        let flow = match relation.generated.get(&column.name) {
+        let flow = match relation.generated(&column.name) {
             Some(expression) => self.generated(relation, column, expression),
             None => Flow { json: self.is_json(column.type_oid), ..Flow::plain() },
         };
-        let renamed = relation.options.get(&column.name).is_some_and(|options| self.is_secret_name(options));
+        let renamed = relation.options(&column.name).is_some_and(|options| self.is_secret_name(options));
         let flow = if renamed {
             let bar = bar(reasons::COLUMN_OPTIONS);
             flow.and(Flow { bar: Some(bar), ..Flow::plain() })
@@ -99,7 +99,7 @@ impl Cache<'_> {
             known: self,
             elsewhere: seen
                 .clone()
-                .filter(|other| relation.elsewhere.contains(&other.name))
+                .filter(|other| relation.is_secret_elsewhere(&other.name))
                 .map(|other| other.attnum)
                 .collect(),
             columns: seen
@@ -122,7 +122,7 @@ impl Cache<'_> {
 
     /// Name, type and declarations have the last word.
     pub fn judged(&self, relation: &Relation, column: &Column, flow: Flow) -> Flow {
-        let reason = if relation.elsewhere.contains(&column.name) {
+        let reason = if relation.is_secret_elsewhere(&column.name) {
             Some(reasons::INHERITANCE.to_owned())
         } else if self.declared.is_secret(relation.oid, column.attnum) {
             Some(reasons::DECLARED.to_owned())

@@ -137,7 +137,7 @@ impl Lineage {
     /// True if some of the rows are on other servers: of a foreign table, as a partition or a child too, or of one that Citus
     /// distributes.
     pub fn reads_other_servers(&self) -> bool {
-        !self.distributed.is_empty() || self.relations.iter().any(|relation| relation.foreign)
+        !self.distributed.is_empty() || self.relations.iter().any(Relation::is_foreign)
     }
 
     /// OID and quoted name of each relation that the source reads, itself included.

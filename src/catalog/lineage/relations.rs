@@ -3,6 +3,7 @@
 use crate::catalog::unique_index::{never_null, proves};
 use crate::error::Result;
 use crate::pg::{catalog, identity, sql, xact};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use std::collections::HashMap;
 
@@ -19,21 +20,50 @@ pub struct Relation {
     pub security_invoker: bool,
     #[serde(deserialize_with = "side_by_side")]
     pub columns: Vec<Column>,
-    /// Expressions of generated columns, by name (pg_node_tree).
-    pub generated: HashMap<String, String>,
-    /// Columns that were declared secret in a table above or below in an inheritance tree, or are generated in one below by an
-    /// expression that is not this table's.
-    pub elsewhere: Vec<String>,
-    /// Options of columns in foreign tables, of partitions as well, by name: they may say another name.
-    pub options: HashMap<String, String>,
-    /// It is a foreign table, or a partition or child of it is one.
-    pub foreign: bool,
-    /// Columns that no two rows have in common, as unique indexes say.
-    pub keys: Vec<UniqueKey>,
     /// Expressions of policies that choose the rows that a SELECT reads (pg_node_tree).
     pub policies: Vec<String>,
     /// Relations that the query of this view reads.
     pub reads: Vec<u32>,
+    /// It is foreign, in an inheritance tree, or has a generated column: [`Special`] says more.
+    is_special: bool,
+    #[serde(skip)]
+    special: Special,
+    /// Columns that no two rows have in common, as unique indexes say. Only where a view is among the relations: a table alone is asked
+    /// for none.
+    #[serde(skip)]
+    pub keys: Vec<UniqueKey>,
+}
+
+/// The facts that few relations have; empty for the others.
+#[derive(Debug, Default, Deserialize)]
+struct Special {
+    generated: HashMap<String, String>,
+    elsewhere: Vec<String>,
+    options: HashMap<String, String>,
+    foreign: bool,
+}
+
+impl Relation {
+    /// The expression of a generated column (pg_node_tree).
+    pub fn generated(&self, column: &str) -> Option<&str> {
+        self.special.generated.get(column).map(String::as_str)
+    }
+
+    /// True if a column was declared secret in a table above or below in an inheritance tree, or is generated in one below by an
+    /// expression that is not this table's.
+    pub fn is_secret_elsewhere(&self, column: &str) -> bool {
+        self.special.elsewhere.iter().any(|name| name == column)
+    }
+
+    /// Options of a column in foreign tables, of partitions as well: they may say another name.
+    pub fn options(&self, column: &str) -> Option<&str> {
+        self.special.options.get(column).map(String::as_str)
+    }
+
+    /// True if it is a foreign table, or a partition or child of it is one.
+    pub fn is_foreign(&self) -> bool {
+        self.special.foreign
+    }
 }
 
 /// The columns of a unique index.
@@ -66,10 +96,10 @@ fn side_by_side<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Vec<C
 macro_rules! tree {
     () => {
         "
-WITH RECURSIVE tree(oid) AS (
-    SELECT $1::oid
+WITH RECURSIVE tree(reader, oid) AS (
+    SELECT 0::oid, $1::oid
     UNION
-    SELECT d.refobjid
+    SELECT r.ev_class, d.refobjid
       FROM tree
       JOIN pg_rewrite r ON r.ev_class = tree.oid AND r.ev_type = '1'
       JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
@@ -80,24 +110,42 @@ WITH RECURSIVE tree(oid) AS (
     };
 }
 
+/// What every relation has. Further questions are asked of those alone that they are for: planning them takes longer than
+/// answering them.
 const RELATIONS: &str = concat!(
     tree!(),
     r#"SELECT json_build_object(
            'oid', c.oid::bigint, 'kind', c.relkind, 'relname', c.relname,
            'name', quote_ident(n.nspname) || '.' || quote_ident(c.relname),
-           'security_invoker', EXISTS (
+           'security_invoker', c.reloptions IS NOT NULL AND EXISTS (
                SELECT FROM pg_options_to_table(c.reloptions) o
                 WHERE o.option_name = 'security_invoker' AND o.option_value::boolean),
-           'columns', (
-               SELECT json_build_array(to_json(coalesce(array_agg(a.attnum), '{}')), to_json(coalesce(array_agg(a.attname), '{}')),
-                                       to_json(coalesce(array_agg(a.atttypid::bigint), '{}')))
-                 FROM (SELECT attnum, attname, atttypid FROM pg_attribute
-                        WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum) a),
+           'columns', json_build_array(to_json(coalesce(a.numbers, '{}')), to_json(coalesce(a.names, '{}')), to_json(coalesce(a.types, '{}'))),
+           'is_special', coalesce(a.generates, false) OR c.relkind = 'f' OR c.relhassubclass OR c.relispartition
+                         OR EXISTS (SELECT FROM pg_inherits WHERE inhrelid = c.oid),
+           'policies', CASE WHEN c.relrowsecurity THEN coalesce((
+               SELECT json_agg(p.polqual::text) FROM pg_policy p
+                WHERE p.polrelid = c.oid AND p.polcmd IN ('r', '*') AND p.polqual IS NOT NULL), '[]') ELSE '[]' END,
+           'reads', coalesce(to_json((SELECT array_agg(DISTINCT r.oid::bigint) FROM tree r WHERE r.reader = c.oid)), '[]'))
+  FROM (SELECT DISTINCT oid FROM tree) t
+  JOIN pg_class c ON c.oid = t.oid
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+ CROSS JOIN LATERAL (
+     SELECT array_agg(o.attnum) AS numbers, array_agg(o.attname) AS names, array_agg(o.atttypid::bigint) AS types,
+            bool_or(o.attgenerated <> '') AS generates
+       FROM (SELECT attnum, attname, atttypid, attgenerated FROM pg_attribute
+              WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum) o) a
+ ORDER BY c.oid <> $1::oid, c.oid"#
+);
+
+/// Of relations by their OIDs.
+const SPECIAL: &str = "
+SELECT json_build_array(c.oid::bigint, json_build_object(
            'generated', coalesce((
                SELECT json_object_agg(a.attname, e.adbin::text)
                  FROM pg_attribute a JOIN pg_attrdef e ON e.adrelid = a.attrelid AND e.adnum = a.attnum
                 WHERE a.attrelid = c.oid AND a.attgenerated <> '' AND NOT a.attisdropped), '{}'),
-           'elsewhere', CASE WHEN c.relhassubclass OR c.relispartition OR EXISTS (SELECT FROM pg_inherits WHERE inhrelid = c.oid) THEN coalesce((
+           'elsewhere', coalesce((
                WITH RECURSIVE below(oid) AS (
                    SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = c.oid
                    UNION
@@ -117,8 +165,8 @@ const RELATIONS: &str = concat!(
                           AND NOT EXISTS (
                               SELECT FROM pg_attribute p JOIN pg_attrdef g ON g.adrelid = p.attrelid AND g.adnum = p.attnum
                                WHERE p.attrelid = c.oid AND p.attname = a.attname AND p.attgenerated <> ''
-                                 AND pg_get_expr(g.adbin, g.adrelid) = pg_get_expr(e.adbin, e.adrelid))) f), '[]') ELSE '[]' END,
-           'options', CASE WHEN c.relkind = 'f' OR c.relhassubclass THEN coalesce((
+                                 AND pg_get_expr(g.adbin, g.adrelid) = pg_get_expr(e.adbin, e.adrelid))) f), '[]'),
+           'options', coalesce((
                WITH RECURSIVE below(oid) AS (
                    SELECT c.oid
                    UNION
@@ -127,47 +175,67 @@ const RELATIONS: &str = concat!(
                  FROM (SELECT a.attname, string_agg(array_to_string(a.attfdwoptions, ' '), ' ') AS options
                          FROM below JOIN pg_attribute a ON a.attrelid = below.oid
                         WHERE a.attfdwoptions IS NOT NULL AND NOT a.attisdropped
-                        GROUP BY a.attname) f), '{}') ELSE '{}' END,
-           'foreign', c.relkind = 'f' OR (c.relhassubclass AND EXISTS (
+                        GROUP BY a.attname) f), '{}'),
+           'foreign', EXISTS (
                WITH RECURSIVE below(oid) AS (
-                   SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = c.oid
+                   SELECT c.oid
                    UNION
                    SELECT i.inhrelid FROM below JOIN pg_inherits i ON i.inhparent = below.oid)
-               SELECT FROM below JOIN pg_class f ON f.oid = below.oid WHERE f.relkind = 'f')),
-           -- Children of a table that is not partitioned have indexes of their own.
-           'keys', CASE WHEN c.relkind = 'p' OR (c.relkind = 'r' AND NOT c.relhassubclass) THEN coalesce((
-               SELECT json_agg(json_build_object('columns', k.columns, 'identifies', k.identifies))
-                 FROM (SELECT array_agg(a.attnum) AS columns,
-                              i.indnullsnotdistinct OR bool_and("#,
+               SELECT FROM below JOIN pg_class f ON f.oid = below.oid WHERE f.relkind = 'f')))
+  FROM jsonb_array_elements($1::jsonb) AS given
+  JOIN pg_class c ON c.oid = given.value::bigint::oid";
+
+/// The same. Children of a table that is not partitioned have indexes of their own.
+const KEYS: &str = concat!(
+    r#"
+SELECT json_build_array(c.oid::bigint, json_agg(json_build_object('columns', k.columns, 'identifies', k.identifies)))
+  FROM jsonb_array_elements($1::jsonb) AS given
+  JOIN pg_class c ON c.oid = given.value::bigint::oid AND (c.relkind = 'p' OR (c.relkind = 'r' AND NOT c.relhassubclass))
+ CROSS JOIN LATERAL (
+     SELECT array_agg(a.attnum) AS columns,
+            i.indnullsnotdistinct OR bool_and("#,
     never_null!(),
     r#") AS identifies
-                         FROM pg_index i CROSS JOIN generate_series(0, i.indnkeyatts - 1) AS m
-                         JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[m]
-                        WHERE i.indrelid = c.oid AND "#,
+       FROM pg_index i CROSS JOIN generate_series(0, i.indnkeyatts - 1) AS m
+       JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[m]
+      WHERE i.indrelid = c.oid AND "#,
     proves!(),
     r#"
-                        GROUP BY i.indexrelid, i.indnullsnotdistinct) k), '[]') ELSE '[]' END,
-           'policies', CASE WHEN c.relrowsecurity THEN coalesce((
-               SELECT json_agg(p.polqual::text) FROM pg_policy p
-                WHERE p.polrelid = c.oid AND p.polcmd IN ('r', '*') AND p.polqual IS NOT NULL), '[]') ELSE '[]' END,
-           'reads', coalesce((
-               SELECT json_agg(DISTINCT d.refobjid::bigint)
-                 FROM pg_rewrite r
-                 JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
-                                 AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.ev_class
-                 JOIN pg_class k ON k.oid = d.refobjid AND k.relkind <> 'c'
-                WHERE r.ev_class = c.oid AND r.ev_type = '1'), '[]'))
-  FROM tree t
-  JOIN pg_class c ON c.oid = t.oid
-  JOIN pg_namespace n ON n.oid = c.relnamespace
- ORDER BY c.oid <> $1::oid, c.oid"#
+      GROUP BY i.indexrelid, i.indnullsnotdistinct) k
+ GROUP BY c.oid"#
 );
 
 /// The relations as they are at this moment, the source first.
 pub fn below(source: u32) -> Result<Vec<Relation>> {
-    let find =
-        || sql::planned_without(&sql::ALL_ROWS, || sql::documents(RELATIONS, &[i64::from(source).into()]));
-    xact::with_latest_snapshot(|| identity::as_owner(find))
+    xact::with_latest_snapshot(|| {
+        identity::as_owner(|| sql::planned_without(&sql::ALL_ROWS, || find(source)))
+    })
+}
+
+fn find(source: u32) -> Result<Vec<Relation>> {
+    let mut relations: Vec<Relation> = sql::documents(RELATIONS, &[i64::from(source).into()])?;
+    let mut special = facts(SPECIAL, relations.iter().filter(|relation| relation.is_special))?;
+    let has_views = relations.iter().any(|relation| relation.kind == "v");
+    let mut keys = facts(KEYS, relations.iter().filter(|_| has_views))?;
+    for relation in &mut relations {
+        relation.special = special.remove(&relation.oid).unwrap_or_default();
+        relation.keys = keys.remove(&relation.oid).unwrap_or_default();
+    }
+    Ok(relations)
+}
+
+/// The answers to a query about relations, by OID; none is asked where there are none.
+fn facts<'r, T: DeserializeOwned>(
+    query: &'static str,
+    of: impl Iterator<Item = &'r Relation>,
+) -> Result<HashMap<u32, T>> {
+    let oids: Vec<u32> = of.map(|relation| relation.oid).collect();
+    if oids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let oids = serde_json::json!(oids).to_string();
+    let found: Vec<(u32, T)> = sql::documents(query, &[(&oids).into()])?;
+    Ok(found.into_iter().collect())
 }
 
 /// The stored query of a view (pg_node_tree).
@@ -182,7 +250,8 @@ pub fn query(view: u32) -> Result<Option<String>> {
     })
 }
 
-const OIDS: &str = concat!(tree!(), "SELECT to_json(oid::bigint) FROM tree");
+const OIDS: &str =
+    concat!(tree!(), "SELECT to_json(t.oid::bigint) FROM (SELECT DISTINCT oid FROM tree) AS t");
 
 /// Keeps all that a relation reads as it is until the transaction ends: every relation is locked as a query would lock it,
 /// and looked for again until nothing new comes up.

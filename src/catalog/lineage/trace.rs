@@ -139,7 +139,7 @@ fn table(table: &Relation, known: &Cache<'_>) -> CachedRelation {
         name: column.name.clone(),
         flow: known.base(table, column),
         origin: Some(Origin { table: table.oid, column: column.name.clone() }),
-        is_column: !table.generated.contains_key(&column.name) && !table.elsewhere.contains(&column.name),
+        is_column: table.generated(&column.name).is_none() && !table.is_secret_elsewhere(&column.name),
     });
     CachedRelation {
         name: table.name.clone(),
