@@ -7,13 +7,6 @@ use crate::pg::{identity, sql};
 use serde::Deserialize;
 use std::collections::BTreeSet;
 
-/// Policies whose condition decides which rows a SELECT reads.
-const POLICIES: &str = "
-SELECT jsonb_build_array(p.polname, p.polqual::text)
-  FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid
- WHERE p.polrelid = $1::oid AND c.relrowsecurity AND p.polcmd IN ('r', '*') AND p.polqual IS NOT NULL
- ORDER BY p.polname";
-
 #[derive(Deserialize)]
 struct Function {
     text: Option<String>,
@@ -47,10 +40,8 @@ pub fn by(lineage: &Lineage) -> Result<Vec<(String, BTreeSet<String>)>> {
 
 /// The policies among them, of one table.
 pub fn by_policies(table: &Relation) -> Result<Vec<(String, BTreeSet<String>)>> {
-    let policies: Vec<(String, String)> =
-        identity::as_owner(|| sql::documents(POLICIES, &[i64::from(table.oid).into()]))?;
     let named = |policy: &str| format!("policy \"{policy}\" on table {}", table.name);
-    policies.iter().map(|(policy, condition)| Ok((named(policy), read_by(condition)?))).collect()
+    table.policies.iter().map(|(policy, condition)| Ok((named(policy), read_by(condition)?))).collect()
 }
 
 /// The views among them.

@@ -85,9 +85,29 @@ pub fn wait_for_end(job: Option<&str>, limit: Duration) -> Result<Value> {
             return Ok(document);
         }
         super::wake::if_needed();
-        // A twentieth of what has passed: a wait ends that much late at most.
-        let pause = (begin.elapsed() / 20).clamp(Duration::from_millis(5), Duration::from_millis(250));
+        let seen = document["status"].as_str().unwrap_or_default();
+        pause_until_changed(job, seen, begin, begin.elapsed() + left.min(LOOK_AGAIN))?;
+    }
+}
+
+/// Time after which the whole job is looked at again: rights, times that have passed, a worker that is missing.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Pauses until the job has another status, or until this time since `begin`. Between two looks at it a twentieth of what has passed,
+/// so that a wait ends that much late at most.
+fn pause_until_changed(job: &str, seen: &str, begin: Instant, until: Duration) -> Result<()> {
+    loop {
+        let left = until.saturating_sub(begin.elapsed());
+        let pause = (begin.elapsed() / 20).clamp(Duration::from_millis(1), Duration::from_millis(250));
         wait::pause(pause.min(left).max(Duration::from_millis(1)));
+        let now = xact::with_latest_snapshot(|| {
+            identity::as_owner(|| {
+                sql::text("SELECT status FROM acct_export.job WHERE id = $1::uuid", &[job.into()])
+            })
+        })?;
+        if now.as_deref() != Some(seen) || begin.elapsed() >= until {
+            return Ok(());
+        }
     }
 }
 

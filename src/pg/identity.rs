@@ -298,22 +298,33 @@ fn raise(level: Level, scope: &Scope) {
     guard::raise(level, scope);
 }
 
+/// True if a role may read the whole of a relation, whatever it may do with single columns.
+#[allow(clippy::useless_conversion)] // AclMode has 64 bits from PostgreSQL 16 on
+pub fn may_select(role: u32, relation: u32) -> bool {
+    let (relation, role) = (pg_sys::Oid::from(relation), pg_sys::Oid::from(role));
+    // SAFETY: syscache look-ups; a relation that is gone is asked for no rights.
+    unsafe {
+        !pg_sys::get_rel_name(relation).is_null()
+            && pg_sys::pg_class_aclcheck(relation, role, pg_sys::ACL_SELECT.into())
+                == pg_sys::AclResult::ACLCHECK_OK
+    }
+}
+
 /// True if a role may read at least one column of a relation.
 #[allow(clippy::useless_conversion)] // AclMode has 64 bits from PostgreSQL 16 on
 pub fn may_select_any(role: u32, relation: u32) -> bool {
+    if may_select(role, relation) {
+        return true;
+    }
     let (relation, role) = (pg_sys::Oid::from(relation), pg_sys::Oid::from(role));
-    let allowed = pg_sys::AclResult::ACLCHECK_OK;
-    // SAFETY: syscache look-ups; a relation that is gone is answered by the second flag.
+    // SAFETY: syscache look-ups.
     unsafe {
-        if pg_sys::get_rel_name(relation).is_null() {
-            return false;
-        }
-        pg_sys::pg_class_aclcheck(relation, role, pg_sys::ACL_SELECT.into()) == allowed
-            || pg_sys::pg_attribute_aclcheck_all(
+        !pg_sys::get_rel_name(relation).is_null()
+            && pg_sys::pg_attribute_aclcheck_all(
                 relation,
                 role,
                 pg_sys::ACL_SELECT.into(),
                 pg_sys::AclMaskHow::ACLMASK_ANY,
-            ) == allowed
+            ) == pg_sys::AclResult::ACLCHECK_OK
     }
 }

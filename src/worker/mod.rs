@@ -42,14 +42,13 @@ pub fn work() {
         return;
     }
     exit::on_termination(ending::give_back);
-    seal();
     work_off();
     if is_installed() {
         seal();
     }
 }
 
-/// Seals the events that commits have left to others.
+/// Seals the events that commits have left to others. At the end: a job that ends seals them as well.
 fn seal() {
     loop {
         match as_owner(xact::Mode::ReadWrite, audit::seal_waiting) {

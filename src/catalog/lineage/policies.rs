@@ -21,7 +21,7 @@ const UNREADABLE: &str = "the expression of a policy could not be read";
 /// The rows that the policies of a table leave; plain where these read no secret. The tables that are traced are known by now.
 pub fn rows(table: &Relation, known: &Cache<'_>) -> Result<RowFlow> {
     let mut chosen = Flow::plain();
-    for policy in &table.policies {
+    for (_, policy) in &table.policies {
         chosen = chosen.and(of_policy(table.oid, policy, known)?);
     }
     Ok(RowFlow { order: chosen.clone(), chosen })

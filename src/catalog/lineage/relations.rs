@@ -20,8 +20,8 @@ pub struct Relation {
     pub security_invoker: bool,
     #[serde(deserialize_with = "side_by_side")]
     pub columns: Vec<Column>,
-    /// Expressions of policies that choose the rows that a SELECT reads (pg_node_tree).
-    pub policies: Vec<String>,
+    /// Policies that choose the rows that a SELECT reads, by name: name and expression (pg_node_tree).
+    pub policies: Vec<(String, String)>,
     /// Relations that the query of this view reads.
     pub reads: Vec<u32>,
     /// It is foreign, in an inheritance tree, or has a generated column: [`Special`] says more.
@@ -124,7 +124,7 @@ const RELATIONS: &str = concat!(
            'is_special', coalesce(a.generates, false) OR c.relkind = 'f' OR c.relhassubclass OR c.relispartition
                          OR EXISTS (SELECT FROM pg_inherits WHERE inhrelid = c.oid),
            'policies', CASE WHEN c.relrowsecurity THEN coalesce((
-               SELECT json_agg(p.polqual::text) FROM pg_policy p
+               SELECT json_agg(json_build_array(p.polname, p.polqual::text) ORDER BY p.polname) FROM pg_policy p
                 WHERE p.polrelid = c.oid AND p.polcmd IN ('r', '*') AND p.polqual IS NOT NULL), '[]') ELSE '[]' END,
            'reads', coalesce(to_json((SELECT array_agg(DISTINCT r.oid::bigint) FROM tree r WHERE r.reader = c.oid)), '[]'))
   FROM (SELECT DISTINCT oid FROM tree) t
