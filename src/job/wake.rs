@@ -3,8 +3,8 @@
 //! No process is started where no slot is free. No job is left lying for that: the session that asked commits first and looks at the
 //! slots afterwards, and a worker gives its slot back first and looks at the queue afterwards (`worker::work`). If the session
 //! found the slot taken, the worker gave it back later, and its look is later still: it finds the committed job. The same holds for
-//! the extra slot, and `all_slots` is the same argument for the moment in which that begins to be needed. A look takes no
-//! lock, so that none of those who look keeps a slot from a worker.
+//! the extra slot, for the lock of a worker that looks for jobs without a slot (`worker::linger`), and `all_slots` is the same argument
+//! for the moment in which that begins to be needed. A look takes no lock, so that none of those who look keeps a slot from a worker.
 
 use super::all_slots::{self, AllSlots, Owner};
 use super::{outbox, queue, stored_object, turn};
@@ -22,13 +22,13 @@ thread_local! {
     static OWNERS: Cell<Vec<Option<Owner>>> = const { Cell::new(Vec::new()) };
     /// The same for the sender.
     static SENDER_PLANNED: Cell<bool> = const { Cell::new(false) };
-    /// The last time this process started a worker.
-    static STARTED: Cell<Option<Instant>> = const { Cell::new(None) };
+    /// The last time this process called a worker.
+    static CALLED: Cell<Option<Instant>> = const { Cell::new(None) };
     /// The last time a worker was asked to end a pause.
     static ASKED: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
-/// Time in which a new worker is on its way to the queue: whoever started it and looks at its job meanwhile starts no other one.
+/// Time in which a new worker is on its way to the queue: whoever called it and looks at its job meanwhile starts no other one.
 const ON_ITS_WAY: Duration = Duration::from_millis(250);
 
 /// Owners that one transaction keeps apart.
@@ -52,15 +52,15 @@ pub fn at_commit(owner: Option<Owner>) {
         PLANNED.with(|planned| planned.set(false));
         let owners = OWNERS.take();
         if committed && has_place(&owners) {
-            start(database);
+            call(database);
         }
     });
 }
 
-/// Starts a worker, as `worker::start_worker`.
-fn start(database: u32) {
-    if worker::start_worker(database) {
-        STARTED.set(Some(Instant::now()));
+/// Starts a worker, as `worker::start_worker`, unless one is there that looks for new jobs and would find a slot.
+fn call(database: u32) {
+    if (Lock::Lingering.is_taken() && is_slot_free()) || worker::start_worker(database) {
+        CALLED.set(Some(Instant::now()));
     }
 }
 
@@ -74,7 +74,8 @@ fn has_place(owners: &[Option<Owner>]) -> bool {
     is_slot_free() || (is_extra_free() && locked_out())
 }
 
-fn is_slot_free() -> bool {
+/// True if a worker would find one of the slots that are for all.
+pub fn is_slot_free() -> bool {
     (0..settings::max_workers()).any(|slot| !Lock::Slot(slot).is_taken())
 }
 
@@ -128,7 +129,7 @@ pub fn soonest() -> Result<Option<Duration>> {
 /// Starts a worker where jobs wait and a slot is free: after a crash without the launcher, after a pause, when no process
 /// could be had before. Never fails its caller.
 pub fn if_needed() {
-    let is_on_its_way = STARTED.get().is_some_and(|at| at.elapsed() < ON_ITS_WAY);
+    let is_on_its_way = CALLED.get().is_some_and(|at| at.elapsed() < ON_ITS_WAY);
     if is_on_its_way || xact::in_recovery() {
         return;
     }
@@ -142,7 +143,7 @@ pub fn if_needed() {
     // As things are now: the caller's own snapshot may be older than the job.
     let waiting = || xact::with_latest_snapshot(|| identity::as_owner(queue::is_waiting));
     if free && waiting().unwrap_or(false) {
-        start(worker::database());
+        call(worker::database());
     }
 }
 
@@ -155,7 +156,7 @@ pub fn others(all_slots: AllSlots) {
     let wanted =
         if is_slot_free() { waiting().unwrap_or(false) } else { all_slots.is_any() && is_extra_wanted() };
     if wanted {
-        start(worker::database());
+        call(worker::database());
     }
 }
 

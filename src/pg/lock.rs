@@ -18,6 +18,8 @@ pub enum Lock {
     Slot(u32),
     /// The slot beside these, for whoever is locked out of them.
     ExtraSlot,
+    /// A worker without a slot looks for new jobs yet (`worker::linger`).
+    Lingering,
     /// The choice of the next job.
     Claim,
     /// A request that is just being inserted, by its fingerprint.
@@ -44,6 +46,7 @@ impl Lock {
             Lock::Job(id) => ((id >> 32) as u32, id as u32, 0x4a4f),
             Lock::Slot(slot) => (0, slot, 0x534c),
             Lock::ExtraSlot => (0, 0, 0x4558),
+            Lock::Lingering => (0, 0, 0x4c49),
             Lock::Claim => (0, 0, 0x434c),
             Lock::Twin(print) => ((print >> 32) as u32, print as u32, 0x5457),
             Lock::Sender => (0, 0, 0x5345),

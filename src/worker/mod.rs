@@ -2,7 +2,8 @@
 //!
 //! While jobs of one tenant or one role have all slots and another one waits, there is one slot more, for others.
 //! A worker takes a slot, puts lost jobs back, works until the queue is empty, purges, gives its slot back
-//! and looks once more: a job that came in between finds either this look or a free slot for its own worker (`job::wake`).
+//! and looks once more: a job that came in between finds either this look or a free slot for its own worker (`job::wake`). For a moment
+//! it stays without a slot (`linger`): the next job need not wait for a new process.
 
 mod archive;
 mod changes;
@@ -11,6 +12,7 @@ mod entry;
 mod export;
 mod file_builder;
 pub mod info;
+mod linger;
 mod link;
 mod object_cleanup;
 mod patience;
@@ -42,9 +44,16 @@ pub fn work() {
         return;
     }
     exit::on_termination(ending::give_back);
-    work_off();
-    if is_installed() {
+    loop {
+        let ran = work_off();
+        if !is_installed() {
+            return;
+        }
         seal();
+        // One that finds nothing to take ends: a job that waits may be one that nobody can take now.
+        if !ran || !linger::until_work() {
+            return;
+        }
     }
 }
 
@@ -59,8 +68,8 @@ fn seal() {
     }
 }
 
-/// Messages, schedules and jobs, until none waits.
-fn work_off() {
+/// Messages, schedules and jobs, until none waits. True if a job was run, and the queue could be looked at to the end.
+fn work_off() -> bool {
     // Also where no slot is free.
     let looked = as_owner(xact::Mode::ReadWrite, || {
         wake::sender_if_needed();
@@ -72,8 +81,9 @@ fn work_off() {
     // Before the queue, which their jobs go into.
     schedule::start_due();
     let mut failures = 0;
+    let mut ran_any = false;
     while failures < TRIES {
-        let Some(slot) = take_slot() else { return };
+        let Some(slot) = take_slot() else { return ran_any };
         if let Err(failure) = as_owner(xact::Mode::ReadWrite, queue::recover) {
             log(&failure, "looking for lost exports");
         }
@@ -114,12 +124,13 @@ fn work_off() {
         // After the slot was given back, whatever happened: a session that committed its job while the slot was taken has started no
         // process. Who waits for the extra slot and cannot be taken on would be found again at once: only who can be is looked for.
         let for_extra = slot == Lock::ExtraSlot && !ran;
+        ran_any |= ran;
         if settings::max_workers() == 0 || !is_installed() {
-            return;
+            return ran_any;
         }
         match as_owner(xact::Mode::ReadWrite, || queue::has_work(for_extra)) {
             Ok(true) => {}
-            Ok(false) => return,
+            Ok(false) => return ran_any,
             Err(failure) => {
                 log(&failure, "looking for jobs");
                 failures += 1;
@@ -129,6 +140,7 @@ fn work_off() {
             wait::for_latch(PAUSE);
         }
     }
+    false
 }
 
 /// Failures to look into the queue one after the other, each of which may have waited five seconds for a lock, after which a worker
