@@ -10,6 +10,7 @@ mod housekeeping;
 mod in_session;
 mod job_document;
 mod leaks;
+mod linger;
 mod listing;
 mod parallel;
 mod preview;
