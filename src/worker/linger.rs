@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 /// Short enough for what waits until a database has no sessions: DROP DATABASE and a copy of it wait for five seconds
 /// (CountOtherDBBackends, procarray.c).
-const TIME: Duration = Duration::from_secs(1);
+const TIME: Duration = Duration::from_millis(250);
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(2);

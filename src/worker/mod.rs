@@ -20,6 +20,7 @@ pub mod references;
 mod run;
 pub mod schedule;
 mod selection;
+mod stale_settings;
 mod upload;
 mod written;
 
@@ -72,6 +73,7 @@ fn seal() {
 fn work_off() -> bool {
     // Also where no slot is free.
     let looked = as_owner(xact::Mode::ReadWrite, || {
+        stale_settings::have_changed()?;
         wake::sender_if_needed();
         Ok(())
     });
@@ -88,6 +90,7 @@ fn work_off() -> bool {
             log(&failure, "looking for lost exports");
         }
         let mut ran = false;
+        let mut is_stale = false;
         // The end of the last purge.
         let mut purged: Option<Instant> = None;
         loop {
@@ -102,6 +105,10 @@ fn work_off() -> bool {
                     if !is_due {
                         break;
                     }
+                }
+                Turn::Stale => {
+                    is_stale = true;
+                    break;
                 }
                 Turn::Broken => {
                     failures += 1;
@@ -125,6 +132,13 @@ fn work_off() -> bool {
         // process. Who waits for the extra slot and cannot be taken on would be found again at once: only who can be is looked for.
         let for_extra = slot == Lock::ExtraSlot && !ran;
         ran_any |= ran;
+        if is_stale {
+            if worker::start_worker(worker::database()) {
+                return false;
+            }
+            // No process is free: it is tried again.
+            failures += 1;
+        }
         if settings::max_workers() == 0 || !is_installed() {
             return ran_any;
         }

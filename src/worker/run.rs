@@ -3,7 +3,7 @@
 use super::archive::archive;
 use super::export::{produce, Task};
 use super::patience::{patiently, still_wanted};
-use super::{as_owner, ending, hold_extension, log, upload};
+use super::{as_owner, ending, hold_extension, log, stale_settings, upload};
 use crate::error::{Error, Kind, Result};
 use crate::job::output::{ExportOutput, File};
 use crate::job::queue::{self, Claimed};
@@ -24,6 +24,8 @@ pub enum Turn {
     Ran,
     /// There is none to take.
     Empty,
+    /// A worker with the settings of now has to look.
+    Stale,
     /// The queue could not be looked at: this worker is of no use.
     Broken,
 }
@@ -31,9 +33,11 @@ pub enum Turn {
 /// Claims and runs the next job. `extra`: in the extra slot.
 pub fn next_job(extra: bool) -> Turn {
     signals::begin_job();
-    let claimed = match as_owner(xact::Mode::ReadWrite, || queue::claim(extra)) {
-        Ok(Some(claimed)) => claimed,
-        Ok(None) => return Turn::Empty,
+    let claim = || Ok(if stale_settings::have_changed()? { None } else { Some(queue::claim(extra)?) });
+    let claimed = match as_owner(xact::Mode::ReadWrite, claim) {
+        Ok(Some(Some(claimed))) => claimed,
+        Ok(Some(None)) => return Turn::Empty,
+        Ok(None) => return Turn::Stale,
         Err(failure) => {
             queue::let_go();
             // A cancel that came too late for the job before this one is no reason to stop.

@@ -1,7 +1,7 @@
-//! A worker that has no job any more takes the next one itself for a second, and keeps nobody from anything meanwhile.
+//! A worker that has no job any more takes the next one itself for a moment, and keeps nobody from anything meanwhile.
 
 use support::common::{shared, unique, wait_until, TwoTenants};
-use support::jobs::{start, wait_for_status, wait_until_idle, workers, LIMIT};
+use support::jobs::{record, start, wait_for_status, wait_until_idle, workers, LIMIT};
 
 const ROWS: u32 = 5;
 
@@ -27,8 +27,8 @@ fn ended(app: &TwoTenants, job: &str) -> i32 {
 fn the_next_job_is_taken_by_the_worker_that_is_there() {
     let app = TwoTenants::with_users(shared(), ROWS);
     let mut client = app.session(&app.login, 0);
-    // On a machine that is busy a second passes between two statements: one of these pairs has one worker.
-    let is_same = (0..10).any(|_| {
+    // On a busy machine the moment passes between two statements: one of these pairs has one worker.
+    let is_same = (0..50).any(|_| {
         let first = start(&mut client, "csv", &format!(", reason => '{}'", unique("r")));
         let pid = ended(&app, &first);
         let second = start(&mut client, "csv", &format!(", reason => '{}'", unique("r")));
@@ -45,11 +45,11 @@ fn no_job_is_left_lying_when_the_worker_ends() {
     let app = TwoTenants::with_users(shared(), ROWS);
     let mut client = app.session(&app.login, 0);
     let mut superuser = app.superuser();
-    for round in 0..12 {
+    for round in 0..24 {
         let job = start(&mut client, "csv", &format!(", reason => '{}'", unique("r")));
         wait_for_status(&mut superuser, &job, "completed");
-        // The request is made a second later, more or less some milliseconds.
-        let late = 0.985 + 0.004 * f64::from(round);
+        // The request is made when the worker ends, more or less some milliseconds.
+        let late = 0.2 + 0.005 * f64::from(round);
         let sql = format!(
             "SELECT acct_export_start('users', 'csv', reason => '{}')::text FROM pg_sleep({late})",
             unique("r")
@@ -79,4 +79,19 @@ fn a_database_is_dropped_and_copied_while_a_worker_is_there() {
         (client, superuser) = (app.session(&app.login, 0), app.superuser());
     }
     postgres.batch_execute(&format!("DROP DATABASE {copy}")).unwrap();
+}
+
+/// A process has the settings of its database from its beginning.
+#[test]
+fn settings_of_the_database_count_at_once() {
+    let app = TwoTenants::with_users(shared(), ROWS);
+    let (mut client, mut superuser) = (app.session(&app.login, 0), app.superuser());
+    for hours in 1..=10 {
+        let sql = format!("ALTER DATABASE \"{}\" SET acct_export.retention = '{hours}h'", app.db);
+        superuser.batch_execute(&sql).unwrap();
+        let job = start(&mut client, "csv", &format!(", reason => '{}'", unique("r")));
+        wait_for_status(&mut superuser, &job, "completed");
+        let kept = "extract(epoch FROM date_trunc('hour', expires_at - finished_at + interval '1 minute'))::integer / 3600";
+        assert_eq!(record(&mut superuser, &job, kept), Some(hours.to_string()));
+    }
 }

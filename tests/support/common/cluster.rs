@@ -14,6 +14,7 @@ use std::time::Duration;
 use postgres::{Client, Config, NoTls};
 
 use super::place::{place, Entry};
+use super::template;
 use crate::PerSuite;
 
 #[derive(Debug, Clone, Default)]
@@ -38,13 +39,15 @@ impl ClusterOptions {
 pub struct Cluster {
     entry: Entry,
     port: u16,
+    /// It has the database that [`template`] describes.
+    has_template: bool,
     watchdog: Child,
 }
 
 /// The server that the tests of one suite share: library preloaded, otherwise as PostgreSQL comes.
 pub fn shared() -> &'static Cluster {
     static SHARED: PerSuite<Cluster> = PerSuite::new();
-    SHARED.get_or_init(|| Cluster::start(ClusterOptions::preloaded()))
+    SHARED.get_or_init(|| Cluster::start_copy(ClusterOptions::preloaded()))
 }
 
 impl Cluster {
@@ -53,6 +56,16 @@ impl Cluster {
         let mut initdb = place().as_server("initdb");
         initdb.args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "-D"]);
         done(initdb.arg(cluster.data()));
+        cluster.configure(&options);
+        cluster.boot();
+        cluster
+    }
+
+    /// The same as a copy of the data directory that all such servers have: it has the system identifier of the others.
+    fn start_copy(options: ClusterOptions) -> Self {
+        let mut cluster = Self::reserve();
+        template::copy_to(&cluster.data());
+        cluster.has_template = true;
         cluster.configure(&options);
         cluster.boot();
         cluster
@@ -74,7 +87,7 @@ impl Cluster {
         // Only the socket's name has the port in it, unless a test sets listen_addresses: then it must be a free one.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let watchdog = watchdog(&entry);
-        Self { entry, port, watchdog }
+        Self { entry, port, has_template: false, watchdog }
     }
 
     /// Appended lines win over those of initdb and of a base backup.
@@ -143,6 +156,12 @@ impl Cluster {
 
     /// The same with the extension in it, in schema public.
     pub fn create_database_with_extension(&self, base: &str) -> String {
+        if self.has_template {
+            let name = super::unique(base);
+            let sql = format!("CREATE DATABASE \"{name}\" TEMPLATE {}", template::DATABASE);
+            self.connect("postgres", "postgres").batch_execute(&sql).unwrap();
+            return name;
+        }
         let name = self.create_database(base);
         self.connect(&name, "postgres").batch_execute("CREATE EXTENSION pg_acctexport").unwrap();
         name
@@ -212,7 +231,7 @@ impl Cluster {
         assert!(output.status.success(), "the server does not start; its log:\n{}", self.log());
     }
 
-    fn pg_ctl(&self, args: &[&str]) {
+    pub(super) fn pg_ctl(&self, args: &[&str]) {
         done(place().as_server("pg_ctl").arg("-D").arg(self.data()).args(["-w", "-t", "60"]).args(args));
     }
 }

@@ -10,6 +10,7 @@ mod cluster;
 mod errors;
 mod place;
 pub mod python;
+mod template;
 mod tenants;
 mod wait;
 

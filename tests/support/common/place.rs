@@ -4,6 +4,7 @@
 //! The lock of an entry is held as long as its test program lives. What is found unlocked at the next start, after a
 //! crash of the whole machine, say, is stopped and removed.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::unix::fs::{chown, MetadataExt};
 use std::path::PathBuf;
@@ -29,8 +30,10 @@ const FOREIGN: [&str; 12] = [
 pub struct Place {
     /// Directory of `postgres`, `initdb`, `psql`, …
     pub bin: PathBuf,
+    /// The server tree that they are in.
+    pub tree: PathBuf,
     /// Directory of the clusters.
-    clusters: PathBuf,
+    pub clusters: PathBuf,
     /// True if the tests run as root, which the server refuses: it then runs as `postgres`.
     root: bool,
 }
@@ -57,6 +60,7 @@ impl Place {
         let bin = std::env::var_os("ACCTEXPORT_SERVER_TREE").map_or_else(build_tree, PathBuf::from);
         let tree = bin.ancestors().find(|dir| dir.join(".state").exists());
         let tree = tree.unwrap_or_else(|| panic!("{} is in no server tree: use `make test`", bin.display()));
+        let tree = tree.to_owned();
         let work = tree.parent().unwrap();
         let root = fs::metadata("/proc/self").unwrap().uid() == 0;
         let clusters = work.join("clusters");
@@ -65,18 +69,22 @@ impl Place {
             let (uid, gid) = (id("-u"), id("-g"));
             chown(&clusters, Some(uid), Some(gid)).unwrap();
         }
-        Self { bin, clusters, root }
+        Self { bin, tree, clusters, root }
     }
 
     /// A program of the server tree, to be run by the account that runs the servers.
     pub fn as_server(&self, program: &str) -> Command {
-        let path = self.bin.join(program);
+        self.program_as_server(self.bin.join(program))
+    }
+
+    /// The same of a program of the system.
+    pub fn program_as_server(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = if self.root {
             let mut command = Command::new("runuser");
-            command.args(["-u", "postgres", "--"]).arg(path);
+            command.args(["-u", "postgres", "--"]).arg(program);
             command
         } else {
-            Command::new(path)
+            Command::new(program)
         };
         own_environment(&mut command);
         command.current_dir("/"); // which that account can enter, unlike, perhaps, this one
