@@ -46,6 +46,9 @@ class Database:
         """What the run before left is done and out of the way."""
         self.watcher.execute("VACUUM acct_export.chunk")
         self.watcher.execute("CHECKPOINT")
+        # A worker stays for a moment after its job, with the memory that it had.
+        while self.value("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_acctexport worker'"):
+            time.sleep(0.01)
 
     def worker(self, job: Optional[str]) -> Optional[int]:
         """The process that runs a job, once it does."""

@@ -43,6 +43,8 @@ struct Watched {
     rule: FieldRule,
     /// Among the columns of values that rows name.
     named: Option<usize>,
+    /// A value of it leaves as it is unless it holds a secret.
+    is_kept: bool,
 }
 
 /// The rules of all columns.
@@ -93,7 +95,8 @@ impl Redactor {
                 of_values.push(named);
                 of_values.len() - 1
             });
-            Watched { place, rule: *rule, named }
+            let is_kept = rule.treatment == Treatment::Keep && named.is_none();
+            Watched { place, rule: *rule, named, is_kept }
         });
         let watched = all.zip(columns).filter(|(watched, column)| !open(watched, column));
         Redactor {
@@ -126,8 +129,11 @@ impl Redactor {
             ));
         }
         self.changes.clear();
-        for Watched { place, rule, named } in &self.watched {
+        for Watched { place, rule, named, is_kept } in &self.watched {
             let cell = &cells[*place];
+            if *is_kept && is_short(cell) {
+                continue;
+            }
             let mut rule = *rule;
             if let Some(named) = named.and_then(|named| self.named.get(named)) {
                 if *cell != Cell::Null && named.is_secret(cells, cell, &mut self.scrubber)? {
@@ -200,8 +206,13 @@ fn tells_nothing(name: &str, value: &Cell<'_>) -> bool {
     }
 }
 
-/// True if one look tells that a value may leave as it is; most can.
+/// True of most texts: a plain one that is too short to hold anything.
 #[inline]
+fn is_short(cell: &Cell<'_>) -> bool {
+    matches!(cell, Cell::Text(text) if text.is_plain() && text.len() < values::LONG)
+}
+
+/// True if one look tells that a value may leave as it is; most can.
 fn is_open(cell: &Cell<'_>, rule: &FieldRule) -> bool {
     match cell {
         Cell::Null => true,

@@ -15,7 +15,7 @@ mod signed;
 mod token;
 mod url;
 
-pub use look::{may_hold, may_hold_or_embed, may_hold_plain, SHORTEST};
+pub use look::{may_hold, may_hold_or_embed, may_hold_plain, LONG, SHORTEST};
 
 use std::ops::Range;
 
