@@ -7,7 +7,6 @@ use crate::notify::{self, mail_server, Channel, Message, Retry, SendError};
 use crate::pg::sql::{self, Arg};
 use crate::pg::{worker, xact};
 use serde::Deserialize;
-use std::time::Duration;
 
 /// Outcomes that are told by mail to who asked for one. Whoever cancels an export knows of it.
 const MAILED: [JobStatus; 3] = [JobStatus::Completed, JobStatus::CompletedWithErrors, JobStatus::Failed];
@@ -184,15 +183,6 @@ pub fn failed(claimed: &Claimed, send_error: &SendError) -> Result<bool> {
         sql::run(POSTPONE, &[i64::from(message.server).into(), pause.into()])?;
     }
     Ok(given_up.unwrap_or(true))
-}
-
-const SOONEST: &str = "
-SELECT to_jsonb(greatest(0, ceil(extract(epoch FROM next_try_at - clock_timestamp()) * 1000))::bigint)
-  FROM acct_export.outbox WHERE sent_at IS NULL AND failed_at IS NULL AND made_in = $1 ORDER BY next_try_at LIMIT 1";
-
-/// The time until a message is due; None: there is none to send. As the owner.
-pub fn next_due() -> Result<Option<Duration>> {
-    Ok(sql::document(SOONEST, &[(&worker::here()).into()])?.map(Duration::from_millis))
 }
 
 const FORGET: &str = "

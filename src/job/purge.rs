@@ -111,6 +111,7 @@ pub fn some() -> Result<bool> {
         return Ok(true);
     }
     end_unapproved()?;
+    stored_object::doom_lost()?;
     let history = settings::history();
     let gone = sql::run(FORGET, &[(&history).into(), RECORDS.into()])?;
     let told = outbox::forget(&history, RECORDS)?;

@@ -1,7 +1,7 @@
 //! The queue: which job is next, and which have lost their worker.
 
 use super::all_slots::{self, AllSlots};
-use super::turn::{in_turn, Place, Waiting};
+use super::turn::{alone, in_turn, Place, Waiting};
 use super::{lock_of, record};
 use crate::audit::{self, By};
 use crate::error::Result;
@@ -88,7 +88,11 @@ pub fn claim(extra: bool) -> Result<Option<Claimed>> {
             return Ok(Some(claimed));
         }
     }
-    let mut list = VecDeque::from(in_turn(slots, extra)?);
+    let alone = if extra { None } else { alone()? };
+    let mut list = VecDeque::from(match alone {
+        Some(waiting) => vec![waiting],
+        None => in_turn(slots, extra)?,
+    });
     while let Some(waiting) = list.pop_front() {
         if let Some(claimed) = claim_one(&waiting, slots)? {
             if !extra {
@@ -220,9 +224,11 @@ pub fn is_queued() -> Result<bool> {
 
 /// True if a worker may be missing: a queued job, one that lost its worker, one that is past its time. Reads only.
 pub fn is_waiting() -> Result<bool> {
-    if is_queued()? {
-        return Ok(true);
-    }
+    Ok(is_queued()? || is_lost()?)
+}
+
+/// The same but for queued jobs.
+pub fn is_lost() -> Result<bool> {
     let lost = running()?.iter().any(|job| !lock_of(job).is_held_elsewhere());
     Ok(lost || super::purge::has_unapproved()?)
 }
@@ -268,5 +274,5 @@ pub fn recover() -> Result<()> {
             super::status::notify(&job, status)?;
         }
     }
-    super::stored_object::doom_lost()
+    Ok(())
 }

@@ -124,15 +124,28 @@ fn array(ids: &[i64]) -> String {
 /// So many that are due at one time are spread over the minute.
 const MANY: i64 = 100;
 
-const ARE_MANY: &str = "
-SELECT to_jsonb(count(*) > $2::bigint)
+const DUE: &str = "
+SELECT to_jsonb(count(*))
   FROM (SELECT FROM acct_export.saved
          WHERE next_run_at <= (SELECT clock_timestamp()) AND made_in = $1 LIMIT $2::bigint + 1) AS due";
 
-/// True if so many are due that their starts are spread over the minute. As the owner.
-pub fn are_many() -> Result<bool> {
-    let answer: Option<bool> = sql::document(ARE_MANY, &[(&worker::here()).into(), MANY.into()])?;
-    Ok(answer.unwrap_or(false))
+/// The exports that are due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HowMany {
+    None,
+    Some,
+    /// So many that their starts are spread over the minute.
+    Many,
+}
+
+/// As the owner.
+pub fn are_due() -> Result<HowMany> {
+    let number: i64 = sql::document(DUE, &[(&worker::here()).into(), MANY.into()])?.unwrap_or_default();
+    Ok(match number {
+        0 => HowMany::None,
+        1..=MANY => HowMany::Some,
+        _ => HowMany::Many,
+    })
 }
 
 /// One whose second has come and that somebody has locked is for the next round.

@@ -7,7 +7,6 @@ use crate::error::{Error, Kind, Result};
 use crate::foreign_server::Server;
 use crate::pg::{sql, worker};
 use serde::Deserialize;
-use std::time::Duration;
 
 const BEGIN: &str = "
 INSERT INTO acct_export.object (job, file, attempt, server, server_name, requested_by, bucket, key, uri, mapping, made_in)
@@ -78,15 +77,6 @@ fn mark_for_deletion(job: &str, status: &str) -> Result<()> {
         wake::sender_at_commit();
     }
     Ok(())
-}
-
-const SOONEST: &str = "
-SELECT to_jsonb(greatest(0, ceil(extract(epoch FROM next_try_at - clock_timestamp()) * 1000))::bigint)
-  FROM acct_export.object WHERE status = 'doomed' AND made_in = $1 ORDER BY next_try_at LIMIT 1";
-
-/// The time until an object is due to be removed; None: nothing is. As the owner.
-pub fn next_due() -> Result<Option<Duration>> {
-    Ok(sql::document(SOONEST, &[(&worker::here()).into()])?.map(Duration::from_millis))
 }
 
 /// An object that is to be removed.

@@ -126,6 +126,22 @@ impl Waiting {
     }
 }
 
+const ALONE: &str = "
+SELECT jsonb_build_object('tenant', coalesce(q.tenant_key, ''), 'role', q.requested_by::bigint, 'of_tenant', 0, 'of_role', 0,
+                          'last', NULL, 'takes_all', false)
+  FROM acct_export.job q
+ WHERE q.status = 'queued' AND q.made_in = $1
+   AND NOT EXISTS (SELECT FROM acct_export.job r WHERE r.status = 'running' AND r.made_in = $1)
+ LIMIT 2";
+
+/// The one job that waits while none runs, for which there is no turn to find out; None: others wait or run. As the owner.
+pub fn alone() -> Result<Option<Waiting>> {
+    let here = worker::here();
+    let mut found: Vec<Waiting> =
+        xact::with_latest_snapshot(|| by_index(|| sql::documents(ALONE, &[(&here).into()])))?;
+    Ok(if found.len() == 1 { found.pop() } else { None })
+}
+
 /// What waits, in turn. As the owner.
 pub fn in_turn(slots: i64, extra: bool) -> Result<Vec<Waiting>> {
     let here = worker::here();

@@ -7,10 +7,10 @@
 //! for the moment in which that begins to be needed. A look takes no lock, so that none of those who look keeps a slot from a worker.
 
 use super::all_slots::{self, AllSlots, Owner};
-use super::{outbox, queue, stored_object, turn};
+use super::{queue, turn};
 use crate::error::Result;
 use crate::pg::lock::Lock;
-use crate::pg::{identity, worker, xact};
+use crate::pg::{identity, sql, worker, xact};
 use crate::settings;
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -120,20 +120,32 @@ pub fn patience() -> Duration {
     }
 }
 
-/// Time until a message or an object is due; None: there is neither. As the owner.
+/// The first entry of each index.
+const SOONEST: &str = "
+SELECT to_jsonb(greatest(0, ceil(extract(epoch FROM due.at - clock_timestamp()) * 1000))::bigint)
+  FROM (SELECT least(
+           (SELECT next_try_at FROM acct_export.outbox
+             WHERE sent_at IS NULL AND failed_at IS NULL AND made_in = $1 ORDER BY next_try_at LIMIT 1),
+           (SELECT next_try_at FROM acct_export.object
+             WHERE status = 'doomed' AND made_in = $1 ORDER BY next_try_at LIMIT 1)) AS at) AS due
+ WHERE due.at IS NOT NULL";
+
+/// Time until a message is to be sent or an object to be removed; None: there is neither. As the owner.
 pub fn soonest() -> Result<Option<Duration>> {
-    let due = [outbox::next_due()?, stored_object::next_due()?];
-    Ok(due.into_iter().flatten().min())
+    Ok(sql::document(SOONEST, &[(&worker::here()).into()])?.map(Duration::from_millis))
 }
 
 /// Starts a worker where jobs wait and a slot is free: after a crash without the launcher, after a pause, when no process
 /// could be had before. Never fails its caller.
 pub fn if_needed() {
-    let is_on_its_way = CALLED.get().is_some_and(|at| at.elapsed() < ON_ITS_WAY);
-    if is_on_its_way || xact::in_recovery() {
+    if xact::in_recovery() {
         return;
     }
-    sender_if_needed();
+    // The queue is looked at by the worker that this process has called, and so are messages.
+    let is_on_its_way = CALLED.get().is_some_and(|at| at.elapsed() < ON_ITS_WAY);
+    if !is_on_its_way {
+        sender_if_needed();
+    }
     let free = if settings::max_workers() > 0 {
         is_slot_free() || is_extra_wanted()
     } else {
@@ -141,7 +153,8 @@ pub fn if_needed() {
         worker::reload_is_pending() && is_time()
     };
     // As things are now: the caller's own snapshot may be older than the job.
-    let waiting = || xact::with_latest_snapshot(|| identity::as_owner(queue::is_waiting));
+    let is_waiting = if is_on_its_way { queue::is_lost } else { queue::is_waiting };
+    let waiting = || xact::with_latest_snapshot(|| identity::as_owner(is_waiting));
     if free && waiting().unwrap_or(false) {
         call(worker::database());
     }

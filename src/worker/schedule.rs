@@ -33,11 +33,13 @@ const AGAIN: i64 = 5 * 60 * 1_000_000;
 /// Starts what is due, many at one time in the course of the minute; how many were started. Nothing while `max_workers` is 0, or another
 /// process is at it.
 pub fn start_due() -> u32 {
-    if settings::max_workers() == 0 || !Lock::Schedules.try_acquire() {
+    // Mostly none is due.
+    let due = || as_owner(xact::Mode::ReadWrite, schedule::are_due).unwrap_or(schedule::HowMany::Some);
+    if settings::max_workers() == 0 || due() == schedule::HowMany::None || !Lock::Schedules.try_acquire() {
         return 0;
     }
     let begin = Instant::now();
-    let spread = as_owner(xact::Mode::ReadWrite, schedule::are_many).unwrap_or(false);
+    let spread = due() == schedule::HowMany::Many;
     // Those that stay due because their transaction failed; the others have another time now.
     let mut tried: Vec<i64> = Vec::new();
     let (mut started, mut last) = (0, None);

@@ -256,8 +256,9 @@ fn an_upload_is_given_up_when_the_store_is_back() {
     assert_eq!(bucket.s3.uploads().len(), 1);
     bucket.proxy.set(Behaviour::Pass);
     wait_until(LIMIT, "the upload is given up", || {
-        // A try that had begun before puts the next one off again.
+        // A try that had begun before puts the next one off again; a sender that waits for it is woken by a reload.
         superuser.batch_execute("UPDATE acct_export.object SET next_try_at = clock_timestamp()").unwrap();
+        superuser.batch_execute("SELECT pg_reload_conf()").unwrap();
         // A worker that is about to end does not look again.
         client.query_one(look, &[]).unwrap();
         bucket.s3.uploads().is_empty()
