@@ -25,7 +25,7 @@ LEGEND = f"""\
 two workers export meanwhile, on the same processors. A start is `acct_export_start` with its commit; the insert is one row with its
 commit. The backlog: {JOBS} jobs of each tenant, asked for during a pause, from its end to the last `completed`. Waits are
 times between two starts of jobs of a tenant, from the end of the pause on; the fair share is the time of one job of each tenant.
-The next job: the query by which a worker finds it, with all of the backlog queued, in a session that has its plan."""
+"When idle": no worker is there, and one is started for the job. The next job: the query by which a worker finds it, with all of the backlog queued, in a session that has its plan."""
 
 
 def say(text: str) -> None:
@@ -145,6 +145,11 @@ def idle_job(database: Database, runs: int = 30) -> float:
     return median(times)
 
 
+def following_job(database: Database, runs: int = 30) -> float:
+    """One after the other: the worker of the one before is still there."""
+    return median(small_job(database, turn + 1) for turn in range(runs))
+
+
 def text_of(machine: str, measured: dict) -> list[str]:
     paused, many, busy = measured["paused"], measured["many"], measured["busy"]
     backlog, selected = measured["backlog"], measured["selected"]
@@ -161,6 +166,7 @@ def text_of(machine: str, measured: dict) -> list[str]:
         Goal("a job of a tenant that comes in the midst of it", None, None, backlog.late, unit=" ms"),
         Goal("100 rows, from start to completed, when idle", 25, None, measured["idle"], unit=" ms", most=True),
         Goal("the same, × SELECT of these rows", None, None, measured["idle"] / selected.middle),
+        Goal("100 rows, from start to completed, one job after another", None, None, measured["following"], unit=" ms"),
     ]
 
     def line(name: str, loads: Load) -> str:
@@ -201,6 +207,7 @@ def main() -> None:
     machine = report.machine(database)
     measured: dict = {"commit": committing(database)}
     measured["idle"] = idle_job(database)
+    measured["following"] = following_job(database)
     measured["selected"] = load.run(load.SELECT, 1, SECONDS)
     measured["paused"] = asking(database, 8, 0)
     measured["many"] = asking(database, 64, 0)
