@@ -28,8 +28,8 @@ pub struct Check {
     pub hint: Option<String>,
 }
 
-/// The role that would export, and its dataset.
-struct Subject<'a> {
+/// The export that the checks are made for: a role, and its dataset.
+struct CheckedExport<'a> {
     loaded: &'a Loaded,
     role: u32,
     role_name: String,
@@ -83,16 +83,16 @@ fn all(dataset: &str, role: u32, role_name: String) -> Result<Vec<Check>> {
         }
     };
     found.push(passed("security_invoker", "relations are read with the rights of the requester"));
-    let subject = Subject { loaded: &loaded, role, role_name };
-    found.push(subject.columns()?);
-    found.push(subject.fields(&kept)?);
-    found.push(subject.disabled_values()?);
-    found.push(subject.request()?);
-    found.extend(subject.select()?);
-    found.extend(subject.tenant()?);
-    found.push(subject.authorize()?);
-    found.push(subject.foreign_code()?);
-    found.extend(subject.companions()?);
+    let export = CheckedExport { loaded: &loaded, role, role_name };
+    found.push(export.columns()?);
+    found.push(export.fields(&kept)?);
+    found.push(export.disabled_values()?);
+    found.push(export.request()?);
+    found.extend(export.select()?);
+    found.extend(export.tenant()?);
+    found.push(export.authorize()?);
+    found.push(export.foreign_code()?);
+    found.extend(export.companions()?);
     found.extend(lapsed::in_dataset(&loaded)?.into_iter().map(declaration));
     found.push(workers());
     Ok(found)
@@ -102,7 +102,7 @@ fn declaration(lapsed: Lapsed) -> Check {
     failed("declarations", lapsed.message, Some(lapsed.hint))
 }
 
-impl Subject<'_> {
+impl CheckedExport<'_> {
     /// The key, the tenant's and the status column.
     fn columns(&self) -> Result<Check> {
         let dataset = &self.loaded.dataset;

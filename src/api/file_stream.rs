@@ -185,7 +185,7 @@ impl Iterator for Pieces {
     }
 }
 
-/// What the columns of a workbook refer to, read as the caller.
+/// The references of a workbook's columns, read as the caller.
 fn lists(reading: &Reading, asked: &ExportRequest, format: Format, layout: &Layout) -> Result<Lists> {
     if format != Format::Xlsx || !reading.options.xlsx.reference_sheets {
         return Ok(Lists::default());

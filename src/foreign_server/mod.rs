@@ -1,7 +1,7 @@
 //! The targets of files and messages outside of the database: foreign servers of the extension's own wrappers, with the server's own
 //! means. CREATE SERVER says where, USER MAPPING holds the credentials, GRANT USAGE says who.
 //!
-//! What holds: a secret is read from a user mapping when it is used and is kept nowhere else; no error text holds a value of an option.
+//! Invariants: a secret is read from a user mapping when it is used and is kept nowhere else; no error text holds a value of an option.
 
 mod files;
 mod options;

@@ -52,7 +52,7 @@ impl AllSlots {
 }
 
 thread_local! {
-    /// What this worker has announced.
+    /// The sides that this worker has announced.
     static ANNOUNCED: Cell<AllSlots> = const { Cell::new(AllSlots(None)) };
 }
 

@@ -230,7 +230,7 @@ pub fn fail(claimed: &Claimed, message: &str, sqlstate: &str, ending: Ending) ->
         JobStatus::Failed => record(audit::FAILED, job, json!({ "error": message, "error_code": sqlstate }))?,
         _ => {}
     }
-    stored_object::doom_begun(job)?;
+    stored_object::mark_begun_for_deletion(job)?;
     notify(job, status)?;
     Ok(true)
 }

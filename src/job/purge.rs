@@ -51,7 +51,7 @@ pub fn remove(job: &str, status: &str) -> Result<i64> {
         return Ok(0);
     }
     let files: Option<i64> = sql::change(REMOVE, &[job.into(), status.into()])?;
-    stored_object::doom_stored(job)?;
+    stored_object::mark_stored_for_deletion(job)?;
     digests::remove(job, status == "deleted")?;
     Ok(files.unwrap_or(0))
 }
@@ -111,7 +111,7 @@ pub fn some() -> Result<bool> {
         return Ok(true);
     }
     end_unapproved()?;
-    stored_object::doom_lost()?;
+    stored_object::mark_lost_for_deletion()?;
     let history = settings::history();
     let gone = sql::run(FORGET, &[(&history).into(), RECORDS.into()])?;
     let told = outbox::forget(&history, RECORDS)?;

@@ -1,7 +1,7 @@
 //! The queue: which job is next, and which have lost their worker.
 
 use super::all_slots::{self, AllSlots};
-use super::turn::{alone, in_turn, Place, Waiting};
+use super::turn::{alone, by_index, in_turn, Place, Waiting};
 use super::{lock_of, record};
 use crate::audit::{self, By};
 use crate::error::Result;
@@ -213,13 +213,13 @@ pub fn has_work(extra: bool) -> Result<bool> {
     let free = "
 SELECT to_jsonb(id) FROM acct_export.job
  WHERE status = 'queued' AND made_in = $1 LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED";
-    Ok(sql::change::<String>(free, &[(&worker::here()).into()])?.is_some())
+    Ok(by_index(|| sql::change::<String>(free, &[(&worker::here()).into()]))?.is_some())
 }
 
 /// True if a job is queued. Reads only.
 pub fn is_queued() -> Result<bool> {
     let queued = "SELECT 'x' FROM acct_export.job WHERE status = 'queued' AND made_in = $1 LIMIT 1";
-    Ok(sql::text(queued, &[(&worker::here()).into()])?.is_some())
+    Ok(by_index(|| sql::text(queued, &[(&worker::here()).into()]))?.is_some())
 }
 
 /// True if a worker may be missing: a queued job, one that lost its worker, one that is past its time. Reads only.
@@ -236,7 +236,7 @@ pub fn is_lost() -> Result<bool> {
 /// Running jobs, but for those that a copy of the database has of its original.
 fn running() -> Result<Vec<String>> {
     let running = "SELECT to_jsonb(id) FROM acct_export.job WHERE status = 'running' AND made_in = $1";
-    sql::documents(running, &[(&worker::here()).into()])
+    by_index(|| sql::documents(running, &[(&worker::here()).into()]))
 }
 
 const CRASHED: &str = "
@@ -261,7 +261,7 @@ pub fn recover() -> Result<()> {
             sql::change(CRASHED, &[(&job).into(), settings::max_attempts().into()])?;
         lock.release();
         if let Some((status, attempts, error, code)) = outcome {
-            super::stored_object::doom_begun(&job)?;
+            super::stored_object::mark_begun_for_deletion(&job)?;
             match status {
                 JobStatus::Failed => record::record(
                     audit::FAILED,

@@ -1,4 +1,4 @@
-//! Objects of jobs in buckets: recorded before they are begun, doomed when nobody wants them, gone when the bucket has them no more.
+//! Objects of jobs in buckets: recorded before they are begun, marked for deletion when nobody wants them, gone when the bucket has them no more.
 
 use super::captured_session::CapturedSession;
 use super::queue::Claimed;
@@ -63,12 +63,12 @@ UPDATE acct_export.object SET status = 'doomed', doomed_at = clock_timestamp(), 
  WHERE job = $1::uuid AND status = $2";
 
 /// Marks for deletion the objects that a job has begun and will not end. As the owner.
-pub fn doom_begun(job: &str) -> Result<()> {
+pub fn mark_begun_for_deletion(job: &str) -> Result<()> {
     mark_for_deletion(job, "uploading")
 }
 
 /// The files of a job are to be removed. As the owner.
-pub fn doom_stored(job: &str) -> Result<()> {
+pub fn mark_stored_for_deletion(job: &str) -> Result<()> {
     mark_for_deletion(job, "stored")
 }
 
@@ -144,7 +144,7 @@ UPDATE acct_export.object o SET next_try_at = d.next_try_at FROM acct_export.obj
 }
 
 /// Marks for deletion the objects of an attempt that is no more. As the owner.
-pub fn doom_lost() -> Result<()> {
+pub fn mark_lost_for_deletion() -> Result<()> {
     let lost = "
 UPDATE acct_export.object o SET status = 'doomed', doomed_at = clock_timestamp(), next_try_at = clock_timestamp()
  WHERE o.status = 'uploading' AND o.made_in = $1

@@ -142,16 +142,16 @@ pub fn alone() -> Result<Option<Waiting>> {
     Ok(if found.len() == 1 { found.pop() } else { None })
 }
 
-/// What waits, in turn. As the owner.
+/// The jobs that wait, in turn. As the owner.
 pub fn in_turn(slots: i64, extra: bool) -> Result<Vec<Waiting>> {
     let here = worker::here();
     let arguments = [slots.into(), extra.into(), (&here).into()];
     xact::with_latest_snapshot(|| by_index(|| sql::documents(WAITING, &arguments)))
 }
 
-/// Has the statements of `body` planned with the order that indexes have.
-fn by_index<T>(body: impl FnOnce() -> T) -> T {
-    sql::planned_without(&["enable_bitmapscan", "enable_sort"], body)
+/// Has the statements of `body` planned with indexes, in the order that these have, whatever the statistics of a quiet time say.
+pub(super) fn by_index<T>(body: impl FnOnce() -> T) -> T {
+    sql::planned_without(&["enable_seqscan", "enable_bitmapscan", "enable_sort"], body)
 }
 
 /// True if jobs of one tenant or of one role have all slots and a job of another one waits.

@@ -1,6 +1,6 @@
 //! Talking to other servers, from a process of the server.
 //!
-//! What holds: all of it happens on threads that know nothing of the server and see no signal; the process's own thread waits and can be
+//! Invariants: all of it happens on threads that know nothing of the server and see no signal; the process's own thread waits and can be
 //! cancelled at any time. TLS is that of rustls, by which certificates are checked against the system's or a file of the DBA's.
 
 mod blocking;

@@ -1,6 +1,6 @@
 //! Messages about the outcome of jobs: mails to who asked for one, events to webhooks.
 //!
-//! What holds: a message tells what became of a job and of its files, and holds no filter, no actor and nothing of the rows; it is
+//! Invariants: a message tells what became of a job and of its files, and holds no filter, no actor and nothing of the rows; it is
 //! sent while no transaction is open; its text and the credentials are in no log line and no statement. Whose messages may go by a
 //! server is asked when the job is asked for, when the message is made and when it is sent.
 

@@ -7,7 +7,7 @@
 //!                                         └─► url: presigned
 //! ```
 //!
-//! What holds: an object is written only where there is none and removed only where it bears our mark; requests run on a thread of their
+//! Invariants: an object is written only where there is none and removed only where it bears our mark; requests run on a thread of their
 //! own, with the time limits and retries of the server's options; an error says nothing that the other side has sent but its code.
 
 mod azure;

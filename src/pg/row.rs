@@ -1,6 +1,6 @@
 //! Tuples to rows of cells.
 //!
-//! What a row allocates is in a memory context of its own, emptied before the next row.
+//! All that a row allocates is in a memory context of its own, emptied before the next row.
 
 use super::query::Sink;
 use super::tuple::Reader;

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The reason why a value is refused, as DETAIL and HINT: sentences.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct SettingError {
     pub detail: String,
     pub hint: String,
 }
@@ -29,7 +29,7 @@ pub enum Origin {
 
 /// The rule of a setting. It must not raise an error: the postmaster runs it too.
 pub trait Rule {
-    fn check(value: &str, origin: Origin) -> Result<(), Refusal>;
+    fn check(value: &str, origin: Origin) -> Result<(), SettingError>;
 }
 
 /// Set when all settings are defined: values that are checked before were set before.
@@ -76,12 +76,12 @@ unsafe extern "C-unwind" fn check<R: Rule>(
         let Some(value) = value else { return true };
         let outcome = match value.to_str() {
             Ok(value) => R::check(value, origin(source)),
-            Err(_) => Err(Refusal {
+            Err(_) => Err(SettingError {
                 detail: "The value is not valid in encoding UTF8.".to_owned(),
                 hint: "Use ASCII or UTF8.".to_owned(),
             }),
         };
-        outcome.map_err(|refusal| explain(&refusal)).is_ok()
+        outcome.map_err(|error| explain(&error)).is_ok()
     });
     // SAFETY: a panic becomes an ERROR of the server.
     unsafe { pg_sys::panic::pgrx_extern_c_guard(checked) }
@@ -100,13 +100,13 @@ fn origin(source: pg_sys::GucSource::Type) -> Origin {
 }
 
 /// Sets DETAIL and HINT of the error that the server raises or logs (GUC_check_errdetail, guc.h).
-fn explain(refusal: &Refusal) {
+fn explain(error: &SettingError) {
     let copy = |text: &str| {
         let text = CString::new(text).unwrap_or_default();
         // SAFETY: copies the string into the context that the server empties after it has reported the error.
         unsafe { pg_sys::MemoryContextStrdup(pg_sys::ErrorContext, text.as_ptr()) }
     };
-    let (detail, hint) = (copy(&refusal.detail), copy(&refusal.hint));
+    let (detail, hint) = (copy(&error.detail), copy(&error.hint));
     // SAFETY: assigns variables that the server resets before it calls a check hook.
     unsafe {
         pg_sys::GUC_check_errdetail_string = detail;

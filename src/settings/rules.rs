@@ -1,13 +1,13 @@
 //! The values that the settings accept. What a value names (a directory) is looked up where a statement sets it.
 
 use crate::pg::guc;
-use crate::pg::text_setting::{self, IntervalParts, Origin, Refusal, Rule};
+use crate::pg::text_setting::{self, IntervalParts, Origin, Rule, SettingError};
 use std::path::Path;
 
-type Checked = Result<(), Refusal>;
+type Checked = Result<(), SettingError>;
 
 fn refuse(detail: impl Into<String>, hint: impl Into<String>) -> Checked {
-    Err(Refusal { detail: detail.into(), hint: hint.into() })
+    Err(SettingError { detail: detail.into(), hint: hint.into() })
 }
 
 /// True for the name of a setting that any session may set, as the server's own `valid_custom_variable_name` (guc.c) has it:

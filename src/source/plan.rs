@@ -116,7 +116,7 @@ impl Plan {
             .collect()
     }
 
-    /// What a redactor took out of values so far, by fields.
+    /// The secrets that a redactor took out of values so far, by fields.
     pub fn removed(&self, redactor: &Redactor) -> BTreeMap<String, Removed> {
         let removed = self.columns.iter().zip(redactor.removed()).filter(|(_, removed)| removed.any());
         removed.map(|(column, removed)| (column.name.clone(), *removed)).collect()

@@ -1,6 +1,6 @@
 //! Reading the values that a reference points at, for whoever reads the dataset that refers to them.
 //!
-//! What holds: the values are read as an export of their own dataset would be, with all its rights, filters, limits and masks,
+//! Invariants: the values are read as an export of their own dataset would be, with all its rights, filters, limits and masks,
 //! in the same snapshot and for the same role, tenant and settings. Who may not have them is told why, and the export of the
 //! referring dataset goes on without.
 

@@ -3,7 +3,7 @@
 //! Pure Rust, no server in it. A decoder reads what the encoder of its format writes under the same options, and nothing
 //! else: a file of other origin is an error. Rows come one at a time, so memory stays level whatever the size.
 //!
-//! What holds: a value comes as the text that a csv shows of it, and two files of the same rows give the same texts once
+//! Invariants: a value comes as the text that a csv shows of it, and two files of the same rows give the same texts once
 //! [`Normal`] has looked at them. No error message quotes a value.
 
 mod csv;

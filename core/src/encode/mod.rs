@@ -3,7 +3,7 @@
 //! Pure Rust, no server in it: `cargo test` covers it. An encoder appends to the buffer that it is given
 //! and keeps no row; the caller empties the buffer into the spool (or hands it out line by line).
 //!
-//! What holds: the same columns, options and cells give the same bytes; no encoder unwinds, whatever the
+//! Invariants: the same columns, options and cells give the same bytes; no encoder unwinds, whatever the
 //! cells hold; no error message quotes a value. What it must not do: read a clock, a locale or a setting;
 //! compress text formats (the spool does); decide what may be exported.
 
@@ -53,7 +53,7 @@ pub trait Encoder {
     }
 
     /// Ends the rows so far and begins those of other columns under a title of their own, in the same file: sheets of a workbook.
-    /// What was counted so far. A format that holds one kind of rows refuses (XX000).
+    /// The numbers so far. A format that holds one kind of rows refuses (XX000).
     fn part(&mut self, _title: &str, _columns: &[Column], _out: &mut Vec<u8>) -> Result<Tally> {
         Err(Error::new(crate::error::Kind::Internal, "this format holds one kind of rows"))
     }

@@ -1,7 +1,7 @@
 //! The tree against the dataset: every name becomes a field, every operand a test that suits the field's
 //! type.
 //!
-//! What holds for the tree that comes out: fields are known and not barred, operators suit, operands are
+//! Invariants of the tree that comes out: fields are known and not barred, operators suit, operands are
 //! texts for the type's input function. Whether that function reads them, only the server can say.
 
 use super::ast::{Condition, Node, Operand, Operator, Resolved, Scalar, Test};
@@ -62,11 +62,11 @@ fn leaf<'d>(
             .hint(format!("Write {{{}: \"2025-01-01\"}}.", shown(name))))
         }
     };
-    let subject = Subject { condition, named: &named, name, operator };
-    subject.may_be_compared()?;
+    let named_condition = NamedCondition { condition, named: &named, name, operator };
+    named_condition.may_be_compared()?;
     let test = match &condition.operand {
         Operand::Element(inner) if operator == Operator::Any => {
-            subject.suits()?;
+            named_condition.suits()?;
             Test::Element(Box::new(each(inner, &|inner| {
                 // Cut where a message would be cut: a name of a megabyte is not copied for each condition in it.
                 let outer: String = name.chars().take(64).collect();
@@ -76,7 +76,7 @@ fn leaf<'d>(
                 leaf(inner, named, &name, dataset, is_secret_key)
             })?))
         }
-        _ => subject.test()?,
+        _ => named_condition.test()?,
     };
     // A key is compared as it is, whatever a SCIM string says of attributes in general (RFC 7643, section 3.1).
     let is_key = named.path.is_empty() && dataset.is_key(&named.field.name);
@@ -114,14 +114,14 @@ fn values_may_be_asked(field: &Field) -> Result<()> {
 }
 
 /// A condition with its field, while it is being judged.
-struct Subject<'a, 'd> {
+struct NamedCondition<'a, 'd> {
     condition: &'a Condition,
     named: &'a Named<'d>,
     name: &'a str,
     operator: Operator,
 }
 
-impl<'d> Subject<'_, 'd> {
+impl<'d> NamedCondition<'_, 'd> {
     /// A value that is masked in the file, or may be cut out of it, is not to be guessed by filters; its presence may be tested.
     fn may_be_compared(&self) -> Result<()> {
         let field = self.named.field;

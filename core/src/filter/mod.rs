@@ -4,7 +4,7 @@
 //! SCIM string ── scim ──► JSON ── weigh, parse ──► Node<Condition> ── check(dataset) ──► Node<Resolved> ── sql ──► Clause
 //! ```
 //!
-//! What holds: nothing that the requester typed is part of the SQL, only placeholders and quoted column names
+//! Invariants: nothing that the requester typed is part of the SQL, only placeholders and quoted column names
 //! that the catalogue knows; a barred field and a secret key inside JSON, at whatever depth, cannot be asked about, not even for
 //! presence, a masked field for presence only; no input makes this code panic or recurse without bound. What
 //! it must not do: turn values into the server's datums, that is the caller's, by the type's own input function.

@@ -1,7 +1,7 @@
 //! A cell of a workbook beside the value of the database: whether it is of the field's type, and whether it is the same as what
 //! an export would have put there.
 //!
-//! What an export writes is the measure (`encode::xlsx::shown`); programs that save the file again may put down a number's last
+//! The text that an export writes is the measure (`encode::xlsx::shown`); programs that save the file again may put down a number's last
 //! digits, a line break or a blank after a comma otherwise, and that is no difference.
 
 use super::csv::cell;

@@ -9,7 +9,7 @@
 //! Pure Rust, no server in it. A file comes from anybody: nothing of it is trusted, not the sizes that it declares and not
 //! the library that reads it.
 //!
-//! What holds: what is kept in memory is bounded, whatever is packed; a panic of the library is an error; no error message
+//! Invariants: what is kept in memory is bounded, whatever is packed; a panic of the library is an error; no error message
 //! quotes the file. Problems may, for they go to who has brought it.
 
 pub mod compare;

@@ -1,7 +1,7 @@
 //! The request as it was asked: the arguments of `acct_export_start`, stored as jsonb with the job and echoed
 //! to REST.
 //!
-//! What holds: nothing is interpreted and nothing is filled in, so what is echoed is what was typed; reading
+//! Invariants: nothing is interpreted and nothing is filled in, so what is echoed is what was typed; reading
 //! what was written gives the same value. Dates and instants stay texts, which only the server compares. It
 //! must not hold anything of the session: role, tenant and actor are stored beside it.
 

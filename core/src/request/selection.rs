@@ -1,6 +1,6 @@
 //! The exported fields, their order and treatment: `fields`, `include` and `anonymise` against a dataset.
 //!
-//! What holds in a [`Selection`]: at least one field; every field known, not barred, there once (or in parts); no field
+//! Invariants of a [`Selection`]: at least one field; every field known, not barred, there once (or in parts); no field
 //! whose treatment is to drop it. A field asked for by name that may not leave is refused, one that came
 //! along by default or with a group is left out and told in `left_out`. Companions are named only: each is a
 //! dataset with rights of its own, which the caller checks.

@@ -28,7 +28,7 @@ impl Table {
             && self.name.last_is(&["subscription", "subscriber", "device", "endpoint", "registration"])
     }
 
-    /// Where a notification goes, with what lets it in there.
+    /// The address of a notification, with the secret that lets it in there.
     fn is_target_with_key(&self, column: &Words) -> bool {
         column.len() == 1
             && column.last_is(&["target", "destination", "receiver"])

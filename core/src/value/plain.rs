@@ -64,7 +64,7 @@ impl Look {
     /// One pass, in which no step depends on a byte: the compiler makes vector instructions of it.
     #[inline]
     pub fn at(bytes: &[u8]) -> Look {
-        let mut seen = Seen::default();
+        let mut seen = BitsSeen::default();
         let Some(last) = bytes.last_chunk::<BLOCK>() else {
             seen.add(&gathered(bytes, b'a'));
             return seen.look();
@@ -80,12 +80,12 @@ impl Look {
 
 /// The bits that were seen at each place of a block.
 #[derive(Default)]
-struct Seen {
+struct BitsSeen {
     high: [u8; BLOCK],
     marks: [u8; BLOCK],
 }
 
-impl Seen {
+impl BitsSeen {
     #[inline]
     fn add(&mut self, block: &[u8; BLOCK]) {
         for ((byte, high), marks) in block.iter().zip(&mut self.high).zip(&mut self.marks) {

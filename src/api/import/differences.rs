@@ -1,4 +1,4 @@
-//! What differs between rows of a file and those of the database.
+//! Differences between rows of a file and those of the database.
 
 use super::super::session_read::Reading;
 use super::columns::Columns;

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// An export that the caller has asked for.
 #[derive(Deserialize)]
-struct Asked {
+struct PastRequest {
     labels: Option<BTreeMap<String, String>>,
     /// The fields, where they were named.
     fields: Option<Vec<Option<String>>>,
@@ -63,7 +63,7 @@ pub fn open<'a>(file: &'a [u8], dataset: &Dataset) -> Result<(CsvFile<'a>, Info)
     Ok(best)
 }
 
-fn exports(dataset: &Dataset) -> Result<Vec<Asked>> {
+fn exports(dataset: &Dataset) -> Result<Vec<PastRequest>> {
     let role = i64::from(identity::current_user());
     let prints: Vec<String> = seen::prints()?.iter().map(|print| hex(print)).collect();
     let prints = format!("{{{}}}", prints.join(","));
@@ -71,7 +71,7 @@ fn exports(dataset: &Dataset) -> Result<Vec<Asked>> {
     xact::with_latest_snapshot(|| identity::as_owner(|| sql::documents(ASKED, &arguments)))
 }
 
-impl Asked {
+impl PastRequest {
     fn info(&self) -> Info {
         Info {
             labels: self.labels.clone().unwrap_or_default(),

@@ -110,7 +110,7 @@ WITH RECURSIVE tree(reader, oid) AS (
     };
 }
 
-/// What every relation has. Further questions are asked of those alone that they are for: planning them takes longer than
+/// The facts that every relation has. Further questions are asked of those alone that they are for: planning them takes longer than
 /// answering them.
 const RELATIONS: &str = concat!(
     tree!(),

@@ -13,7 +13,7 @@
 //!
 //! Several kinds of rows, each a table with a title of its own, follow one another in sheets of their own.
 //!
-//! What holds: a cell is a value, never a formula and never a link; a full sheet is followed by another one
+//! Invariants: a cell is a value, never a formula and never a link; a full sheet is followed by another one
 //! with the same header; the same input gives the same bytes. What it must not do: let the library's panics
 //! pass, or date the file by the clock.
 

@@ -4,7 +4,7 @@
 //! elsewhere. All numbers are from PKWARE's APPNOTE.TXT 6.3.10, whose sections are named. Each entry bears
 //! zip's first day as its date.
 //!
-//! What holds: an entry stays below 4 GiB, packed and unpacked; whoever writes sees to it and an error says
+//! Invariants: an entry stays below 4 GiB, packed and unpacked; whoever writes sees to it and an error says
 //! so otherwise. A streamed entry that grows beyond cannot be told at its head, and Excel takes it for
 //! damaged unless the head says so (found for Apache POI, pull request 154), while heads that say so
 //! always are refused by other programs. The whole file may be larger: then the directory has its 64-bit

@@ -26,7 +26,7 @@ impl Dialect {
     }
 }
 
-/// What the cells of a file say about its forms.
+/// The forms of a file, as its cells tell them.
 pub struct Evidence {
     point: bool,
     comma: bool,
