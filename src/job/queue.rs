@@ -212,13 +212,15 @@ pub fn has_work(extra: bool) -> Result<bool> {
     }
     let free = "
 SELECT to_jsonb(id) FROM acct_export.job
- WHERE status = 'queued' AND made_in = $1 LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED";
+ WHERE status = 'queued' AND made_in = $1
+ ORDER BY coalesce(tenant_key, '') COLLATE \"C\", requested_by, created_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED";
     Ok(by_index(|| sql::change::<String>(free, &[(&worker::here()).into()]))?.is_some())
 }
 
 /// True if a job is queued. Reads only.
 pub fn is_queued() -> Result<bool> {
-    let queued = "SELECT 'x' FROM acct_export.job WHERE status = 'queued' AND made_in = $1 LIMIT 1";
+    let queued = "SELECT 'x' FROM acct_export.job WHERE status = 'queued' AND made_in = $1
+                   ORDER BY coalesce(tenant_key, '') COLLATE \"C\", requested_by, created_at LIMIT 1";
     Ok(by_index(|| sql::text(queued, &[(&worker::here()).into()]))?.is_some())
 }
 
@@ -235,7 +237,8 @@ pub fn is_lost() -> Result<bool> {
 
 /// Running jobs, but for those that a copy of the database has of its original.
 fn running() -> Result<Vec<String>> {
-    let running = "SELECT to_jsonb(id) FROM acct_export.job WHERE status = 'running' AND made_in = $1";
+    let running =
+        "SELECT to_jsonb(id) FROM acct_export.job WHERE status = 'running' AND made_in = $1 ORDER BY id";
     by_index(|| sql::documents(running, &[(&worker::here()).into()]))
 }
 

@@ -29,7 +29,7 @@ WITH RECURSIVE waiting AS (
                           ORDER BY coalesce(q.tenant_key, '') COLLATE \"C\", q.requested_by, q.created_at LIMIT 1) n
 ), running AS (
     SELECT coalesce(tenant_key, '') COLLATE \"C\" AS tenant, requested_by AS role
-      FROM acct_export.job WHERE status = 'running' AND made_in = $3
+      FROM acct_export.job WHERE status = 'running' AND made_in = $3 ORDER BY id
 ), held AS (
     SELECT CASE WHEN min(tenant) = max(tenant) THEN min(tenant) END AS tenant,
            CASE WHEN min(role) = max(role) THEN min(role) END AS role, count(*) >= $1 AS is_all
@@ -83,12 +83,12 @@ SELECT jsonb_build_array(
     (SELECT (extract(epoch FROM s.started_at) * 1000000)::bigint FROM acct_export.job s
       WHERE coalesce(s.tenant_key, '') COLLATE \"C\" = $1 AND s.started_at IS NOT NULL ORDER BY s.started_at DESC LIMIT 1),
     count(*) FILTER (WHERE coalesce(r.tenant_key, '') COLLATE \"C\" = $1), count(*) FILTER (WHERE r.requested_by = $2::oid))
-  FROM acct_export.job r WHERE r.status = 'running' AND r.made_in = $3";
+  FROM (SELECT tenant_key, requested_by FROM acct_export.job WHERE status = 'running' AND made_in = $3 ORDER BY id) r";
 
 const OLDEST: &str = "
 SELECT to_jsonb(id) FROM acct_export.job
  WHERE status = 'queued' AND coalesce(tenant_key, '') COLLATE \"C\" = $1 AND requested_by = $2::oid AND made_in = $3
- ORDER BY created_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED";
+ ORDER BY coalesce(tenant_key, '') COLLATE \"C\", requested_by, created_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED";
 
 impl Waiting {
     /// The oldest job that nobody's open transaction holds, which this transaction then does.
@@ -131,8 +131,8 @@ SELECT jsonb_build_object('tenant', coalesce(q.tenant_key, ''), 'role', q.reques
                           'last', NULL, 'takes_all', false)
   FROM acct_export.job q
  WHERE q.status = 'queued' AND q.made_in = $1
-   AND NOT EXISTS (SELECT FROM acct_export.job r WHERE r.status = 'running' AND r.made_in = $1)
- LIMIT 2";
+   AND (SELECT r.id FROM acct_export.job r WHERE r.status = 'running' AND r.made_in = $1 ORDER BY r.id LIMIT 1) IS NULL
+ ORDER BY coalesce(q.tenant_key, '') COLLATE \"C\", q.requested_by, q.created_at LIMIT 2";
 
 /// The one job that waits while none runs, for which there is no turn to find out; None: others wait or run. As the owner.
 pub fn alone() -> Result<Option<Waiting>> {
@@ -149,7 +149,9 @@ pub fn in_turn(slots: i64, extra: bool) -> Result<Vec<Waiting>> {
     xact::with_latest_snapshot(|| by_index(|| sql::documents(WAITING, &arguments)))
 }
 
-/// Has the statements of `body` planned with indexes, in the order that these have, whatever the statistics of a quiet time say.
+/// Has the statements of `body` planned with indexes, in the order that these have, whatever the statistics of a quiet time say: by these
+/// no job waits or runs, and all indexes of such jobs are as good. So each statement asks for the order of the one that serves it:
+/// job_queued, or job_running by the id.
 pub(super) fn by_index<T>(body: impl FnOnce() -> T) -> T {
     sql::planned_without(&["enable_seqscan", "enable_bitmapscan", "enable_sort"], body)
 }
@@ -172,7 +174,7 @@ SELECT to_jsonb(coalesce(h.jobs >= $1 AND (
                  ORDER BY q.requested_by DESC, coalesce(q.tenant_key, '') COLLATE \"C\" DESC, q.made_in COLLATE \"C\" DESC LIMIT 1)))), false))
   FROM (SELECT count(*) AS jobs, count(DISTINCT coalesce(tenant_key, '')) AS tenants,
                min(coalesce(tenant_key, '') COLLATE \"C\") AS tenant, count(DISTINCT requested_by) AS roles, min(requested_by) AS role
-          FROM acct_export.job WHERE status = 'running' AND made_in = $2) AS h";
+          FROM (SELECT tenant_key, requested_by FROM acct_export.job WHERE status = 'running' AND made_in = $2 ORDER BY id) AS r) AS h";
 
 /// True if a job may take the extra slot. With two slots and more, no tenant and no role can keep others waiting by jobs that take
 /// long: a job of another one gets one slot beyond `max_workers`. While slots are free, any job may take them.
