@@ -85,9 +85,11 @@ SELECT jsonb_build_array(
     count(*) FILTER (WHERE coalesce(r.tenant_key, '') COLLATE \"C\" = $1), count(*) FILTER (WHERE r.requested_by = $2::oid))
   FROM (SELECT tenant_key, requested_by FROM acct_export.job WHERE status = 'running' AND made_in = $3 ORDER BY id) r";
 
+/// Rows are compared as they are in `WAITING`: of columns that are equal to something the planner needs no order.
 const OLDEST: &str = "
 SELECT to_jsonb(id) FROM acct_export.job
- WHERE status = 'queued' AND coalesce(tenant_key, '') COLLATE \"C\" = $1 AND requested_by = $2::oid AND made_in = $3
+ WHERE status = 'queued' AND (coalesce(tenant_key, '') COLLATE \"C\", requested_by) BETWEEN ($1, $2::oid) AND ($1, $2::oid)
+   AND made_in = $3
  ORDER BY coalesce(tenant_key, '') COLLATE \"C\", requested_by, created_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED";
 
 impl Waiting {
