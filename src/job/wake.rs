@@ -59,7 +59,9 @@ pub fn at_commit(owner: Option<Owner>) {
 
 /// Starts a worker, as `worker::start_worker`, unless one is there that looks for new jobs and would find a slot.
 fn call(database: u32) {
-    if (Lock::Lingering.is_taken() && is_slot_free()) || worker::start_worker(database) {
+    // One that is there may read the new number of slots later than one that is started now.
+    let is_there = !worker::reload_is_pending() && Lock::Lingering.is_taken() && is_slot_free();
+    if is_there || worker::start_worker(database) {
         CALLED.set(Some(Instant::now()));
     }
 }

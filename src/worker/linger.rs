@@ -31,6 +31,7 @@ pub fn until_work() -> bool {
         found = look();
     }
     Lock::Lingering.release();
+    worker::reload_if_asked();
     let found = found.and_then(|found| if found { Ok(true) } else { look() });
     // After a failure the worker goes to the queue, where it tries for some time.
     found.unwrap_or_else(|failure| {

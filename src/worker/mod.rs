@@ -41,6 +41,10 @@ use std::time::{Duration, Instant};
 
 /// The life of a worker process, after it has connected.
 pub fn work() {
+    // First: as near as possible to the moment in which the process got its settings.
+    if let Err(failure) = xact::transaction(xact::Mode::ReadWrite, stale_settings::take) {
+        log(&failure, "reading the settings of the database");
+    }
     if !is_installed() {
         return;
     }
@@ -53,6 +57,11 @@ pub fn work() {
         seal();
         // One that finds nothing to take ends: a job that waits may be one that nobody can take now.
         if !ran || !linger::until_work() {
+            return;
+        }
+        // Meanwhile the extension may have got another version, or may be gone. A session may count on a worker.
+        if !is_installed() {
+            worker::start_worker(worker::database());
             return;
         }
     }
@@ -73,7 +82,6 @@ fn seal() {
 fn work_off() -> bool {
     // Also where no slot is free.
     let looked = as_owner(xact::Mode::ReadWrite, || {
-        stale_settings::have_changed()?;
         wake::sender_if_needed();
         Ok(())
     });
@@ -136,8 +144,12 @@ fn work_off() -> bool {
             if worker::start_worker(worker::database()) {
                 return false;
             }
-            // No process is free: it is tried again.
-            failures += 1;
+            // No process can be had: this one goes on with the settings that it has.
+            report::log("the settings of the database have changed, and no process is free to read them");
+            if let Err(failure) = as_owner(xact::Mode::ReadWrite, stale_settings::take) {
+                log(&failure, "reading the settings of the database");
+                failures += 1;
+            }
         }
         if settings::max_workers() == 0 || !is_installed() {
             return ran_any;

@@ -7,7 +7,7 @@ use super::{as_owner, ending, hold_extension, log, stale_settings, upload};
 use crate::error::{Error, Kind, Result};
 use crate::job::output::{ExportOutput, File};
 use crate::job::queue::{self, Claimed};
-use crate::job::{finish, lock_of, manifest, wake, Stage};
+use crate::job::{finish, lock_of, manifest, stored_object, wake, Stage};
 use crate::model::{Archive, FileSpec};
 use crate::pg::lock::Lock;
 use crate::pg::report::Failure;
@@ -33,7 +33,12 @@ pub enum Turn {
 /// Claims and runs the next job. `extra`: in the extra slot.
 pub fn next_job(extra: bool) -> Turn {
     signals::begin_job();
-    let claim = || Ok(if stale_settings::have_changed()? { None } else { Some(queue::claim(extra)?) });
+    let claim = || {
+        // As things are once the wait for others who claim is over.
+        Lock::Claim.acquire_for_transaction();
+        let is_stale = xact::with_latest_snapshot(stale_settings::have_changed)?;
+        Ok(if is_stale { None } else { Some(queue::claim(extra)?) })
+    };
     let claimed = match as_owner(xact::Mode::ReadWrite, claim) {
         Ok(Some(Some(claimed))) => claimed,
         Ok(Some(None)) => return Turn::Empty,
@@ -52,6 +57,9 @@ pub fn next_job(extra: bool) -> Turn {
     // Somebody may have come in the moment in which this one took the last slot, or may come later.
     let called = as_owner(xact::Mode::ReadWrite, || {
         wake::others(claimed.all_slots);
+        if claimed.run > 1 {
+            stored_object::mark_lost_for_deletion()?;
+        }
         Ok(())
     });
     let limit = settings::job_timeout();

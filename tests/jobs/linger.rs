@@ -1,7 +1,9 @@
 //! A worker that has no job any more takes the next one itself for a moment, and keeps nobody from anything meanwhile.
 
-use support::common::{shared, unique, wait_until, TwoTenants};
-use support::jobs::{record, start, wait_for_status, wait_until_idle, workers, LIMIT};
+use support::common::{shared, unique, wait_until, Cluster, ClusterOptions, TwoTenants};
+use support::jobs::{
+    self, record, start, wait_for_status, wait_until_held, wait_until_idle, workers, Hold, Phase, LIMIT,
+};
 
 const ROWS: u32 = 5;
 
@@ -94,4 +96,25 @@ fn settings_of_the_database_count_at_once() {
         let kept = "extract(epoch FROM date_trunc('hour', expires_at - finished_at + interval '1 minute'))::integer / 3600";
         assert_eq!(record(&mut superuser, &job, kept), Some(hours.to_string()));
     }
+}
+
+/// Of the two processes that the server has, replication has one, and the worker the other.
+#[test]
+fn a_worker_goes_on_where_no_other_process_can_be_had() {
+    let options =
+        ClusterOptions::default().set("max_worker_processes", "2").set("acct_export.max_workers", "1");
+    let cluster: &'static Cluster = Box::leak(Box::new(Cluster::start(options)));
+    let app = jobs::app(cluster, ROWS);
+    let (mut client, mut superuser) = (app.session(&app.login, 0), app.superuser());
+    let hold = Hold::at(Phase::Reading, &app);
+    let first = start(&mut client, "csv", "");
+    wait_until_held(&mut superuser, &first, Phase::Reading);
+    let second = start(&mut client, "ndjson", "");
+    superuser
+        .batch_execute(&format!("ALTER DATABASE \"{}\" SET acct_export.retention = '1h'", app.db))
+        .unwrap();
+    hold.release();
+    wait_for_status(&mut superuser, &second, "completed");
+    wait_until_idle(&mut superuser);
+    assert!(cluster.log().contains("no process is free to read them"));
 }

@@ -1,7 +1,7 @@
 //! The relations that a source reads, as the server's catalogue has them: the views below it, the base tables.
 
 use crate::catalog::unique_index::{never_null, proves};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::pg::{catalog, identity, sql, xact};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
@@ -218,7 +218,12 @@ fn find(source: u32) -> Result<Vec<Relation>> {
     let has_views = relations.iter().any(|relation| relation.kind == "v");
     let mut keys = facts(KEYS, relations.iter().filter(|_| has_views))?;
     for relation in &mut relations {
-        relation.special = special.remove(&relation.oid).unwrap_or_default();
+        relation.special = match special.remove(&relation.oid) {
+            None if relation.is_special => {
+                return Err(Error::new(Kind::Internal, format!("{} could not be looked at", relation.name)))
+            }
+            special => special.unwrap_or_default(),
+        };
         relation.keys = keys.remove(&relation.oid).unwrap_or_default();
     }
     Ok(relations)
