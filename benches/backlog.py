@@ -25,7 +25,8 @@ LEGEND = f"""\
 two workers export meanwhile, on the same processors. A start is `acct_export_start` with its commit; the insert is one row with its
 commit. The backlog: {JOBS} jobs of each tenant, asked for during a pause, from its end to the last `completed`. Waits are
 times between two starts of jobs of a tenant, from the end of the pause on; the fair share is the time of one job of each tenant.
-"When idle": no worker is there, and one is started for the job. The next job: the query by which a worker finds it, with all of the backlog queued, in a session that has its plan."""
+"When idle": no worker is there, and one is started for the job. The next job: the query by which a worker finds it, with all of the
+backlog queued, in a session that has its plan."""
 
 
 def say(text: str) -> None:

@@ -78,10 +78,8 @@ pub fn let_go() {
 }
 
 /// Takes the next job for this worker; its lock is held before the change is committed, so there is no moment in which it
-/// looks crashed. `extra`: it has the extra slot. As the owner; `let_go` ends it, whatever comes.
+/// looks crashed. `extra`: it has the extra slot. As the owner, under `Lock::Claim`; `let_go` ends it, whatever comes.
 pub fn claim(extra: bool) -> Result<Option<Claimed>> {
-    // One after the other, so that each sees which slots the others have given away.
-    Lock::Claim.acquire_for_transaction();
     let slots = i64::from(settings::max_workers());
     if !extra {
         if let Some(claimed) = claim_of_list(slots)? {

@@ -34,7 +34,7 @@ pub enum Turn {
 pub fn next_job(extra: bool) -> Turn {
     signals::begin_job();
     let claim = || {
-        // As things are once the wait for others who claim is over.
+        // One after the other, so that each sees which slots the others have given away, and the settings of this moment.
         Lock::Claim.acquire_for_transaction();
         let is_stale = xact::with_latest_snapshot(stale_settings::have_changed)?;
         Ok(if is_stale { None } else { Some(queue::claim(extra)?) })
