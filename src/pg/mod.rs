@@ -5,6 +5,7 @@
 //! a FATAL does not unwind at all, so nothing here holds what only `Drop` would clean up.
 
 pub mod argument;
+mod by_value;
 pub mod catalog;
 pub mod client;
 pub mod count;
@@ -32,6 +33,7 @@ pub mod session;
 pub mod signals;
 pub mod sql;
 pub mod stream;
+mod text_array;
 pub mod text_setting;
 pub mod tuple;
 pub mod types;

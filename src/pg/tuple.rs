@@ -3,8 +3,9 @@
 //! Text types are read where they lie; numbers, dates, booleans and UUIDs are taken from the datum; all else goes through
 //! the type's output function, looked up once, for an enum once per label.
 
-use super::zone::{self, Zone};
-use super::{hstore, jsonb, numeric, types};
+use super::by_value::ByValue;
+use super::zone;
+use super::{hstore, jsonb, numeric, text_array, types};
 use crate::encode::{Cell, Grid, Kind};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::value::{memory, uuid, Look, Text};
@@ -14,19 +15,12 @@ use std::ffi::CStr;
 
 /// The conversion of a column's datum to a cell.
 pub(super) enum Reader {
-    Bool,
-    Int2,
-    Int4,
-    Int8,
-    Oid,
-    Float4,
-    Float8,
-    Date,
-    Timestamp,
-    /// With the zone's wall clock where the format shows it.
-    Instant {
-        local: bool,
-    },
+    ByValue(ByValue),
+    Stored(Stored),
+}
+
+/// The same of values that lie in the tuple or elsewhere, where the datum points to.
+pub(super) enum Stored {
     /// text, varchar, char(n), json, and types that are printed as text is (citext): the bytes after the varlena header.
     Text,
     JsonText,
@@ -51,6 +45,10 @@ pub(super) struct Element {
     length: i16,
     by_value: bool,
     align: core::ffi::c_char,
+    /// The elements are as text is, and a list of them is not one of several that are read for a value.
+    in_place: bool,
+    /// Of the array at hand, where it was read in place.
+    texts: Vec<Cell<'static>>,
 }
 
 /// The kind of cell that the values of a type become.
@@ -89,37 +87,46 @@ impl Reader {
     /// `local`: instants also as wall clock.
     pub(super) fn of(type_oid: pg_sys::Oid, local: bool) -> Reader {
         let base = base_type(type_oid);
+        match ByValue::of(base, local) {
+            Some(kind) => Reader::ByValue(kind),
+            None => Reader::Stored(Stored::of(base, local)),
+        }
+    }
+
+    /// # Safety
+    /// `datum` is a non-null value of the type this reader was made for; the current memory context outlives 'r.
+    #[inline]
+    pub(super) unsafe fn read<'r>(&mut self, datum: pg_sys::Datum) -> Result<Cell<'r>> {
+        match self {
+            Reader::ByValue(kind) => Ok(kind.read(datum)),
+            Reader::Stored(reader) => reader.read(datum),
+        }
+    }
+}
+
+impl Stored {
+    fn of(base: pg_sys::Oid, local: bool) -> Stored {
         match base {
-            pg_sys::BOOLOID => Reader::Bool,
-            pg_sys::INT2OID => Reader::Int2,
-            pg_sys::INT4OID => Reader::Int4,
-            pg_sys::INT8OID => Reader::Int8,
-            pg_sys::OIDOID => Reader::Oid,
-            pg_sys::FLOAT4OID => Reader::Float4,
-            pg_sys::FLOAT8OID => Reader::Float8,
-            pg_sys::DATEOID => Reader::Date,
-            pg_sys::TIMESTAMPOID => Reader::Timestamp,
-            pg_sys::TIMESTAMPTZOID => Reader::Instant { local },
-            pg_sys::TEXTOID | pg_sys::VARCHAROID | pg_sys::BPCHAROID => Reader::Text,
-            pg_sys::UUIDOID => Reader::Uuid(Box::new([0; uuid::LENGTH])),
-            pg_sys::JSONOID => Reader::JsonText,
-            pg_sys::JSONBOID => Reader::Jsonb(Vec::new()),
-            pg_sys::NUMERICOID => Reader::Numeric(Vec::new(), output_function(base)),
-            _ if types::is_hstore(base) => Reader::Hstore(output_function(base)),
+            pg_sys::TEXTOID | pg_sys::VARCHAROID | pg_sys::BPCHAROID => Stored::Text,
+            pg_sys::UUIDOID => Stored::Uuid(Box::new([0; uuid::LENGTH])),
+            pg_sys::JSONOID => Stored::JsonText,
+            pg_sys::JSONBOID => Stored::Jsonb(Vec::new()),
+            pg_sys::NUMERICOID => Stored::Numeric(Vec::new(), output_function(base)),
+            _ if types::is_hstore(base) => Stored::Hstore(output_function(base)),
             _ => match element_type(base) {
-                Some(element) => Reader::Array(Box::new(Element::of(element, local))),
-                None if is_range_of_moments(base) => Reader::Moments(output_function(base)),
-                None => Reader::printed(base, output_function(base)),
+                Some(element) => Stored::Array(Box::new(Element::of(element, local))),
+                None if is_range_of_moments(base) => Stored::Moments(output_function(base)),
+                None => Stored::printed(base, output_function(base)),
             },
         }
     }
 
     /// Of a type that has no reader of its own. `output`: its output function.
-    fn printed(base: pg_sys::Oid, output: pg_sys::FmgrInfo) -> Reader {
+    fn printed(base: pg_sys::Oid, output: pg_sys::FmgrInfo) -> Stored {
         // SAFETY: look-ups in the catalog's cache.
         let (is_enum, length) = unsafe { (pg_sys::type_is_enum(base), pg_sys::get_typlen(base)) };
         if is_enum {
-            return Reader::Enum(output, HashMap::new());
+            return Stored::Enum(output, HashMap::new());
         }
         // The same function, or one of the same code, which is as good.
         let is_text = match (output.fn_addr, output_function(pg_sys::TEXTOID).fn_addr) {
@@ -127,39 +134,18 @@ impl Reader {
             _ => false,
         };
         if length == -1 && is_text {
-            return Reader::Text;
+            return Stored::Text;
         }
-        Reader::Output(output)
+        Stored::Output(output)
     }
 
     /// # Safety
-    /// `datum` is a non-null value of the type this reader was made for; the current memory context outlives 'r.
-    pub(super) unsafe fn read<'r>(&mut self, datum: pg_sys::Datum) -> Result<Cell<'r>> {
+    /// As for [`Reader::read`].
+    unsafe fn read<'r>(&mut self, datum: pg_sys::Datum) -> Result<Cell<'r>> {
         Ok(match self {
-            Reader::Bool => Cell::Bool(datum.value() as u8 != 0),
-            Reader::Int2 => Cell::Int(i64::from(datum.value() as i16)),
-            Reader::Int4 => Cell::Int(i64::from(datum.value() as i32)),
-            Reader::Int8 => Cell::Int(datum.value() as i64),
-            Reader::Oid => Cell::Int(i64::from(datum.value() as u32)),
-            // float4 as the shortest text that reads back: 0.1, not 0.10000000149.
-            Reader::Float4 => {
-                let value = f32::from_bits(datum.value() as u32);
-                Cell::Float(if value.is_finite() {
-                    value.to_string().parse().unwrap_or(f64::from(value))
-                } else {
-                    f64::from(value)
-                })
-            }
-            Reader::Float8 => Cell::Float(f64::from_bits(datum.value() as u64)),
-            Reader::Date => Cell::Date(datum.value() as i32),
-            Reader::Timestamp => Cell::Timestamp(datum.value() as i64),
-            Reader::Instant { local } => {
-                let utc = datum.value() as i64;
-                Cell::Instant { utc, local: if *local { Zone::of_session().wall_clock(utc) } else { utc } }
-            }
-            Reader::Text => Cell::Text(seen(varlena(datum))?),
-            Reader::JsonText => Cell::Json(utf8(varlena(datum))?),
-            Reader::Jsonb(text) => {
+            Stored::Text => Cell::Text(seen(varlena(datum))?),
+            Stored::JsonText => Cell::Json(utf8(varlena(datum))?),
+            Stored::Jsonb(text) => {
                 memory::reuse(text);
                 if jsonb::append(varlena(datum), text).is_some() {
                     return Ok(Cell::Json(utf8(own(text))?));
@@ -169,19 +155,19 @@ impl Reader {
                 let size = pgrx::varsize(value) as i32;
                 Cell::Json(c_text(pg_sys::JsonbToCString(std::ptr::null_mut(), container, size))?)
             }
-            Reader::Numeric(text, output) => {
+            Stored::Numeric(text, output) => {
                 memory::reuse(text);
                 if numeric::append(varlena(datum), text).is_some() {
                     return Ok(Cell::Numeric(utf8(own(text))?));
                 }
                 Cell::Numeric(c_text(pg_sys::OutputFunctionCall(output, datum))?)
             }
-            Reader::Uuid(text) => {
+            Stored::Uuid(text) => {
                 // A UUID is 16 bytes without a header (pg_uuid_t, utils/uuid.h).
                 uuid::write(&*datum.cast_mut_ptr::<[u8; 16]>(), text);
                 Cell::Text(seen(own(text.as_slice()))?)
             }
-            Reader::Enum(output, labels) => {
+            Stored::Enum(output, labels) => {
                 let label = match labels.entry(datum.value() as u32) {
                     Entry::Occupied(known) => known.into_mut(),
                     Entry::Vacant(new) => {
@@ -190,21 +176,21 @@ impl Reader {
                 };
                 Cell::Text(seen(own(label.as_bytes()))?)
             }
-            Reader::Output(output) => {
+            Stored::Output(output) => {
                 let _utc = zone::Printing::in_utc();
                 Cell::Text(seen(c_bytes(pg_sys::OutputFunctionCall(output, datum)))?)
             }
             // Each bound as ISO 8601; the server writes the zone as an offset.
-            Reader::Moments(output) => {
+            Stored::Moments(output) => {
                 let _iso = zone::Printing::as_iso_8601();
                 let text = c_text(pg_sys::OutputFunctionCall(output, datum))?;
                 Cell::text(if text.contains(UTC) { keep(&text.replace(UTC, "Z")) } else { text })
             }
-            Reader::Hstore(output) => {
+            Stored::Hstore(output) => {
                 let text = c_text(pg_sys::OutputFunctionCall(output, datum))?;
                 Cell::Json(hstore::to_json(text)?.map_or(NO_HSTORE, |json| keep(&json)))
             }
-            Reader::Array(element) => element.read(datum)?,
+            Stored::Array(element) => element.read(datum)?,
         })
     }
 }
@@ -226,12 +212,42 @@ fn is_range_of_moments(oid: pg_sys::Oid) -> bool {
 /// In the place of an hstore that cannot be read.
 const NO_HSTORE: &str = "\"[redacted]\"";
 
+/// Elements whose room an array keeps for the next one.
+const MOST_KEPT: usize = 16 * 1024;
+
 impl Element {
     fn of(type_oid: pg_sys::Oid, local: bool) -> Element {
         let (mut length, mut by_value, mut align) = (0i16, false, 0 as core::ffi::c_char);
         // SAFETY: a syscache look-up into three locals.
         unsafe { pg_sys::get_typlenbyvalalign(type_oid, &mut length, &mut by_value, &mut align) };
-        Element { reader: Reader::of(type_oid, local), type_oid, length, by_value, align }
+        let mut reader = Reader::of(type_oid, local);
+        if let Reader::Stored(Stored::Array(inner)) = &mut reader {
+            inner.in_place = false;
+        }
+        let is_text = matches!(reader, Reader::Stored(Stored::Text));
+        let in_place = is_text && length == -1 && align as u8 == pg_sys::TYPALIGN_INT;
+        Element { reader, type_oid, length, by_value, align, in_place, texts: Vec::new() }
+    }
+
+    /// Puts the elements of an array of texts into `texts`; false: the server has to take it apart.
+    ///
+    /// # Safety
+    /// `array` is valid until `texts` is read for the last time.
+    unsafe fn read_texts(&mut self, array: &[u8]) -> Result<bool> {
+        if self.texts.capacity() > MOST_KEPT {
+            self.texts = Vec::new();
+        }
+        self.texts.clear();
+        let Some(elements) = text_array::Elements::of(array) else { return Ok(false) };
+        self.texts.try_reserve(elements.left()).map_err(|_| memory::none_left())?;
+        for element in elements {
+            self.texts.push(match element {
+                Ok(Some(text)) => Cell::Text(seen(own(text))?),
+                Ok(None) => Cell::Null,
+                Err(text_array::OtherForm) => return Ok(false),
+            });
+        }
+        Ok(true)
     }
 
     /// All elements in their storage order.
@@ -239,6 +255,9 @@ impl Element {
     /// # Safety
     /// As for [`Reader::read`].
     unsafe fn read<'r>(&mut self, datum: pg_sys::Datum) -> Result<Cell<'r>> {
+        if self.in_place && self.read_texts(varlena(datum))? {
+            return Ok(Cell::List(std::slice::from_raw_parts(self.texts.as_ptr().cast(), self.texts.len())));
+        }
         let array = pg_sys::pg_detoast_datum(datum.cast_mut_ptr()).cast::<pg_sys::ArrayType>();
         let (mut values, mut nulls, mut count) = (std::ptr::null_mut(), std::ptr::null_mut(), 0i32);
         pg_sys::deconstruct_array(
@@ -258,7 +277,7 @@ impl Element {
         let cells =
             pg_sys::MemoryContextAllocHuge(pg_sys::CurrentMemoryContext, count * size_of::<Cell<'r>>())
                 .cast::<Cell<'r>>();
-        let is_uuid = matches!(self.reader, Reader::Uuid(_));
+        let is_uuid = matches!(self.reader, Reader::Stored(Stored::Uuid(_)));
         for index in 0..count {
             let cell = if *nulls.add(index) { Cell::Null } else { self.reader.read(*values.add(index))? };
             // Those lie in the reader, which goes on to the next element.
@@ -321,7 +340,7 @@ unsafe fn varlena<'r>(datum: pg_sys::Datum) -> &'r [u8] {
     std::slice::from_raw_parts(pgrx::vardata_any(value).cast::<u8>(), pgrx::varsize_any_exhdr(value))
 }
 
-/// The bytes that a reader wrote into its own buffer.
+/// Bytes of a buffer that a reader wrote, or of an array at hand.
 ///
 /// # Safety
 /// 'r ends before the reader's next value.

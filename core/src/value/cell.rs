@@ -66,12 +66,14 @@ impl Cell<'_> {
     #[inline]
     pub fn memory(&self) -> usize {
         match self {
-            Cell::List(items) | Cell::Grid(Grid { items, .. }) => {
-                items.iter().map(|item| size_of::<Cell<'_>>() + item.memory()).sum()
-            }
+            Cell::List(items) | Cell::Grid(Grid { items, .. }) => memory_of(items),
             _ => self.text_bytes(),
         }
     }
+}
+
+fn memory_of(items: &[Cell<'_>]) -> usize {
+    items.iter().map(|item| size_of::<Cell<'_>>() + item.memory()).sum()
 }
 
 /// The kind of values in a column; fixed for the whole file, so a spreadsheet can size and format it.

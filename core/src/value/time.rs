@@ -106,40 +106,49 @@ fn civil_of_four_digits(days: i64) -> Option<Civil> {
 }
 
 fn civil_date(days: i64, out: &mut Vec<u8>) {
-    let Civil { year, month, day } = civil_of_four_digits(days).unwrap_or_else(|| civil(days));
-    if (0..=9_999).contains(&year) {
-        let ([a, b], [c, d]) = (two(year / 100), two(year % 100));
-        out.extend_from_slice(&[a, b, c, d]);
-    } else {
-        out.push(if year < 0 { b'-' } else { b'+' });
-        let year = year.unsigned_abs();
-        digits(year, 4.max(year.ilog10() as usize + 1), out);
-    }
-    let ([a, b], [c, d]) = (two(i64::from(month)), two(i64::from(day)));
+    let Some(Civil { year, month, day }) = civil_of_four_digits(days) else { return far_date(days, out) };
+    let ([a, b], [c, d]) = (two(year as u32 / 100), two(year as u32 % 100));
+    let ([e, f], [g, h]) = (two(month.into()), two(day.into()));
+    out.extend_from_slice(&[a, b, c, d, b'-', e, f, b'-', g, h]);
+}
+
+/// A date before the year 0000 or after 9999.
+#[cold]
+fn far_date(days: i64, out: &mut Vec<u8>) {
+    let Civil { year, month, day } = civil(days);
+    out.push(if year < 0 { b'-' } else { b'+' });
+    let year = year.unsigned_abs();
+    digits(year, 4.max(year.checked_ilog10().unwrap_or(0) as usize + 1), out);
+    let ([a, b], [c, d]) = (two(month.into()), two(day.into()));
     out.extend_from_slice(&[b'-', a, b, b'-', c, d]);
 }
 
 /// Appends a time of day; `micros` is within a day. A fraction is written only where there is one, without trailing zeros.
 pub fn time_of_day(micros: i64, out: &mut Vec<u8>) {
-    let seconds = micros / 1_000_000;
+    let (seconds, fraction) = ((micros / 1_000_000) as u32, (micros % 1_000_000) as u32);
     let ([a, b], [c, d], [e, f]) = (two(seconds / 3_600), two(seconds / 60 % 60), two(seconds % 60));
-    out.extend_from_slice(&[a, b, b':', c, d, b':', e, f]);
-    let mut fraction = (micros % 1_000_000) as u64;
-    if fraction != 0 {
-        let mut width = 6;
-        while fraction.is_multiple_of(10) {
-            fraction /= 10;
-            width -= 1;
-        }
-        out.push(b'.');
-        digits(fraction, width, out);
-    }
+    let ([g, h], [i, j], [k, l]) = (two(fraction / 10_000), two(fraction / 100 % 100), two(fraction % 100));
+    let text = [a, b, b':', c, d, b':', e, f, b'.', g, h, i, j, k, l];
+    let zeros = text[9..].iter().rev().take_while(|digit| **digit == b'0').count();
+    let length = if fraction == 0 { 8 } else { text.len() - zeros };
+    out.extend_from_slice(&text[..length]);
 }
 
 /// Two decimal digits of a number below a hundred.
-fn two(value: i64) -> [u8; 2] {
-    [b'0' + (value / 10) as u8, b'0' + (value % 10) as u8]
+#[inline]
+fn two(value: u32) -> [u8; 2] {
+    TWO[value as usize % 100]
 }
+
+static TWO: [[u8; 2]; 100] = {
+    let mut all = [[0; 2]; 100];
+    let mut value = 0;
+    while value < 100 {
+        all[value] = [b'0' + value as u8 / 10, b'0' + value as u8 % 10];
+        value += 1;
+    }
+    all
+};
 
 /// Appends `value` in `width` decimal digits (at most 20), padded with zeros.
 fn digits(mut value: u64, width: usize, out: &mut Vec<u8>) {
