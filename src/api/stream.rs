@@ -111,8 +111,12 @@ impl Lines {
             done: false,
         };
         if header.ends_with(b"\n") {
-            let end = header.len();
-            lines.ready.fill(header, &[end]);
+            let mut first = lines.ready.begin();
+            first.add(|out| {
+                out.append(&mut header);
+                Ok(())
+            })?;
+            lines.ready.fill(first);
         } else {
             lines.mark = header;
         }
@@ -123,18 +127,17 @@ impl Lines {
         let Lines {
             stream, settings, redactor, layout, row_limit, rows, encoder, ready, mark, enough, ..
         } = self;
-        let mut block = ready.buffer();
-        block.append(mark);
-        let mut ends = Vec::new();
+        let mut lines = ready.begin();
         let mut take = |cells: &[Cell<'_>]| {
             *rows += 1;
             if !row_limit.check(*rows)? {
                 return Err(row_limit.needs_approval());
             }
-            redactor
-                .apply(cells, &mut |cells| layout.row(cells, &mut |cells| encoder.row(cells, &mut block)))?;
-            ends.push(block.len());
-            Ok(if block.len() < *enough { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+            lines.add(|out| {
+                out.append(mark);
+                redactor.apply(cells, &mut |cells| layout.row(cells, &mut |cells| encoder.row(cells, out)))
+            })?;
+            Ok(if lines.bytes() < *enough { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
         };
         let more = session_read::stream(settings, || stream.fetch(&mut take))?;
         if !more {
@@ -142,7 +145,7 @@ impl Lines {
             self.stream.close();
         }
         self.enough = GATHERED;
-        self.ready.fill(block, &ends);
+        self.ready.fill(lines);
         Ok(())
     }
 }

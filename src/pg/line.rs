@@ -1,17 +1,21 @@
-//! Lines of a stream on their way to the caller: a batch lies in one buffer, and each line is copied once, into the value
-//! that the server gets.
+//! Lines of a stream on their way to the caller: a batch lies in one buffer, each line as a value of the server, which the caller reads
+//! there.
 
+use crate::error;
 use crate::value::memory;
 use pgrx::callconv::{BoxRet, FcInfo};
 use pgrx::datum::Datum;
 use pgrx::{impl_sql_translatable, pg_sys};
-use std::collections::VecDeque;
 use std::ops::Range;
 use std::rc::Rc;
+
+/// Bytes of the header of a text (postgres.h: varattrib_4b), which is read as a number and so stands at a multiple of them.
+const HEADER: usize = 4;
 
 /// One line, as SQL's text. Its bytes are UTF-8: they were put together from texts that were, and from ASCII.
 pub struct Line {
     block: Rc<Vec<u8>>,
+    /// The line without its header.
     part: Range<usize>,
 }
 
@@ -20,11 +24,21 @@ impl_sql_translatable!(Line, "text");
 // SAFETY: the value is of the SQL type that is declared above.
 unsafe impl BoxRet for Line {
     unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
-        let bytes = self.block.get(self.part).unwrap_or_default();
-        // SAFETY: copies these bytes, at most `memory::LARGEST`, into the current memory context: the caller's for one row.
+        let place = self.part.start.saturating_sub(HEADER);
+        let value = self.block.get(place..self.part.end).unwrap_or_default().as_ptr();
+        let is_value = self.part.start >= HEADER && value.align_offset(HEADER) == 0;
+        // SAFETY: a text with its header, which stays until the next line is asked for: by then the executor has copied this one, or
+        // is done with it, as with a value in a page that a scan has pinned. Otherwise these bytes, at most `memory::LARGEST`, are
+        // copied into the current memory context: the caller's for one row.
         unsafe {
-            let text = pg_sys::cstring_to_text_with_len(bytes.as_ptr().cast(), bytes.len() as i32);
-            fcinfo.return_raw_datum(pg_sys::Datum::from(text))
+            let datum = if is_value {
+                pg_sys::Datum::from(value)
+            } else {
+                let line = self.block.get(self.part.clone()).unwrap_or_default();
+                let text = pg_sys::cstring_to_text_with_len(line.as_ptr().cast(), line.len() as i32);
+                pg_sys::Datum::from(text)
+            };
+            fcinfo.return_raw_datum(datum)
         }
     }
 }
@@ -33,36 +47,67 @@ unsafe impl BoxRet for Line {
 #[derive(Default)]
 pub struct Batch {
     block: Rc<Vec<u8>>,
-    parts: VecDeque<Range<usize>>,
+    lines: std::vec::IntoIter<Range<usize>>,
+}
+
+/// Lines in the making.
+pub struct Lines {
+    block: Vec<u8>,
+    lines: Vec<Range<usize>>,
+}
+
+impl Lines {
+    /// Adds a line, which `write` appends with its line break.
+    pub fn add(&mut self, write: impl FnOnce(&mut Vec<u8>) -> error::Result<()>) -> error::Result<()> {
+        let start = (self.block.len() + HEADER).next_multiple_of(HEADER);
+        self.block.resize(start, 0);
+        write(&mut self.block)?;
+        let line = self.block.get(start..).unwrap_or_default();
+        let line = line.strip_suffix(b"\n").map_or(line, |line| line.strip_suffix(b"\r").unwrap_or(line));
+        let end = start + line.len();
+        // An encoder makes no line that no text could hold.
+        if let Some(header) = self.block.get_mut(start - HEADER..start) {
+            header.copy_from_slice(&header_of(end - start + HEADER).to_ne_bytes());
+        }
+        self.lines.push(start..end);
+        Ok(())
+    }
+
+    /// Bytes so far.
+    pub fn bytes(&self) -> usize {
+        self.block.len()
+    }
+}
+
+/// SET_VARSIZE_4B (postgres.h).
+fn header_of(bytes: usize) -> u32 {
+    if cfg!(target_endian = "little") {
+        (bytes as u32) << 2
+    } else {
+        bytes as u32
+    }
 }
 
 impl Batch {
-    /// The buffer for further lines, empty. It is that of lines that are all gone, where they are.
-    pub fn buffer(&mut self) -> Vec<u8> {
+    /// For further lines: the buffer of those that are all gone, where they are.
+    pub fn begin(&mut self) -> Lines {
         let mut block = Rc::try_unwrap(std::mem::take(&mut self.block)).unwrap_or_default();
         memory::reuse(&mut block);
-        block
+        Lines { block, lines: Vec::with_capacity(self.lines.len()) }
     }
 
-    /// Takes the buffer back, in which a line ends at each of `ends`. An encoder makes none that no text could hold.
-    pub fn fill(&mut self, block: Vec<u8>, ends: &[usize]) {
-        self.parts.clear();
-        let mut start = 0;
-        for &end in ends {
-            let line = block.get(start..end).unwrap_or_default();
-            let line = line.strip_suffix(b"\n").map_or(line, |line| line.strip_suffix(b"\r").unwrap_or(line));
-            self.parts.push_back(start..start + line.len());
-            start = end;
-        }
+    pub fn fill(&mut self, Lines { block, lines }: Lines) {
         self.block = Rc::new(block);
+        self.lines = lines.into_iter();
     }
 
     pub fn is_empty(&self) -> bool {
-        self.parts.is_empty()
+        self.lines.len() == 0
     }
 
     /// The next line.
+    #[inline]
     pub fn take(&mut self) -> Option<Line> {
-        self.parts.pop_front().map(|part| Line { block: Rc::clone(&self.block), part })
+        self.lines.next().map(|part| Line { block: Rc::clone(&self.block), part })
     }
 }
