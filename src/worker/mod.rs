@@ -48,6 +48,7 @@ pub fn work() {
     if !is_installed() {
         return;
     }
+    leave_processors();
     exit::on_termination(ending::give_back);
     loop {
         let ran = work_off();
@@ -64,6 +65,17 @@ pub fn work() {
             worker::start_worker(worker::database());
             return;
         }
+    }
+}
+
+/// Keeps two processors for this process and its threads: the query's parallel workers have those that are left. With fewer they would take
+/// them from one another, and an export of two processors took a fifth more time (measured).
+fn leave_processors() {
+    let setting = "max_parallel_workers_per_gather";
+    let left = std::thread::available_parallelism().map_or(1, usize::from).saturating_sub(2);
+    let most = guc::get(setting).and_then(|most| most.parse().ok());
+    if most.is_some_and(|most: usize| most > left) {
+        guc::set_for_process(setting, &left.to_string());
     }
 }
 
