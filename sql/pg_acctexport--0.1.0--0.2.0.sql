@@ -1310,7 +1310,8 @@ CREATE TABLE acct_export.digest_chunk (
 );
 ALTER TABLE acct_export.digest_chunk ALTER COLUMN data SET STORAGE EXTERNAL;
 COMMENT ON TABLE acct_export.digest_chunk IS 'keys and digests of the rows, in the order of the key';
-COMMENT ON COLUMN acct_export.digest_chunk.unpacked IS 'bytes of content where data is an LZ4 block; NULL: data is the content itself';
+COMMENT ON COLUMN acct_export.digest_chunk.unpacked IS 'bytes of content where data is compressed (Zstandard); NULL: data is the content itself';
+COMMENT ON COLUMN acct_export.chunk.unpacked IS 'bytes of content where data is compressed (Zstandard, or LZ4 by version 0.1); NULL: data is the content itself';
 
 -- Requests under a name, each of a role and of the session that saved it.
 CREATE TABLE acct_export.saved (

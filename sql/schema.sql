@@ -262,7 +262,7 @@ CREATE TABLE acct_export.chunk (
 -- The chunks are compressed where they can be: TOAST shall not try again (pglz halves the speed).
 ALTER TABLE acct_export.chunk ALTER COLUMN data SET STORAGE EXTERNAL;
 COMMENT ON TABLE acct_export.chunk IS 'bytes of the files, in order, 1 MiB each; read them with acct_export_chunks';
-COMMENT ON COLUMN acct_export.chunk.unpacked IS 'bytes of content where data is an LZ4 block; NULL: data is the content itself';
+COMMENT ON COLUMN acct_export.chunk.unpacked IS 'bytes of content where data is compressed (Zstandard, or LZ4 by version 0.1); NULL: data is the content itself';
 
 -- Digests of an export's rows, by which a later one finds what has changed.
 CREATE TABLE acct_export.digest (
@@ -282,7 +282,7 @@ CREATE TABLE acct_export.digest_chunk (
 );
 ALTER TABLE acct_export.digest_chunk ALTER COLUMN data SET STORAGE EXTERNAL;
 COMMENT ON TABLE acct_export.digest_chunk IS 'keys and digests of the rows, in the order of the key';
-COMMENT ON COLUMN acct_export.digest_chunk.unpacked IS 'bytes of content where data is an LZ4 block; NULL: data is the content itself';
+COMMENT ON COLUMN acct_export.digest_chunk.unpacked IS 'bytes of content where data is compressed (Zstandard); NULL: data is the content itself';
 
 -- Datasets and fields are the DBA's work and go into a dump; jobs and files live in this database only.
 SELECT pg_catalog.pg_extension_config_dump('acct_export.dataset', '');

@@ -29,7 +29,7 @@ pub fn store(job: &str, file: i64, spooled: &mut Spooled, all: &mut Progress) ->
 pub(super) struct Chunk<'a> {
     /// From 1.
     pub number: i64,
-    /// Bytes of content where `data` is an LZ4 block.
+    /// Bytes of content where `data` is compressed.
     pub unpacked: Option<i64>,
     pub data: &'a [u8],
     /// Bytes of content.

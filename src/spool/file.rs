@@ -24,14 +24,14 @@ impl Spool {
     /// Makes the file in `directory` and starts the thread.
     pub fn create(directory: &Path, packing: Packing) -> Result<Spool> {
         let file = tempfile::tempfile_in(directory)?;
-        let writer = Writer::new(file, packing, catalog::temp_file_limit());
+        let writer = Writer::new(file, packing, catalog::temp_file_limit())?;
         Ok(Spool { line: Line::start(writer, Writer::write_all, Writer::finish)?, current: Vec::new() })
     }
 
     /// The same for rows whose digests the thread makes.
     pub fn of_digests(directory: &Path, hashing: Hashing) -> Result<Spool> {
         let file = tempfile::tempfile_in(directory)?;
-        let writer = Writer::new(file, Packing::Lz4, catalog::temp_file_limit());
+        let writer = Writer::new(file, Packing::Zstd, catalog::temp_file_limit())?;
         let line = Line::start(
             (hashing, writer),
             |(hashing, writer), rows| {
@@ -105,7 +105,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// True if it is an LZ4 block.
+    /// True if it is compressed.
     pub fn is_packed(&self) -> bool {
         self.stored < self.content
     }

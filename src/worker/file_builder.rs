@@ -267,7 +267,7 @@ impl FileBuilder<'_> {
             (_, Some(Compression::Gzip)) => Packing::Gzip,
             (Format::Xlsx, None) => Packing::None,
             _ if self.options.archive.is_some() || self.task.asked.destination.is_some() => Packing::None,
-            (Format::Csv | Format::Ndjson | Format::Json, None) => Packing::Lz4,
+            (Format::Csv | Format::Ndjson | Format::Json, None) => Packing::Zstd,
         }
     }
 
