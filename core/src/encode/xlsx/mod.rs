@@ -54,11 +54,11 @@ const MAX_DATA_ROWS: u32 = 1_048_575;
 /// The size of a block of XML for the compressing thread.
 const BLOCK: usize = 256 * 1024;
 
-/// Deflate's levels. Measured on a million rows of 14 columns, seconds of the compressing thread and MB:
-/// with references level 2 takes 1.8 (111), 3 takes 2.6 (105), 4 takes 3.5 (92), 6 takes 5.5 (87); without
-/// them 1 takes 0.9 (92), 2 takes 1.2 (70), 3 takes 1.9 (68), 4 takes 2.2 (64), 6 takes 3.5 (55).
-const LEVEL: u32 = 4;
-const COMPACT_LEVEL: u32 = 2;
+/// Deflate's level: the highest at which the compressing thread keeps pace with the rows. Measured on a million rows of 14 columns,
+/// seconds of that thread and MB: with references level 2 takes 1.8 (111), 3 takes 2.6 (105), 4 takes 3.5 (92), 6 takes 5.5 (87);
+/// without them 1 takes 0.9 (92), 2 takes 1.2 (70), 3 takes 1.9 (68), 4 takes 2.2 (64), 6 takes 3.5 (55). A second thread gains
+/// nothing on two processors, and its pieces are larger by 3 parts in a hundred.
+const LEVEL: u32 = 2;
 
 /// Bytes that a cell takes at most: markup and number, or a text of three bytes for each unit of UTF-16, all
 /// of it escaped.
@@ -117,7 +117,7 @@ impl Xlsx {
             styles,
             done: Vec::new(),
             buffer: Vec::with_capacity(BLOCK + BLOCK / 4),
-            package: Package::new(if options.compact { COMPACT_LEVEL } else { LEVEL })?,
+            package: Package::new(LEVEL)?,
             sheets: Vec::new(),
             headed: false,
             handed: 0,
