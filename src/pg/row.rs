@@ -96,25 +96,19 @@ impl RowReader {
         }
         let (mut outcome, mut bytes) = (Ok(()), 0);
         for (index, reader) in self.readers.iter_mut().enumerate() {
-            let cell = if *(*slot).tts_isnull.add(index) {
-                Ok(Cell::Null)
-            } else {
-                reader.read(*(*slot).tts_values.add(index))
-            };
-            match cell {
-                Ok(cell) => {
-                    bytes += cell.memory();
-                    // Before the next value takes memory as well.
-                    if bytes > memory::LARGEST {
-                        outcome = Err(memory::too_large());
-                        break;
-                    }
-                    self.cells.push(cell);
-                }
-                Err(error) => {
-                    outcome = Err(error);
-                    break;
-                }
+            if *(*slot).tts_isnull.add(index) {
+                self.cells.push(Cell::Null);
+                continue;
+            }
+            if let Err(error) = reader.add(*(*slot).tts_values.add(index), &mut self.cells) {
+                outcome = Err(error);
+                break;
+            }
+            bytes += self.cells.last().map_or(0, Cell::memory);
+            // Before the next value takes memory as well.
+            if bytes > memory::LARGEST {
+                outcome = Err(memory::too_large());
+                break;
             }
         }
         // The sink is pure Rust: it allocates nothing from the server, so the row's context may stay current.

@@ -93,12 +93,27 @@ impl Reader {
         }
     }
 
+    /// Adds the cell to a row.
+    ///
     /// # Safety
     /// `datum` is a non-null value of the type this reader was made for; the current memory context outlives 'r.
-    #[inline]
+    #[inline(always)]
+    pub(super) unsafe fn add<'r>(&mut self, datum: pg_sys::Datum, row: &mut Vec<Cell<'r>>) -> Result<()> {
+        match self {
+            Reader::ByValue(kind) => kind.read(datum, |cell| row.push(cell)),
+            Reader::Stored(Stored::Text) => row.push(Cell::Text(seen(varlena(datum))?)),
+            Reader::Stored(reader) => row.push(reader.read(datum)?),
+        }
+        Ok(())
+    }
+
+    /// The cell by itself.
+    ///
+    /// # Safety
+    /// As for [`Reader::add`].
     pub(super) unsafe fn read<'r>(&mut self, datum: pg_sys::Datum) -> Result<Cell<'r>> {
         match self {
-            Reader::ByValue(kind) => Ok(kind.read(datum)),
+            Reader::ByValue(kind) => Ok(kind.read(datum, |cell| cell)),
             Reader::Stored(reader) => reader.read(datum),
         }
     }
@@ -140,7 +155,7 @@ impl Stored {
     }
 
     /// # Safety
-    /// As for [`Reader::read`].
+    /// As for [`Reader::add`].
     unsafe fn read<'r>(&mut self, datum: pg_sys::Datum) -> Result<Cell<'r>> {
         Ok(match self {
             Stored::Text => Cell::Text(seen(varlena(datum))?),
@@ -253,7 +268,7 @@ impl Element {
     /// All elements in their storage order.
     ///
     /// # Safety
-    /// As for [`Reader::read`].
+    /// As for [`Reader::add`].
     unsafe fn read<'r>(&mut self, datum: pg_sys::Datum) -> Result<Cell<'r>> {
         if self.in_place && self.read_texts(varlena(datum))? {
             return Ok(Cell::List(std::slice::from_raw_parts(self.texts.as_ptr().cast(), self.texts.len())));
@@ -331,6 +346,7 @@ fn output_function(type_oid: pg_sys::Oid) -> pg_sys::FmgrInfo {
 ///
 /// # Safety
 /// `datum` is a varlena; the result lives as long as the tuple or the current memory context.
+#[inline]
 unsafe fn varlena<'r>(datum: pg_sys::Datum) -> &'r [u8] {
     let mut value = datum.cast_mut_ptr::<pg_sys::varlena>();
     // Most values lie in the tuple as they are; a call into the server costs more than all else that is done with them.
@@ -371,7 +387,7 @@ unsafe fn keep<'r>(text: &str) -> &'r str {
 }
 
 /// A text with what the look that finds out if it is ASCII has told besides.
-#[inline]
+#[inline(always)]
 fn seen(bytes: &[u8]) -> Result<Text<'_>> {
     let look = Look::at(bytes);
     if look.ascii {
