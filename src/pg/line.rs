@@ -7,46 +7,30 @@ use pgrx::callconv::{BoxRet, FcInfo};
 use pgrx::datum::Datum;
 use pgrx::{impl_sql_translatable, pg_sys};
 use std::ops::Range;
-use std::rc::Rc;
 
 /// Bytes of the header of a text (postgres.h: varattrib_4b), which is read as a number and so stands at a multiple of them.
 const HEADER: usize = 4;
 
 /// One line, as SQL's text. Its bytes are UTF-8: they were put together from texts that were, and from ASCII.
-pub struct Line {
-    block: Rc<Vec<u8>>,
-    /// The line without its header.
-    part: Range<usize>,
-}
+///
+/// It stays where it is until the next line is asked for: by then the executor has copied it, or is done with it, as with a value in a page
+/// that a scan has pinned.
+pub struct Line(pg_sys::Datum);
 
 impl_sql_translatable!(Line, "text");
 
 // SAFETY: the value is of the SQL type that is declared above.
 unsafe impl BoxRet for Line {
     unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
-        let place = self.part.start.saturating_sub(HEADER);
-        let value = self.block.get(place..self.part.end).unwrap_or_default().as_ptr();
-        let is_value = self.part.start >= HEADER && value.align_offset(HEADER) == 0;
-        // SAFETY: a text with its header, which stays until the next line is asked for: by then the executor has copied this one, or
-        // is done with it, as with a value in a page that a scan has pinned. Otherwise these bytes, at most `memory::LARGEST`, are
-        // copied into the current memory context: the caller's for one row.
-        unsafe {
-            let datum = if is_value {
-                pg_sys::Datum::from(value)
-            } else {
-                let line = self.block.get(self.part.clone()).unwrap_or_default();
-                let text = pg_sys::cstring_to_text_with_len(line.as_ptr().cast(), line.len() as i32);
-                pg_sys::Datum::from(text)
-            };
-            fcinfo.return_raw_datum(datum)
-        }
+        // SAFETY: a text of the batch that the function keeps until it is called again, or of the caller's memory for one row.
+        unsafe { fcinfo.return_raw_datum(self.0) }
     }
 }
 
 /// Lines that wait for the caller.
 #[derive(Default)]
 pub struct Batch {
-    block: Rc<Vec<u8>>,
+    block: Vec<u8>,
     lines: std::vec::IntoIter<Range<usize>>,
 }
 
@@ -89,15 +73,15 @@ fn header_of(bytes: usize) -> u32 {
 }
 
 impl Batch {
-    /// For further lines: the buffer of those that are all gone, where they are.
+    /// For further lines, in the buffer of the last ones.
     pub fn begin(&mut self) -> Lines {
-        let mut block = Rc::try_unwrap(std::mem::take(&mut self.block)).unwrap_or_default();
+        let mut block = std::mem::take(&mut self.block);
         memory::reuse(&mut block);
         Lines { block, lines: Vec::with_capacity(self.lines.len()) }
     }
 
     pub fn fill(&mut self, Lines { block, lines }: Lines) {
-        self.block = Rc::new(block);
+        self.block = block;
         self.lines = lines.into_iter();
     }
 
@@ -108,6 +92,14 @@ impl Batch {
     /// The next line.
     #[inline]
     pub fn take(&mut self) -> Option<Line> {
-        self.lines.next().map(|part| Line { block: Rc::clone(&self.block), part })
+        let part = self.lines.next()?;
+        let value = self.block.get(part.start - HEADER..part.end)?.as_ptr();
+        if value.align_offset(HEADER) == 0 {
+            return Some(Line(pg_sys::Datum::from(value)));
+        }
+        let line = self.block.get(part)?;
+        // SAFETY: copies these bytes, at most `memory::LARGEST`, into the current memory context: the caller's for one row.
+        let text = unsafe { pg_sys::cstring_to_text_with_len(line.as_ptr().cast(), line.len() as i32) };
+        Some(Line(pg_sys::Datum::from(text)))
     }
 }
