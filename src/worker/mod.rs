@@ -1,7 +1,7 @@
 //! Processes in the background: one export at a time each, as many as there are slots; and one that sends messages.
 //!
 //! While jobs of one tenant or one role have all slots and another one waits, there is one slot more, for others.
-//! A worker takes a slot, puts lost jobs back, works until the queue is empty, purges, gives its slot back
+//! A worker takes a slot, runs a job, puts lost jobs back, works until the queue is empty, purges, gives its slot back
 //! and looks once more: a job that came in between finds either this look or a free slot for its own worker (`job::wake`). For a moment
 //! it stays without a slot (`linger`): the next job need not wait for a new process.
 
@@ -92,23 +92,16 @@ fn seal() {
 
 /// Messages, schedules and jobs, until none waits. True if a job was run, and the queue could be looked at to the end.
 fn work_off() -> bool {
-    // Also where no slot is free.
-    let looked = as_owner(xact::Mode::ReadWrite, || {
-        wake::sender_if_needed();
-        Ok(())
-    });
-    if let Err(failure) = looked {
-        log(&failure, "looking for messages");
-    }
-    // Before the queue, which their jobs go into.
-    schedule::start_due();
     let mut failures = 0;
     let mut ran_any = false;
+    // Before the queue, which their jobs go into.
+    schedule::start_due();
     while failures < TRIES {
-        let Some(slot) = take_slot() else { return ran_any };
-        if let Err(failure) = as_owner(xact::Mode::ReadWrite, queue::recover) {
-            log(&failure, "looking for lost exports");
-        }
+        let Some(slot) = take_slot() else {
+            start_sender();
+            return ran_any;
+        };
+        let mut has_looked = false;
         let mut ran = false;
         let mut is_stale = false;
         // The end of the last purge.
@@ -135,8 +128,15 @@ fn work_off() -> bool {
                     break;
                 }
             }
-            // Exports first: between two of them a part of the purge, and all of it when none waits.
-            if is_due && !purge_some() {
+            // Exports first. Behind the first one, for which somebody may be waiting, what others have lost, after which the queue is
+            // looked at once more; between two of them a part of the purge, and all of it when none waits.
+            if !has_looked {
+                start_sender();
+                if let Err(failure) = as_owner(xact::Mode::ReadWrite, queue::recover) {
+                    log(&failure, "looking for lost exports");
+                }
+                has_looked = true;
+            } else if is_due && !purge_some() {
                 purged = Some(Instant::now());
             }
             worker::reload_if_asked();
@@ -179,6 +179,17 @@ fn work_off() -> bool {
         }
     }
     false
+}
+
+/// Starts a sender where messages wait for one.
+fn start_sender() {
+    let looked = as_owner(xact::Mode::ReadWrite, || {
+        wake::sender_if_needed();
+        Ok(())
+    });
+    if let Err(failure) = looked {
+        log(&failure, "looking for messages");
+    }
 }
 
 /// Failures to look into the queue one after the other, each of which may have waited five seconds for a lock, after which a worker
