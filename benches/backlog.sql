@@ -3,6 +3,10 @@ UPDATE acct_bench.accounts
    SET tenant_id = format('a0000000-0000-4000-8000-%s', lpad(((account_id - 1) / 100 + 1)::text, 12, '0'))::uuid;
 VACUUM (FULL, ANALYZE) acct_bench.accounts;
 
+CREATE EXTENSION pg_stat_statements;
+ALTER SYSTEM SET pg_stat_statements.track = 'all';
+SELECT pg_reload_conf();
+
 -- The requester has no right to write files on the server, which the other benchmarks need for COPY.
 REVOKE pg_write_server_files FROM acct_bench_admin;
 
