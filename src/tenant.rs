@@ -10,6 +10,7 @@ use crate::model::{Class, Dataset, Type};
 use crate::pg::report::Failure;
 use crate::pg::{guc, identity, sql, xact};
 use crate::settings;
+use crate::value::uuid;
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 
@@ -133,6 +134,7 @@ impl TenantType {
             INT8 => cast("SELECT $1::pg_catalog.int8::text"),
             OID => cast("SELECT $1::pg_catalog.oid::text"),
             NUMERIC => cast("SELECT trim_scale($1::pg_catalog.numeric)::text"),
+            UUID if uuid::is_uuid(text) => Ok(Some(plain(text.to_owned()))),
             UUID => cast("SELECT $1::pg_catalog.uuid::text"),
             // By their output functions: a cast to text adds the mask of a single host.
             INET => cast("SELECT format('%s', $1::pg_catalog.inet)"),

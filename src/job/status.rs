@@ -3,7 +3,7 @@
 use super::session::Session;
 use crate::error::{Error, Kind, Result};
 use crate::model::JobStatus;
-use crate::pg::{identity, sql, wait, xact};
+use crate::pg::{identity, notify as pg_notify, sql, wait, xact};
 use serde_json::{json, Value};
 use std::time::{Duration, Instant};
 
@@ -118,7 +118,7 @@ pub fn notify(job: &str, status: JobStatus) -> Result<()> {
         super::wake::sender_at_commit();
     }
     let payload = json!({ "job": job, "status": status }).to_string();
-    sql::run("SELECT pg_notify('acct_export', $1)", &[(&payload).into()])?;
+    pg_notify::notify("acct_export", &payload);
     Ok(())
 }
 

@@ -21,6 +21,7 @@ pub mod jsonb;
 pub mod key_order;
 pub mod line;
 pub mod lock;
+pub mod notify;
 mod numeric;
 pub mod oid;
 pub mod params;
