@@ -8,7 +8,7 @@ STAGES = {
     "converting": r"^pg_acctexport::pg::(tuple|query|row|types)::",
     "shielding": r"acctexport_core::(redact|secret)::",
     "encoding": r"acctexport_core::(encode|layout|value)::",
-    "compressing": r"^zlib_rs::|^flate2::|^lz4_flex::|^LZ4_|^pglz_",
+    "compressing": r"^zlib_rs::|^flate2::|^ZSTD_|^HUF_|^HIST_|^FSE_|^pglz_",
     "hashing": r"^sha2::|^crc32fast::|^hmac::",
     "storing": r"pg_acctexport::(spool|job::(chunks|finish))::|^heap_insert|^heap_toast_insert|^XLog|^_bt_doinsert|^pg_pwrite",
     "handing over": r"pg_acctexport::pg::line::|^<?pgrx::iter::SetOfIterator|^ExecMakeFunctionResultSet|^DoCopyTo",
