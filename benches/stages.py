@@ -5,7 +5,7 @@ from functools import cache
 
 STAGES = {
     "reading": r"detoast|^PortalRunFetch|^pg_acctexport::pg::(identity|stream)::|^pg_acctexport::pg::query::for_each_row",
-    "converting": r"^pg_acctexport::pg::(tuple|query|row|types)::",
+    "converting": r"^pg_acctexport::pg::(tuple|by_value|text_array|query|row|types)::",
     "shielding": r"acctexport_core::(redact|secret)::",
     "encoding": r"acctexport_core::(encode|layout|value)::",
     "compressing": r"^zlib_rs::|^flate2::|^ZSTD_|^HUF_|^HIST_|^FSE_|^pglz_",
