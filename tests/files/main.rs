@@ -20,4 +20,5 @@ mod odd;
 mod pieces;
 mod reproducible;
 mod server_forms;
+mod stream_uses;
 mod text_files;
