@@ -250,7 +250,8 @@ impl Iterator for Inner<'_> {
 
 /// Numbers and phone numbers: whatever reads them finds nothing to run.
 fn is_harmless(text: &str) -> bool {
-    is_number(text) || is_phone(text)
+    // Most texts that begin with a sign are phone numbers.
+    is_phone(text) || is_number(text)
 }
 
 /// `-42`, `+1.5e3`, `-1,234.50`, `-1.234,50`, `-5 %`, `-$12.50`: a sign or none, digits with or without signs between them, of a
@@ -281,8 +282,14 @@ fn is_number(text: &str) -> bool {
 /// `+33 (0)1 23-45.67`: `+`, then digits and what people put between them.
 fn is_phone(text: &str) -> bool {
     let Some(rest) = text.strip_prefix('+') else { return false };
-    rest.contains(|letter: char| letter.is_ascii_digit())
-        && rest.chars().all(|letter| letter.is_ascii_digit() || " -/().\u{A0}".contains(letter))
+    let is_between = |byte: u8| matches!(byte, b' ' | b'-' | b'/' | b'(' | b')' | b'.');
+    let (mut digits, mut others) = (0, 0);
+    for byte in rest.bytes() {
+        digits += usize::from(byte.is_ascii_digit());
+        others += usize::from(!byte.is_ascii_digit() && !is_between(byte));
+    }
+    // A space that is not to be broken has two bytes.
+    digits > 0 && (others == 0 || others == 2 * rest.matches('\u{A0}').count())
 }
 
 #[cfg(test)]

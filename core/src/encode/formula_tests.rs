@@ -191,6 +191,16 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 2_000, ..ProptestConfig::default() })]
 
     #[test]
+    fn phones_by_their_letters(text in "\\+?([0-9 ./()\\-]|\u{A0}|é|[a-z+]){0,12}") {
+        let letters = text.strip_prefix('+').map(|rest| rest.chars().collect::<Vec<char>>());
+        let is_of_phone = |letter: &char| letter.is_ascii_digit() || " -/().\u{A0}".contains(*letter);
+        let wanted = letters.is_some_and(|letters| {
+            letters.iter().any(char::is_ascii_digit) && letters.iter().all(is_of_phone)
+        });
+        prop_assert_eq!(is_phone(&text), wanted);
+    }
+
+    #[test]
     fn what_is_guarded_is_read_back(text in texts()) {
         for delimiter in [OTHER, b',', b'\t'] {
             let safe = guarded(&text, Form::Plain, delimiter).unwrap_or_else(|| text.clone());

@@ -137,11 +137,12 @@ pub fn time_of_day(micros: i64, out: &mut Vec<u8>) {
 /// Two decimal digits of a number below a hundred.
 #[inline]
 fn two(value: u32) -> [u8; 2] {
-    TWO[value as usize % 100]
+    TWO[value as usize & 127]
 }
 
-static TWO: [[u8; 2]; 100] = {
-    let mut all = [[0; 2]; 100];
+/// More than a hundred, so that no place is beyond the end.
+static TWO: [[u8; 2]; 128] = {
+    let mut all = [[0; 2]; 128];
     let mut value = 0;
     while value < 100 {
         all[value] = [b'0' + value as u8 / 10, b'0' + value as u8 % 10];
