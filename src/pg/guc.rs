@@ -96,15 +96,19 @@ pub fn hide_failing_statement() {
 
 /// Sets for the rest of this process, a worker's.
 pub fn set_for_process(name: &str, value: &str) {
+    set_from(name, value, pg_sys::GucSource::PGC_S_OVERRIDE);
+}
+
+/// The same in place of the server's own default: where the setting was set anywhere, now or later, that holds.
+pub fn set_default_for_process(name: &str, value: &str) {
+    set_from(name, value, pg_sys::GucSource::PGC_S_DYNAMIC_DEFAULT);
+}
+
+fn set_from(name: &str, value: &str, source: pg_sys::GucSource::Type) {
     let (Ok(name), Ok(value)) = (CString::new(name), CString::new(value)) else { return };
     // SAFETY: outside of any transaction; both strings are NUL-terminated and copied by the callee.
     unsafe {
-        pg_sys::SetConfigOption(
-            name.as_ptr(),
-            value.as_ptr(),
-            pg_sys::GucContext::PGC_SUSET,
-            pg_sys::GucSource::PGC_S_OVERRIDE,
-        );
+        pg_sys::SetConfigOption(name.as_ptr(), value.as_ptr(), pg_sys::GucContext::PGC_SUSET, source);
     }
 }
 

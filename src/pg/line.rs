@@ -77,7 +77,7 @@ impl Batch {
     pub fn begin(&mut self) -> Lines {
         let mut block = std::mem::take(&mut self.block);
         memory::reuse(&mut block);
-        Lines { block, lines: Vec::with_capacity(self.lines.len()) }
+        Lines { block, lines: Vec::new() }
     }
 
     pub fn fill(&mut self, Lines { block, lines }: Lines) {

@@ -227,8 +227,8 @@ fn is_range_of_moments(oid: pg_sys::Oid) -> bool {
 /// In the place of an hstore that cannot be read.
 const NO_HSTORE: &str = "\"[redacted]\"";
 
-/// Elements whose room an array keeps for the next one.
-const MOST_KEPT: usize = 16 * 1024;
+/// An array of more elements is taken apart in memory that is given back after the row.
+const MOST_IN_PLACE: usize = 16 * 1024;
 
 impl Element {
     fn of(type_oid: pg_sys::Oid, local: bool) -> Element {
@@ -249,12 +249,9 @@ impl Element {
     /// # Safety
     /// `array` is valid until `texts` is read for the last time.
     unsafe fn read_texts(&mut self, array: &[u8]) -> Result<bool> {
-        if self.texts.capacity() > MOST_KEPT {
-            self.texts = Vec::new();
-        }
         self.texts.clear();
-        let Some(elements) = text_array::Elements::of(array) else { return Ok(false) };
-        self.texts.try_reserve(elements.left()).map_err(|_| memory::none_left())?;
+        let elements = text_array::Elements::of(array).filter(|elements| elements.left() <= MOST_IN_PLACE);
+        let Some(elements) = elements else { return Ok(false) };
         for element in elements {
             self.texts.push(match element {
                 Ok(Some(text)) => Cell::Text(seen(own(text))?),
@@ -270,10 +267,11 @@ impl Element {
     /// # Safety
     /// As for [`Reader::add`].
     unsafe fn read<'r>(&mut self, datum: pg_sys::Datum) -> Result<Cell<'r>> {
-        if self.in_place && self.read_texts(varlena(datum))? {
+        let value = whole(datum);
+        if self.in_place && self.read_texts(bytes_of(value))? {
             return Ok(Cell::List(std::slice::from_raw_parts(self.texts.as_ptr().cast(), self.texts.len())));
         }
-        let array = pg_sys::pg_detoast_datum(datum.cast_mut_ptr()).cast::<pg_sys::ArrayType>();
+        let array = pg_sys::pg_detoast_datum(value).cast::<pg_sys::ArrayType>();
         let (mut values, mut nulls, mut count) = (std::ptr::null_mut(), std::ptr::null_mut(), 0i32);
         pg_sys::deconstruct_array(
             array,
@@ -348,11 +346,27 @@ fn output_function(type_oid: pg_sys::Oid) -> pg_sys::FmgrInfo {
 /// `datum` is a varlena; the result lives as long as the tuple or the current memory context.
 #[inline]
 unsafe fn varlena<'r>(datum: pg_sys::Datum) -> &'r [u8] {
-    let mut value = datum.cast_mut_ptr::<pg_sys::varlena>();
+    bytes_of(whole(datum))
+}
+
+/// The value where it lies, or a copy if it is compressed or elsewhere.
+///
+/// # Safety
+/// As for [`varlena`].
+#[inline]
+unsafe fn whole(datum: pg_sys::Datum) -> *mut pg_sys::varlena {
+    let value = datum.cast_mut_ptr::<pg_sys::varlena>();
     // Most values lie in the tuple as they are; a call into the server costs more than all else that is done with them.
     if pgrx::varatt_is_1b_e(value) || pgrx::varatt_is_4b_c(value) {
-        value = pg_sys::pg_detoast_datum_packed(value);
+        return pg_sys::pg_detoast_datum_packed(value);
     }
+    value
+}
+
+/// # Safety
+/// `value` is neither compressed nor elsewhere.
+#[inline]
+unsafe fn bytes_of<'r>(value: *mut pg_sys::varlena) -> &'r [u8] {
     std::slice::from_raw_parts(pgrx::vardata_any(value).cast::<u8>(), pgrx::varsize_any_exhdr(value))
 }
 

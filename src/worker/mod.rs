@@ -1,7 +1,7 @@
 //! Processes in the background: one export at a time each, as many as there are slots; and one that sends messages.
 //!
 //! While jobs of one tenant or one role have all slots and another one waits, there is one slot more, for others.
-//! A worker takes a slot, runs a job, puts lost jobs back, works until the queue is empty, purges, gives its slot back
+//! A worker takes a slot, puts lost jobs back, works until the queue is empty, purges, gives its slot back
 //! and looks once more: a job that came in between finds either this look or a free slot for its own worker (`job::wake`). For a moment
 //! it stays without a slot (`linger`): the next job need not wait for a new process.
 
@@ -72,10 +72,8 @@ pub fn work() {
 /// processors an export of a whole table took a fifth more time with parallel workers (measured). A query whose workers send few rows is
 /// read by them as before, and so is one where a DBA has set the cost.
 fn leave_processors() {
-    let setting = "parallel_tuple_cost";
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    if processors < 4 && guc::get(setting).as_deref() == Some("0.1") {
-        guc::set_for_process(setting, "0.5");
+    if std::thread::available_parallelism().map_or(1, usize::from) < 4 {
+        guc::set_default_for_process("parallel_tuple_cost", "0.5");
     }
 }
 
@@ -94,21 +92,36 @@ fn seal() {
 fn work_off() -> bool {
     let mut failures = 0;
     let mut ran_any = false;
+    // Somebody may be waiting for it, and there is nothing that could be lost: messages are looked for behind it.
+    let mut is_alone = matches!(as_owner(xact::Mode::ReadWrite, turn::alone), Ok(Some(_)));
+    if !is_alone {
+        start_sender();
+    }
     // Before the queue, which their jobs go into.
     schedule::start_due();
     while failures < TRIES {
         let Some(slot) = take_slot() else {
-            start_sender();
+            if is_alone {
+                start_sender();
+            }
             return ran_any;
         };
-        let mut has_looked = false;
+        if !is_alone {
+            if let Err(failure) = as_owner(xact::Mode::ReadWrite, queue::recover) {
+                log(&failure, "looking for lost exports");
+            }
+        }
         let mut ran = false;
         let mut is_stale = false;
         // The end of the last purge.
         let mut purged: Option<Instant> = None;
         loop {
             let is_due = purged.is_none_or(|end| end.elapsed() >= ROUND);
-            match run::next_job(slot == Lock::ExtraSlot) {
+            let turn = run::next_job(slot == Lock::ExtraSlot);
+            if std::mem::take(&mut is_alone) {
+                start_sender();
+            }
+            match turn {
                 Turn::Ran => {
                     ran = true;
                     failures = 0;
@@ -128,15 +141,8 @@ fn work_off() -> bool {
                     break;
                 }
             }
-            // Exports first. Behind the first one, for which somebody may be waiting, what others have lost, after which the queue is
-            // looked at once more; between two of them a part of the purge, and all of it when none waits.
-            if !has_looked {
-                start_sender();
-                if let Err(failure) = as_owner(xact::Mode::ReadWrite, queue::recover) {
-                    log(&failure, "looking for lost exports");
-                }
-                has_looked = true;
-            } else if is_due && !purge_some() {
+            // Exports first: between two of them a part of the purge, and all of it when none waits.
+            if is_due && !purge_some() {
                 purged = Some(Instant::now());
             }
             worker::reload_if_asked();
@@ -181,7 +187,7 @@ fn work_off() -> bool {
     false
 }
 
-/// Starts a sender where messages wait for one.
+/// Starts a sender where messages wait for one. Also where no slot is free.
 fn start_sender() {
     let looked = as_owner(xact::Mode::ReadWrite, || {
         wake::sender_if_needed();

@@ -21,4 +21,5 @@ mod pieces;
 mod reproducible;
 mod server_forms;
 mod stream_uses;
+mod text_arrays;
 mod text_files;

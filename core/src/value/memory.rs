@@ -57,8 +57,7 @@ pub fn too_large() -> Error {
         .hint("Leave out its largest fields, by naming the others in fields, or the row, by a filter.")
 }
 
-/// 53200.
-pub fn none_left() -> Error {
+fn none_left() -> Error {
     Error::new(Kind::OutOfMemory, "out of memory for a row of the export")
         .hint("Leave out its largest fields, by naming the others in fields, or the row, by a filter.")
 }

@@ -112,11 +112,15 @@ fn civil_date(days: i64, out: &mut Vec<u8>) {
     out.extend_from_slice(&[a, b, c, d, b'-', e, f, b'-', g, h]);
 }
 
-/// A date before the year 0000 or after 9999.
+/// A date before March of the year 0000 or after 9999.
 #[cold]
 fn far_date(days: i64, out: &mut Vec<u8>) {
     let Civil { year, month, day } = civil(days);
-    out.push(if year < 0 { b'-' } else { b'+' });
+    match year {
+        0..=9_999 => {}
+        10_000.. => out.push(b'+'),
+        _ => out.push(b'-'),
+    }
     let year = year.unsigned_abs();
     digits(year, 4.max(year.checked_ilog10().unwrap_or(0) as usize + 1), out);
     let ([a, b], [c, d]) = (two(month.into()), two(day.into()));
@@ -172,6 +176,21 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
+    /// Without a sign from 0000 on, whichever way the day is found.
+    #[test]
+    fn years_of_four_digits_have_no_sign() {
+        for days in (-731_000..-730_000).chain(2_921_500..2_922_500) {
+            let Civil { year, month, day } = civil(days);
+            let sign = match year {
+                0..=9_999 => "",
+                10_000.. => "+",
+                _ => "-",
+            };
+            let wanted = format!("{sign}{:04}-{month:02}-{day:02}", year.abs());
+            assert_eq!(text(|out| date(days as i32, out)), wanted);
+        }
+    }
+
     #[test]
     fn the_server_reads_every_year() {
         for (text, wanted) in [
@@ -213,6 +232,9 @@ mod tests {
             (-36_466, "1900-02-28"),
             (-730_119, "0001-01-01"),
             (-730_120, "0000-12-31"),
+            (-730_425, "0000-03-01"),
+            (-730_426, "0000-02-29"),
+            (-730_485, "0000-01-01"),
             (-730_486, "-0001-12-31"),
             (-746_117, "-0043-03-15"),
             (2_921_939, "9999-12-31"),
