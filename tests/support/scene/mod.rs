@@ -95,16 +95,27 @@ impl Scene {
         ] {
             all.extend(column(&mut superuser, sql).into_iter().map(|text| (what.to_owned(), text)));
         }
-        let files = superuser
+        let chunks = superuser
             .query(
-                "SELECT f.name, (SELECT string_agg(c.data, '' ORDER BY c.chunk) FROM acct_export.chunk c
-                                  WHERE (c.job, c.file) = (f.job, f.file)) FROM acct_export.file f WHERE f.status = 'stored'",
+                "SELECT f.job::text, f.name, c.unpacked IS NOT NULL, c.data
+                   FROM acct_export.file f JOIN acct_export.chunk c ON (c.job, c.file) = (f.job, f.file)
+                  WHERE f.status = 'stored' ORDER BY f.job, f.file, c.chunk",
                 &[],
             )
             .unwrap();
-        for row in &files {
-            let (name, bytes): (String, Option<Vec<u8>>) = (row.get(0), row.get(1));
-            all.push((name.clone(), opened(&name, &bytes.unwrap_or_default())));
+        let mut files: Vec<(String, String, Vec<u8>)> = Vec::new();
+        for row in &chunks {
+            let (job, name, is_packed): (String, String, bool) = (row.get(0), row.get(1), row.get(2));
+            let data: &[u8] = row.get(3);
+            let bytes = if is_packed { zstd::decode_all(data).unwrap() } else { data.to_vec() };
+            match files.last_mut().filter(|last| (&last.0, &last.1) == (&job, &name)) {
+                Some(last) => last.2.extend(bytes),
+                None => files.push((job, name, bytes)),
+            }
+        }
+        for (_, name, bytes) in files {
+            let text = opened(&name, &bytes);
+            all.push((name, text));
         }
         let heard =
             self.ears.notifications().timeout_iter(Duration::from_millis(100)).collect::<Vec<_>>().unwrap();
