@@ -32,6 +32,8 @@ unsafe impl BoxRet for Line {
 pub struct Batch {
     block: Vec<u8>,
     lines: std::vec::IntoIter<Range<usize>>,
+    /// Lines of the last time.
+    count: usize,
 }
 
 /// Lines in the making.
@@ -77,11 +79,12 @@ impl Batch {
     pub fn begin(&mut self) -> Lines {
         let mut block = std::mem::take(&mut self.block);
         memory::reuse(&mut block);
-        Lines { block, lines: Vec::new() }
+        Lines { block, lines: Vec::with_capacity(self.count) }
     }
 
     pub fn fill(&mut self, Lines { block, lines }: Lines) {
         self.block = block;
+        self.count = lines.len();
         self.lines = lines.into_iter();
     }
 
