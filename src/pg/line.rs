@@ -1,15 +1,13 @@
 //! Lines of a stream on their way to the caller: a batch lies in one buffer, each line as a value of the server, which the caller reads
 //! there.
 
+use super::varlena::{header_of, HEADER};
 use crate::error;
 use crate::value::memory;
 use pgrx::callconv::{BoxRet, FcInfo};
 use pgrx::datum::Datum;
 use pgrx::{impl_sql_translatable, pg_sys};
 use std::ops::Range;
-
-/// Bytes of the header of a text (postgres.h: varattrib_4b), which is read as a number and so stands at a multiple of them.
-const HEADER: usize = 4;
 
 /// One line, as SQL's text. Its bytes are UTF-8: they were put together from texts that were, and from ASCII.
 ///
@@ -62,15 +60,6 @@ impl Lines {
     /// Bytes so far.
     pub fn bytes(&self) -> usize {
         self.block.len()
-    }
-}
-
-/// SET_VARSIZE_4B (postgres.h).
-fn header_of(bytes: usize) -> u32 {
-    if cfg!(target_endian = "little") {
-        (bytes as u32) << 2
-    } else {
-        bytes as u32
     }
 }
 

@@ -5,6 +5,7 @@
 //! a FATAL does not unwind at all, so nothing here holds what only `Drop` would clean up.
 
 pub mod argument;
+mod array;
 mod by_value;
 pub mod catalog;
 pub mod client;
@@ -39,6 +40,7 @@ pub mod text_setting;
 pub mod tuple;
 pub mod types;
 pub mod unique;
+mod varlena;
 pub mod version;
 pub mod wait;
 pub mod worker;

@@ -3,8 +3,7 @@
 //! Bytes in, bytes out, nothing of the server: what does not look as it should is left to the server. An array whose tuple gave it a
 //! short header lies at any address, so numbers are read byte by byte.
 
-/// Bytes of the header of a varlena, which are not among those of an array here.
-const HEADER: usize = 4;
+use super::varlena::{size_of_header, HEADER};
 
 /// An element is not as the server writes it.
 #[derive(Debug, PartialEq, Eq)]
@@ -49,7 +48,7 @@ impl<'a> Elements<'a> {
     fn text(&mut self) -> Option<&'a [u8]> {
         let start = self.offset.next_multiple_of(4);
         let header = u32::from_ne_bytes(*self.array.get(start - HEADER..)?.first_chunk()?);
-        let bytes = whole(header)?.checked_sub(HEADER)?;
+        let bytes = size_of_header(header)?.checked_sub(HEADER)?;
         let text = self.array.get(start..)?.get(..bytes);
         // `start` counts the array's own header, so the text begins at `start` among these bytes.
         self.offset = start + HEADER + bytes;
@@ -75,26 +74,14 @@ fn number(array: &[u8], offset: usize) -> Option<i32> {
     Some(i32::from_ne_bytes(*array.get(offset - HEADER..)?.first_chunk()?))
 }
 
-/// Bytes of a varlena by its header of four bytes; None: it is short, compressed or elsewhere.
-fn whole(header: u32) -> Option<usize> {
-    if cfg!(target_endian = "little") {
-        (header & 3 == 0).then_some(header as usize >> 2)
-    } else {
-        (header >> 30 == 0).then_some(header as usize)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::varlena::header_of;
     use super::*;
     use proptest::prelude::*;
 
     /// An array as the server makes it, without its header.
     fn array(texts: &[Option<Vec<u8>>]) -> Vec<u8> {
-        let header = |bytes: usize| match cfg!(target_endian = "little") {
-            true => (bytes as u32) << 2,
-            false => bytes as u32,
-        };
         let mut out = vec![0; HEADER];
         let has_null = texts.iter().any(Option::is_none);
         let bits = if has_null { texts.len().div_ceil(8) } else { 0 };
@@ -109,7 +96,7 @@ mod tests {
                 out[24 + place / 8] |= 1 << (place % 8);
             }
             out.resize(out.len().next_multiple_of(4), 0);
-            out.extend_from_slice(&header(text.len() + HEADER).to_ne_bytes());
+            out.extend_from_slice(&header_of(text.len() + HEADER).to_ne_bytes());
             out.extend_from_slice(text);
         }
         out.split_off(HEADER)

@@ -3,10 +3,11 @@
 //! Text types are read where they lie; numbers, dates, booleans and UUIDs are taken from the datum; all else goes through
 //! the type's output function, looked up once, for an enum once per label.
 
+use super::array::Element;
 use super::by_value::ByValue;
-use super::zone;
-use super::{hstore, jsonb, numeric, text_array, types};
-use crate::encode::{Cell, Grid, Kind};
+use super::varlena::varlena;
+use super::{hstore, jsonb, numeric, types, zone};
+use crate::encode::{Cell, Kind};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::value::{memory, uuid, Look, Text};
 use pgrx::pg_sys;
@@ -37,18 +38,6 @@ pub(super) enum Stored {
     /// Of the extension hstore: as JSON.
     Hstore(pg_sys::FmgrInfo),
     Array(Box<Element>),
-}
-
-pub(super) struct Element {
-    reader: Reader,
-    type_oid: pg_sys::Oid,
-    length: i16,
-    by_value: bool,
-    align: core::ffi::c_char,
-    /// The elements are as text is, and a list of them is not one of several that are read for a value.
-    in_place: bool,
-    /// Of the array at hand, where it was read in place.
-    texts: Vec<Cell<'static>>,
 }
 
 /// The kind of cell that the values of a type become.
@@ -227,108 +216,6 @@ fn is_range_of_moments(oid: pg_sys::Oid) -> bool {
 /// In the place of an hstore that cannot be read.
 const NO_HSTORE: &str = "\"[redacted]\"";
 
-/// An array of more elements is taken apart in memory that is given back after the row.
-const MOST_IN_PLACE: usize = 16 * 1024;
-
-impl Element {
-    fn of(type_oid: pg_sys::Oid, local: bool) -> Element {
-        let (mut length, mut by_value, mut align) = (0i16, false, 0 as core::ffi::c_char);
-        // SAFETY: a syscache look-up into three locals.
-        unsafe { pg_sys::get_typlenbyvalalign(type_oid, &mut length, &mut by_value, &mut align) };
-        let mut reader = Reader::of(type_oid, local);
-        if let Reader::Stored(Stored::Array(inner)) = &mut reader {
-            inner.in_place = false;
-        }
-        let is_text = matches!(reader, Reader::Stored(Stored::Text));
-        let in_place = is_text && length == -1 && align as u8 == pg_sys::TYPALIGN_INT;
-        Element { reader, type_oid, length, by_value, align, in_place, texts: Vec::new() }
-    }
-
-    /// Puts the elements of an array of texts into `texts`; false: the server has to take it apart.
-    ///
-    /// # Safety
-    /// `array` is valid until `texts` is read for the last time.
-    unsafe fn read_texts(&mut self, array: &[u8]) -> Result<bool> {
-        self.texts.clear();
-        let elements = text_array::Elements::of(array).filter(|elements| elements.left() <= MOST_IN_PLACE);
-        let Some(elements) = elements else { return Ok(false) };
-        for element in elements {
-            self.texts.push(match element {
-                Ok(Some(text)) => Cell::Text(seen(own(text))?),
-                Ok(None) => Cell::Null,
-                Err(text_array::OtherForm) => return Ok(false),
-            });
-        }
-        Ok(true)
-    }
-
-    /// All elements in their storage order.
-    ///
-    /// # Safety
-    /// As for [`Reader::add`].
-    unsafe fn read<'r>(&mut self, datum: pg_sys::Datum) -> Result<Cell<'r>> {
-        let value = whole(datum);
-        if self.in_place && self.read_texts(bytes_of(value))? {
-            return Ok(Cell::List(std::slice::from_raw_parts(self.texts.as_ptr().cast(), self.texts.len())));
-        }
-        let array = pg_sys::pg_detoast_datum(value).cast::<pg_sys::ArrayType>();
-        let (mut values, mut nulls, mut count) = (std::ptr::null_mut(), std::ptr::null_mut(), 0i32);
-        pg_sys::deconstruct_array(
-            array,
-            self.type_oid,
-            i32::from(self.length),
-            self.by_value,
-            self.align,
-            &mut values,
-            &mut nulls,
-            &mut count,
-        );
-        let count = count as usize;
-        if count == 0 {
-            return Ok(Cell::List(&[]));
-        }
-        let cells =
-            pg_sys::MemoryContextAllocHuge(pg_sys::CurrentMemoryContext, count * size_of::<Cell<'r>>())
-                .cast::<Cell<'r>>();
-        let is_uuid = matches!(self.reader, Reader::Stored(Stored::Uuid(_)));
-        for index in 0..count {
-            let cell = if *nulls.add(index) { Cell::Null } else { self.reader.read(*values.add(index))? };
-            // Those lie in the reader, which goes on to the next element.
-            let cell = match cell {
-                Cell::Json(text) => Cell::Json(keep(text)),
-                Cell::Numeric(text) => Cell::Numeric(keep(text)),
-                Cell::Text(text) if is_uuid => Cell::text(keep(text.as_str())),
-                other => other,
-            };
-            cells.add(index).write(cell);
-        }
-        let items = std::slice::from_raw_parts(cells, count);
-        // The sizes stand behind the header (ARR_DIMS, utils/array.h).
-        let sizes =
-            std::slice::from_raw_parts(array.add(1).cast::<core::ffi::c_int>(), (*array).ndim as usize);
-        if sizes.len() == 1 {
-            return Ok(Cell::List(items));
-        }
-        let grid = pg_sys::MemoryContextAlloc(pg_sys::CurrentMemoryContext, size_of::<Grid<'r>>());
-        let grid = grid.cast::<Grid<'r>>();
-        grid.write(Grid { items, sizes: keep_sizes(sizes) });
-        Ok(Cell::Grid(&*grid))
-    }
-}
-
-/// A copy in the current memory context.
-///
-/// # Safety
-/// That context outlives 'r.
-unsafe fn keep_sizes<'r>(sizes: &[core::ffi::c_int]) -> &'r [usize] {
-    let copy =
-        pg_sys::MemoryContextAlloc(pg_sys::CurrentMemoryContext, size_of_val(sizes) * 2).cast::<usize>();
-    for (place, size) in sizes.iter().enumerate() {
-        copy.add(place).write(*size as usize);
-    }
-    std::slice::from_raw_parts(copy, sizes.len())
-}
-
 fn output_function(type_oid: pg_sys::Oid) -> pg_sys::FmgrInfo {
     // SAFETY: the look-up fills both; the function info lives in the current (query-long) memory context.
     unsafe {
@@ -340,41 +227,11 @@ fn output_function(type_oid: pg_sys::Oid) -> pg_sys::FmgrInfo {
     }
 }
 
-/// The bytes after the header.
-///
-/// # Safety
-/// `datum` is a varlena; the result lives as long as the tuple or the current memory context.
-#[inline]
-unsafe fn varlena<'r>(datum: pg_sys::Datum) -> &'r [u8] {
-    bytes_of(whole(datum))
-}
-
-/// The value where it lies, or a copy if it is compressed or elsewhere.
-///
-/// # Safety
-/// As for [`varlena`].
-#[inline]
-unsafe fn whole(datum: pg_sys::Datum) -> *mut pg_sys::varlena {
-    let value = datum.cast_mut_ptr::<pg_sys::varlena>();
-    // Most values lie in the tuple as they are; a call into the server costs more than all else that is done with them.
-    if pgrx::varatt_is_1b_e(value) || pgrx::varatt_is_4b_c(value) {
-        return pg_sys::pg_detoast_datum_packed(value);
-    }
-    value
-}
-
-/// # Safety
-/// `value` is neither compressed nor elsewhere.
-#[inline]
-unsafe fn bytes_of<'r>(value: *mut pg_sys::varlena) -> &'r [u8] {
-    std::slice::from_raw_parts(pgrx::vardata_any(value).cast::<u8>(), pgrx::varsize_any_exhdr(value))
-}
-
 /// Bytes of a buffer that a reader wrote, or of an array at hand.
 ///
 /// # Safety
 /// 'r ends before the reader's next value.
-unsafe fn own<'r>(bytes: &[u8]) -> &'r [u8] {
+pub(super) unsafe fn own<'r>(bytes: &[u8]) -> &'r [u8] {
     std::slice::from_raw_parts(bytes.as_ptr(), bytes.len())
 }
 
@@ -394,7 +251,7 @@ unsafe fn c_bytes<'r>(text: *mut core::ffi::c_char) -> &'r [u8] {
 ///
 /// # Safety
 /// That context outlives 'r.
-unsafe fn keep<'r>(text: &str) -> &'r str {
+pub(super) unsafe fn keep<'r>(text: &str) -> &'r str {
     let copy = pg_sys::MemoryContextAllocHuge(pg_sys::CurrentMemoryContext, text.len().max(1)).cast::<u8>();
     std::ptr::copy_nonoverlapping(text.as_ptr(), copy, text.len());
     std::str::from_utf8_unchecked(std::slice::from_raw_parts(copy, text.len()))
@@ -402,7 +259,7 @@ unsafe fn keep<'r>(text: &str) -> &'r str {
 
 /// A text with what the look that finds out if it is ASCII has told besides.
 #[inline(always)]
-fn seen(bytes: &[u8]) -> Result<Text<'_>> {
+pub(super) fn seen(bytes: &[u8]) -> Result<Text<'_>> {
     let look = Look::at(bytes);
     if look.ascii {
         // SAFETY: ASCII is UTF-8. Most values are short and ASCII, and known to be in a quarter of the time.

@@ -147,3 +147,33 @@ fn the_requesters_settings_hold_when_the_job_runs() {
     assert_eq!(mems(&mut other, &jobs[0]).0, set(&["11MB"]));
     assert_eq!(mems(&mut client, &jobs[1]).0, set(&["9MB"]));
 }
+
+/// On few processors rows of parallel workers are dearer to a worker, but where somebody has set their cost.
+#[test]
+fn a_cost_that_was_set_holds() {
+    let seen = Seen::create();
+    let mut superuser = seen.superuser();
+    let few = std::thread::available_parallelism().unwrap().get() < 4;
+    superuser
+        .batch_execute(
+            "CREATE VIEW costs WITH (security_invoker) AS SELECT id, setting('parallel_tuple_cost') AS cost FROM t;
+             SELECT acct_export_register('costs', 'costs', 'id')",
+        )
+        .unwrap();
+    superuser.batch_execute(&format!("GRANT SELECT ON costs TO {}", seen.role)).unwrap();
+    for (set, wanted) in [
+        ("SET parallel_tuple_cost = 0.2", "0.2"),
+        ("SET parallel_tuple_cost = 0.1", "0.1"),
+        ("RESET parallel_tuple_cost", if few { "0.5" } else { "0.1" }),
+    ] {
+        superuser.batch_execute(&format!("ALTER DATABASE {} {set}", seen.db)).unwrap();
+        let mut client = seen.requester();
+        let call = format!("'costs', 'ndjson', filter => '{{\"id\":1}}', reason => '{wanted}'");
+        let job = completed(&mut client, &call);
+        assert_eq!(
+            values(&objects(&file(&mut client, &job)), "cost"),
+            BTreeSet::from([wanted.to_owned()]),
+            "{set}"
+        );
+    }
+}
